@@ -1,0 +1,244 @@
+//! What an object is, and what follows from it.
+//!
+//! One table holds everything: the name people see, the class that decides how the object is isolated, the group of
+//! signatures it is matched with ([`Target`]), and the name ClamAV's signatures use for it (`CL_TYPE_…`). A kind is
+//! found by `dachs-formats` from magic and structure, never from a file's name.
+
+use serde::{Deserialize, Serialize};
+
+/// A group of signatures, numbered as in the `target` field of ClamAV's body signatures.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Target {
+    /// 0: every object.
+    Any = 0,
+    /// 1: Portable Executable.
+    Pe = 1,
+    /// 2: OLE2 compound files and decoded macros.
+    Ole2 = 2,
+    /// 3: normalised HTML.
+    Html = 3,
+    /// 4: mail, raw.
+    Mail = 4,
+    /// 5: pictures.
+    Graphics = 5,
+    /// 6: ELF.
+    Elf = 6,
+    /// 7: normalised text.
+    Ascii = 7,
+    /// 8: unused.
+    Unused = 8,
+    /// 9: Mach-O.
+    MachO = 9,
+    /// 10: PDF.
+    Pdf = 10,
+    /// 11: Flash.
+    Flash = 11,
+    /// 12: Java class files.
+    Java = 12,
+    /// 13: internal metadata.
+    Internal = 13,
+    /// 14: anything that has no other target.
+    Other = 14,
+}
+
+impl Target {
+    /// All targets, in the order of their numbers.
+    pub const ALL: [Target; 15] = [
+        Target::Any,
+        Target::Pe,
+        Target::Ole2,
+        Target::Html,
+        Target::Mail,
+        Target::Graphics,
+        Target::Elf,
+        Target::Ascii,
+        Target::Unused,
+        Target::MachO,
+        Target::Pdf,
+        Target::Flash,
+        Target::Java,
+        Target::Internal,
+        Target::Other,
+    ];
+
+    /// The target with this number, if there is one.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Target> {
+        Target::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// The number that ClamAV's signatures use.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// How an object is treated, whatever its exact kind.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Class {
+    /// Holds other files: an archive, a disk image, an installer.
+    Archive,
+    /// One compressed stream.
+    Stream,
+    /// A document or mail, which may hold other files and scripts.
+    Document,
+    /// Machine code or byte code.
+    Executable,
+    /// Pictures, sound, video.
+    Media,
+    /// Text and scripts.
+    Text,
+    /// Everything else.
+    Data,
+}
+
+macro_rules! kinds {
+    ($($variant:ident, $label:literal, $class:ident, $target:ident, $cl_type:literal, $doc:literal;)*) => {
+        /// The kind of an object.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+        #[non_exhaustive]
+        pub enum FileKind {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl FileKind {
+            /// Every kind, in a fixed order.
+            pub const ALL: &'static [FileKind] = &[$(FileKind::$variant,)*];
+
+            /// The short name shown to people and written to JSON; never changes.
+            #[must_use]
+            pub fn label(self) -> &'static str {
+                match self { $(FileKind::$variant => $label,)* }
+            }
+
+            /// How objects of this kind are treated.
+            #[must_use]
+            pub fn class(self) -> Class {
+                match self { $(FileKind::$variant => Class::$class,)* }
+            }
+
+            /// The group of signatures that objects of this kind are matched with, besides [`Target::Any`].
+            #[must_use]
+            pub fn target(self) -> Target {
+                match self { $(FileKind::$variant => Target::$target,)* }
+            }
+
+            /// The name of this kind in ClamAV's signatures, without its prefix `CL_TYPE_`.
+            #[must_use]
+            pub fn cl_type(self) -> &'static str {
+                match self { $(FileKind::$variant => $cl_type,)* }
+            }
+        }
+    };
+}
+
+// variant, label, class, target, CL_TYPE name, what it is
+kinds! {
+    Ace, "ace", Archive, Other, "BINARY_DATA", "ACE archive.";
+    Alz, "alz", Archive, Other, "ALZ", "ALZip archive.";
+    Ar, "ar", Archive, Other, "BINARY_DATA", "Unix `ar` archive (static libraries).";
+    Arj, "arj", Archive, Other, "ARJ", "ARJ archive.";
+    Asar, "asar", Archive, Other, "BINARY_DATA", "Electron ASAR archive.";
+    Ascii, "text", Text, Ascii, "TEXT_ASCII", "Text in ASCII or an 8-bit character set.";
+    AutoIt, "autoit", Archive, Other, "AUTOIT", "Compiled AutoIt script.";
+    BinHex, "binhex", Archive, Other, "BINHEX", "BinHex 4.0.";
+    Bmp, "bmp", Media, Graphics, "GRAPHICS", "Windows bitmap.";
+    Brotli, "brotli", Stream, Other, "BINARY_DATA", "Brotli stream.";
+    Bzip2, "bzip2", Stream, Other, "BZ", "bzip2 stream.";
+    Cab, "cab", Archive, Other, "MSCAB", "Microsoft Cabinet.";
+    Chm, "chm", Archive, Other, "MSCHM", "Compiled HTML Help.";
+    Compress, "compress", Stream, Other, "BINARY_DATA", "Unix compress (.Z).";
+    Cpio, "cpio", Archive, Other, "CPIO_NEWC", "cpio archive in any of its forms.";
+    CryptFf, "cryptff", Stream, Other, "CRYPTFF", "CryptFF (XOR 0xFF) container.";
+    Data, "data", Data, Other, "BINARY_DATA", "Bytes of no known format.";
+    Deb, "deb", Archive, Other, "BINARY_DATA", "Debian package.";
+    Dex, "dex", Executable, Other, "BINARY_DATA", "Dalvik executable.";
+    Dmg, "dmg", Archive, Other, "DMG", "Apple disk image.";
+    Egg, "egg", Archive, Other, "EGG", "EGG archive.";
+    Elf, "elf", Executable, Elf, "ELF", "ELF executable, library or object.";
+    Empty, "empty", Data, Any, "BINARY_DATA", "No bytes at all.";
+    Ext, "ext", Archive, Other, "BINARY_DATA", "ext2, ext3 or ext4 file system.";
+    Fat, "fat", Archive, Other, "BINARY_DATA", "FAT or exFAT file system.";
+    Gif, "gif", Media, Graphics, "GIF", "GIF picture.";
+    Gpt, "gpt", Archive, Other, "GPT", "Disk image with a GUID partition table.";
+    Gzip, "gzip", Stream, Other, "GZ", "gzip stream.";
+    HfsPlus, "hfsplus", Archive, Other, "PART_HFSPLUS", "HFS+ file system.";
+    Html, "html", Document, Html, "HTML", "HTML page.";
+    Hwp3, "hwp3", Document, Other, "HWP3", "Hangul word processor 3 document.";
+    InstallShield, "installshield", Archive, Other, "ISHIELD_MSI", "InstallShield archive.";
+    Iso9660, "iso9660", Archive, Other, "ISO9660", "ISO 9660 disc image.";
+    JavaClass, "java-class", Executable, Java, "JAVA", "Java class file.";
+    Jpeg, "jpeg", Media, Graphics, "JPEG", "JPEG picture.";
+    Lha, "lha", Archive, Other, "LHA_LZH", "LHA archive.";
+    Lnk, "lnk", Document, Other, "LNK", "Windows shortcut.";
+    Lz4, "lz4", Stream, Other, "BINARY_DATA", "LZ4 frame.";
+    Lzip, "lzip", Stream, Other, "BINARY_DATA", "lzip stream.";
+    Lzma, "lzma", Stream, Other, "BINARY_DATA", "LZMA-alone stream.";
+    Lzop, "lzop", Stream, Other, "BINARY_DATA", "lzop file.";
+    MachO, "macho", Executable, MachO, "MACHO", "Mach-O executable.";
+    MachOUniversal, "macho-universal", Archive, MachO, "MACHO_UNIBIN", "Universal Mach-O.";
+    Mail, "mail", Document, Mail, "MAIL", "Internet message or mailbox.";
+    Mbr, "mbr", Archive, Other, "MBR", "Disk image with a master boot record.";
+    Mhtml, "mhtml", Document, Mail, "MHTML", "Web page in MIME form.";
+    Nsis, "nsis", Archive, Other, "NULSFT", "NSIS installer data.";
+    Ntfs, "ntfs", Archive, Other, "BINARY_DATA", "NTFS file system.";
+    Ole2, "ole2", Document, Ole2, "MSOLE2", "OLE2 compound file (doc, xls, ppt, msi, msg).";
+    OneNote, "onenote", Document, Other, "ONENOTE", "OneNote section.";
+    Pdf, "pdf", Document, Pdf, "PDF", "PDF document.";
+    Pe, "pe", Executable, Pe, "MSEXE", "Portable Executable or DOS program.";
+    Png, "png", Media, Graphics, "PNG", "PNG picture.";
+    PostScript, "postscript", Document, Other, "PS", "PostScript.";
+    Pyc, "pyc", Executable, Other, "PYTHON_COMPILED", "Compiled Python.";
+    Qcow, "qcow", Archive, Other, "BINARY_DATA", "QEMU disk image.";
+    Rar, "rar", Archive, Other, "RAR", "RAR archive.";
+    Riff, "riff", Media, Other, "RIFF", "RIFF (wav, avi, ani).";
+    Rpm, "rpm", Archive, Other, "BINARY_DATA", "RPM package.";
+    Rtf, "rtf", Document, Other, "RTF", "Rich Text Format.";
+    Script, "script", Text, Ascii, "SCRIPT", "Script text.";
+    SevenZip, "7z", Archive, Other, "7Z", "7-Zip archive.";
+    Sis, "sis", Archive, Other, "SIS", "Symbian installation file.";
+    SquashFs, "squashfs", Archive, Other, "BINARY_DATA", "SquashFS file system.";
+    StuffIt, "stuffit", Archive, Other, "BINARY_DATA", "StuffIt archive.";
+    Swf, "swf", Media, Flash, "SWF", "Flash file.";
+    Szdd, "szdd", Stream, Other, "MSSZDD", "Microsoft SZDD or KWAJ compressed file.";
+    Tar, "tar", Archive, Other, "POSIX_TAR", "tar archive.";
+    Tiff, "tiff", Media, Graphics, "TIFF", "TIFF picture.";
+    Tnef, "tnef", Document, Other, "TNEF", "Outlook winmail.dat.";
+    Udf, "udf", Archive, Other, "UDF", "UDF file system.";
+    Utf16, "text-utf16", Text, Ascii, "TEXT_UTF16LE", "Text in UTF-16.";
+    Utf8, "text-utf8", Text, Ascii, "TEXT_UTF8", "Text in UTF-8.";
+    Uuencode, "uuencode", Document, Other, "UUENCODED", "uuencoded data.";
+    Vhd, "vhd", Archive, Other, "BINARY_DATA", "Virtual PC disk image.";
+    Vhdx, "vhdx", Archive, Other, "BINARY_DATA", "Hyper-V disk image.";
+    Vmdk, "vmdk", Archive, Other, "BINARY_DATA", "VMware disk image.";
+    Wasm, "wasm", Executable, Other, "BINARY_DATA", "WebAssembly module.";
+    Wim, "wim", Archive, Other, "BINARY_DATA", "Windows Imaging file.";
+    Xar, "xar", Archive, Other, "XAR", "XAR archive.";
+    Xml, "xml", Text, Ascii, "TEXT_UTF8", "XML text.";
+    Xz, "xz", Stream, Other, "XZ", "xz stream.";
+    Zip, "zip", Archive, Other, "ZIP", "ZIP archive.";
+    Zstd, "zstd", Stream, Other, "BINARY_DATA", "Zstandard stream.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn labels_are_unique() {
+        let labels: HashSet<_> = FileKind::ALL.iter().map(|kind| kind.label()).collect();
+        assert_eq!(labels.len(), FileKind::ALL.len());
+    }
+
+    #[test]
+    fn target_numbers_round_trip() {
+        for target in Target::ALL {
+            assert_eq!(Target::from_number(u32::from(target.number())), Some(target));
+        }
+        assert_eq!(Target::from_number(15), None);
+    }
+}

@@ -1,0 +1,30 @@
+//! The words that all of Dachs shares.
+//!
+//! A scan turns bytes into a verdict. The types here are what travels on that way, and nothing else:
+//!
+//! ```text
+//! Source --identify--> FileKind + Facts --unpack (Budget)--> children + Anomaly
+//!        --match-----> Detection        --fold-----------> Report -> Verdict
+//! ```
+//!
+//! The crate is pure: it opens no file, reads no clock, starts no thread and logs nothing. What it needs of the world
+//! (the time left, the bytes of a file) comes in through the traits [`Clock`] and [`Source`].
+#![forbid(unsafe_code)]
+
+mod anomaly;
+mod budget;
+mod facts;
+mod kind;
+mod limits;
+mod reader;
+mod report;
+mod source;
+
+pub use anomaly::{Anomaly, AnomalyKind};
+pub use budget::{Budget, Charge, Clock, LimitReached, NoClock};
+pub use facts::{Facts, Section};
+pub use kind::{Class, FileKind, Target};
+pub use limits::{Limit, Limits};
+pub use reader::{Reader, Short};
+pub use report::{Cause, Coverage, Detection, Finding, Heuristic, Name, ObjectPath, Report, Strength, Verdict};
+pub use source::{Memory, Part, Source, read_exact_at, read_vec_at};

@@ -1,0 +1,230 @@
+//! What a scan found out about one file, and the one-word answer.
+//!
+//! A [`Report`] leaves a jailed worker as a bounded message and is read as hostile. It names signatures by number
+//! ([`Cause::Signature`]); their names come from the image on the trusted side. Names of members are raw bytes chosen by
+//! a file's author: whoever shows them escapes them.
+
+use crate::{Anomaly, FileKind, Limits};
+use serde::{Deserialize, Serialize};
+
+/// The name of a member inside its parent: raw bytes, at most [`Name::LONGEST`] of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Name(Vec<u8>);
+
+impl Name {
+    /// Longer names are cut to this many bytes.
+    pub const LONGEST: usize = 1024;
+
+    /// A name, cut to [`Name::LONGEST`] bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Name {
+        Name(bytes.iter().take(Name::LONGEST).copied().collect())
+    }
+
+    /// The bytes, as the file's author wrote them.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The way from a file to an object inside it: one name a level, outermost first. Empty for the file itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ObjectPath(pub Vec<Name>);
+
+impl ObjectPath {
+    /// The path of a member of this object.
+    #[must_use]
+    pub fn child(&self, name: Name) -> ObjectPath {
+        let mut names = self.0.clone();
+        names.push(name);
+        ObjectPath(names)
+    }
+}
+
+/// How much a detection says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Strength {
+    /// A heuristic, or software that is unwanted rather than malicious.
+    Weak,
+    /// Malware, as far as its signature is right.
+    Strong,
+}
+
+/// A judgement of the engine itself, without a signature. The names follow ClamAV's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Heuristic {
+    /// Members of a ZIP archive share their bytes, as in an overlap bomb.
+    ZipOverlappingFiles,
+}
+
+impl Heuristic {
+    /// The name shown.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Heuristic::ZipOverlappingFiles => "Heuristics.Zip.OverlappingFiles",
+        }
+    }
+}
+
+/// Why something was detected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The engine's own judgement.
+    Heuristic(Heuristic),
+    /// The signature with this number in the image.
+    Signature(u32),
+}
+
+/// What the evaluation of one object's hits gives: a signature fulfilled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The signature's number in the image.
+    pub signature: u32,
+    /// How much it says.
+    pub strength: Strength,
+    /// Where in the object it was first seen; absent for whole-object hashes.
+    pub offset: Option<u64>,
+}
+
+/// Something detected in one object of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detection {
+    /// Why.
+    pub cause: Cause,
+    /// How much it says.
+    pub strength: Strength,
+    /// Which object; empty for the file itself.
+    pub object: ObjectPath,
+    /// What that object is.
+    pub kind: FileKind,
+    /// Where in that object, if that can be said.
+    pub offset: Option<u64>,
+}
+
+/// How far a scan came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Bytes of all objects that were looked at, the file's own included.
+    pub bytes: u64,
+    /// Objects that were looked at, the file itself included.
+    pub objects: u64,
+    /// Objects known to exist that were not looked at, or not wholly.
+    pub skipped: u64,
+}
+
+/// All that a scan found out about one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// What the file is; absent if that was never found out.
+    pub kind: Option<FileKind>,
+    /// What was detected.
+    pub detections: Vec<Detection>,
+    /// What a reader should know.
+    pub anomalies: Vec<Anomaly>,
+    /// How many further anomalies were dropped because [`Limits::anomalies`] was reached.
+    pub anomalies_dropped: u64,
+    /// True if one of the anomalies, kept or dropped, is a gap.
+    pub gap: bool,
+    /// How far the scan came.
+    pub coverage: Coverage,
+}
+
+impl Report {
+    /// A report that says only why the file was not scanned.
+    #[must_use]
+    pub fn unscanned(anomaly: Anomaly) -> Report {
+        let mut report = Report { coverage: Coverage { skipped: 1, ..Coverage::default() }, ..Report::default() };
+        report.note(anomaly, &Limits::default());
+        report
+    }
+
+    /// Adds an anomaly, or counts it when there are already [`Limits::anomalies`].
+    pub fn note(&mut self, anomaly: Anomaly, limits: &Limits) {
+        self.gap |= anomaly.kind.is_gap();
+        if u64::try_from(self.anomalies.len()).unwrap_or(u64::MAX) < u64::from(limits.anomalies) {
+            self.anomalies.push(anomaly);
+        } else {
+            self.anomalies_dropped = self.anomalies_dropped.saturating_add(1);
+        }
+    }
+
+    /// The one-word answer.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self.detections.iter().map(|detection| detection.strength).max() {
+            Some(Strength::Strong) => Verdict::Detected,
+            // A gap could hide a strong detection, but what was found is the more useful answer.
+            Some(Strength::Weak) => Verdict::Suspicious,
+            None if self.gap => Verdict::Incomplete,
+            None => Verdict::Clean,
+        }
+    }
+}
+
+/// The one-word answer about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Every byte that could be looked at was, and nothing was found.
+    Clean,
+    /// Only weak detections.
+    Suspicious,
+    /// Nothing was found, but something was not looked at.
+    Incomplete,
+    /// At least one strong detection.
+    Detected,
+    /// The scan could not be made.
+    Error,
+}
+
+impl Verdict {
+    /// The word used in JSON; never changes.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Verdict::Clean => "clean",
+            Verdict::Suspicious => "suspicious",
+            Verdict::Incomplete => "incomplete",
+            Verdict::Detected => "detected",
+            Verdict::Error => "error",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detection(strength: Strength) -> Detection {
+        Detection {
+            cause: Cause::Signature(0),
+            strength,
+            object: ObjectPath::default(),
+            kind: FileKind::Data,
+            offset: None,
+        }
+    }
+
+    #[test]
+    fn a_gap_is_never_clean() {
+        let limits = Limits { anomalies: 0, ..Limits::default() };
+        let mut report = Report::default();
+        assert_eq!(report.verdict(), Verdict::Clean);
+        report.note(Anomaly::odd("x"), &limits);
+        assert_eq!(report.verdict(), Verdict::Clean);
+        report.note(Anomaly::damaged("x"), &limits);
+        assert_eq!((report.verdict(), report.anomalies_dropped), (Verdict::Incomplete, 2));
+    }
+
+    #[test]
+    fn the_strongest_detection_decides() {
+        let mut report = Report::unscanned(Anomaly::damaged("x"));
+        report.detections.push(detection(Strength::Weak));
+        assert_eq!(report.verdict(), Verdict::Suspicious);
+        report.detections.push(detection(Strength::Strong));
+        assert_eq!(report.verdict(), Verdict::Detected);
+    }
+}

@@ -1,0 +1,159 @@
+//! Where an object's bytes come from.
+//!
+//! A [`Source`] is read at offsets, like a file with `pread`. It is a file descriptor (in the worker), a [`Part`] of
+//! another source (a stored member of an archive: no copy), a [`Memory`] buffer, or a stream that is decompressed as it
+//! is read (`dachs_formats`). Reading never fails: a source gives the bytes it has and remembers the first problem,
+//! which the engine asks for when it is done with the object. So no reader can forget to report one.
+
+use crate::Anomaly;
+use std::sync::Arc;
+
+/// Random access to an object's bytes.
+pub trait Source: Send + Sync {
+    /// Reads at `offset` into `buffer`, as many bytes as there are; fewer than asked for only at the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize;
+
+    /// How many bytes there are. May have to decompress all of a stream to find out.
+    fn len(&self) -> u64;
+
+    /// True if there is no byte.
+    fn is_empty(&self) -> bool {
+        self.read_at(0, &mut [0]) == 0
+    }
+
+    /// The length, if it is known without work.
+    fn known_len(&self) -> Option<u64> {
+        Some(self.len())
+    }
+
+    /// The first offset at or after `offset` that may hold a byte other than zero. Sources that know of holes skip them.
+    fn next_data(&self, offset: u64) -> u64 {
+        offset
+    }
+
+    /// What went wrong while reading so far: damage, a limit, an I/O error. Bytes after it were not given.
+    fn problem(&self) -> Option<Anomaly> {
+        None
+    }
+}
+
+/// Fills `buffer` from `offset`, or tells that there are not enough bytes.
+pub fn read_exact_at(source: &dyn Source, offset: u64, buffer: &mut [u8]) -> bool {
+    source.read_at(offset, buffer) == buffer.len()
+}
+
+/// Up to `count` bytes from `offset`. The caller bounds `count`: it is allocated at once.
+#[must_use]
+pub fn read_vec_at(source: &dyn Source, offset: u64, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    let got = source.read_at(offset, &mut bytes);
+    bytes.truncate(got);
+    bytes
+}
+
+/// Bytes in memory.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    bytes: Arc<[u8]>,
+}
+
+impl Memory {
+    /// A source of these bytes.
+    #[must_use]
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Memory {
+        Memory { bytes: bytes.into() }
+    }
+}
+
+impl Source for Memory {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let rest = usize::try_from(offset).ok().and_then(|start| self.bytes.get(start..)).unwrap_or(&[]);
+        let count = rest.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        count
+    }
+
+    fn len(&self) -> u64 {
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A range of another source. Reads past the parent's end give nothing.
+#[derive(Clone)]
+pub struct Part {
+    parent: Arc<dyn Source>,
+    start: u64,
+    length: u64,
+}
+
+impl Part {
+    /// `length` bytes of `parent` from `start`. The range may reach past the parent's end; [`Source::problem`] then says so.
+    #[must_use]
+    pub fn new(parent: Arc<dyn Source>, start: u64, length: u64) -> Part {
+        Part { parent, start, length: length.min(u64::MAX - start) }
+    }
+
+    /// How many bytes of the range the parent has.
+    fn present(&self) -> u64 {
+        match self.parent.known_len() {
+            Some(length) => self.length.min(length.saturating_sub(self.start)),
+            None => self.length,
+        }
+    }
+}
+
+impl Source for Part {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let count = left.min(buffer.len());
+        match buffer.get_mut(..count) {
+            Some(wanted) if count > 0 => self.parent.read_at(self.start.saturating_add(offset), wanted),
+            _ => 0,
+        }
+    }
+
+    fn len(&self) -> u64 {
+        self.present()
+    }
+
+    fn known_len(&self) -> Option<u64> {
+        self.parent.known_len().map(|_| self.present())
+    }
+
+    fn next_data(&self, offset: u64) -> u64 {
+        self.parent.next_data(self.start.saturating_add(offset)).saturating_sub(self.start).max(offset)
+    }
+
+    fn problem(&self) -> Option<Anomaly> {
+        let short = self.present() < self.length;
+        short.then(|| Anomaly::damaged("its bytes reach past the end of the file that holds it"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_at_offsets() {
+        let memory = Memory::new(*b"badger");
+        assert_eq!(read_vec_at(&memory, 3, 10), b"ger");
+        assert_eq!(read_vec_at(&memory, 6, 1), b"");
+        assert_eq!(read_vec_at(&memory, u64::MAX, 1), b"");
+        assert!(!read_exact_at(&memory, 5, &mut [0; 2]));
+    }
+
+    #[test]
+    fn a_part_ends_where_it_should() {
+        let parent: Arc<dyn Source> = Arc::new(Memory::new(*b"badger"));
+        let part = Part::new(Arc::clone(&parent), 1, 3);
+        assert_eq!((read_vec_at(&part, 0, 10), part.len()), (b"adg".to_vec(), 3));
+        assert_eq!(read_vec_at(&part, 2, 10), b"g");
+        assert_eq!(part.problem(), None);
+        let past = Part::new(parent, 4, u64::MAX);
+        assert_eq!((read_vec_at(&past, 0, 10), past.len()), (b"er".to_vec(), 2));
+        assert!(past.problem().is_some());
+    }
+}

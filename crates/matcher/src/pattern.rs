@@ -1,0 +1,60 @@
+//! What a pattern is: the language between the readers of signatures and the matcher.
+//!
+//! A pattern is a list of [`Element`]s that must follow each other. It is a superset of what ClamAV's body signatures can
+//! say; the readers of texts (`dachs-sigc`) build it and check what their format allows, the matcher compiles it.
+
+/// A byte pattern.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    /// What must follow each other.
+    pub elements: Vec<Element>,
+}
+
+/// One step of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Element {
+    /// One of several alternatives, possibly of different lengths, possibly nested. `negated`: none of them, which is
+    /// allowed where all have the same fixed length, and consumes that length.
+    Alternatives {
+        /// The alternatives.
+        options: Vec<Vec<Element>>,
+        /// True for "none of them".
+        negated: bool,
+    },
+    /// A byte `b` with `b & mask == value`: an exact byte, a nibble, or any byte (`mask` 0).
+    Byte {
+        /// The bits that must be there.
+        value: u8,
+        /// The bits that count.
+        mask: u8,
+    },
+    /// An ASCII letter in either case; holds the lower-case one.
+    Folded(u8),
+    /// Between `min` and `max` bytes of any value; `max` absent for any number. A gap of a fixed length has `min == max`.
+    Gap {
+        /// At least so many.
+        min: u32,
+        /// At most so many.
+        max: Option<u32>,
+    },
+    /// A border. At the start or the end of a pattern it consumes nothing; in its middle it consumes what the border is
+    /// made of.
+    Mark {
+        /// Which border.
+        mark: Mark,
+        /// True for "not a border".
+        negated: bool,
+    },
+}
+
+/// A border, as in ClamAV's `(B)`, `(L)` and `(W)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// A word boundary made of blanks and punctuation.
+    Boundary,
+    /// The border of a line.
+    Line,
+    /// A byte that is not an ASCII letter or digit.
+    Word,
+}

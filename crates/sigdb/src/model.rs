@@ -1,0 +1,182 @@
+//! Signatures as plain data: what the readers of texts hand to [`crate::Builder`], and what [`crate::Image`] gives back
+//! to explain a signature to a person.
+
+use dachs_base::{FileKind, Target};
+pub use dachs_matcher::pattern::{Element, Mark, Pattern};
+
+/// Where signatures came from: one file, or one member of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceInfo {
+    /// The file's name as shown in reports: `main.hdb`, `daily.cvd/daily.ndb`.
+    pub name: String,
+    /// When it was made, in seconds since 1970, if the source says so.
+    pub time: Option<u64>,
+    /// Its version, if the source says so.
+    pub version: Option<u32>,
+    /// True if it came from a container whose digital signature was verified.
+    pub official: bool,
+}
+
+/// A digest of a whole object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Digest {
+    /// MD5, RFC 1321.
+    Md5([u8; 16]),
+    /// SHA-1, FIPS 180-4.
+    Sha1([u8; 20]),
+    /// SHA-256, FIPS 180-4.
+    Sha256([u8; 32]),
+}
+
+/// Matches an object as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HashRule {
+    /// The digest.
+    pub digest: Digest,
+    /// The object's size; absent for any.
+    pub size: Option<u64>,
+}
+
+/// One rule, decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// One pattern (`.ndb`).
+    Body(BodyRule),
+    /// A whole-object digest (`.hdb`, `.hsb`).
+    Hash(HashRule),
+    /// Several patterns and an expression over them (`.ldb`).
+    Logical(LogicalRule),
+}
+
+/// One pattern in objects of one group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyRule {
+    /// Which objects.
+    pub target: Target,
+    /// Where in them.
+    pub offset: Offset,
+    /// What.
+    pub pattern: Pattern,
+}
+
+/// Where a match must start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Offset {
+    /// From where it is counted.
+    pub base: OffsetBase,
+    /// How many bytes after the base it may start at the latest; 0 for exactly there. Ignored for [`OffsetBase::Any`].
+    pub shift: u32,
+}
+
+impl Offset {
+    /// Anywhere.
+    pub const ANY: Offset = Offset { base: OffsetBase::Any, shift: 0 };
+}
+
+/// From where an [`Offset`] is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OffsetBase {
+    /// `n`: from the object's start.
+    Absolute(u64),
+    /// `*`: anywhere.
+    Any,
+    /// `EOF-n`: before the object's end.
+    End(u64),
+    /// `EP+n`, `EP-n`: from the entry point.
+    EntryPoint(i64),
+    /// `SL+n`: from the start of the last section.
+    LastSection(u64),
+    /// `Sx+n`: from the start of section `x`.
+    Section {
+        /// Which section, from 0.
+        index: u32,
+        /// How far from its start.
+        offset: u64,
+    },
+    /// `SEx`: anywhere in section `x`.
+    WithinSection(u32),
+}
+
+/// Several patterns and an expression over them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogicalRule {
+    /// Which objects.
+    pub target: Target,
+    /// What else must hold of the object.
+    pub conditions: Vec<Condition>,
+    /// How the subsignatures must come together.
+    pub expression: Expression,
+    /// The subsignatures, by number.
+    pub subsignatures: Vec<Subsignature>,
+}
+
+/// One subsignature of a [`LogicalRule`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subsignature {
+    /// A pattern; fulfilled where any of `patterns` is found. There are two where a signature asks for a string both as
+    /// it is and in 16-bit characters.
+    Body {
+        /// Where.
+        offset: Offset,
+        /// The patterns, at least one.
+        patterns: Vec<Pattern>,
+    },
+}
+
+/// A condition on the object. Ranges are inclusive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Condition {
+    /// The object was unpacked from an object of this kind (`Container`).
+    Container(Vec<FileKind>),
+    /// The entry point's file offset (`EntryPoint`).
+    EntryPoint(u64, u64),
+    /// The object's size (`FileSize`).
+    FileSize(u64, u64),
+    /// How many sections it has (`NumberOfSections`).
+    NumberOfSections(u64, u64),
+}
+
+/// How the subsignatures of a [`LogicalRule`] come together, after the precedence quirks of the source were resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expression {
+    /// All of them.
+    And(Vec<Expression>),
+    /// `(block) cmp n,m`: the sum of the counts of the subsignatures that made the block true, 0 if it is false,
+    /// compared with `count`; and at least `distinct` different subsignatures contributed.
+    Block {
+        /// The block.
+        inner: Box<Expression>,
+        /// The comparison.
+        comparison: Comparison,
+        /// With what.
+        count: u32,
+        /// How many different subsignatures must have contributed; 0 for no such demand.
+        distinct: u32,
+    },
+    /// `id cmp n`: the number of matches of one subsignature. A bare id is `id > 0`.
+    Count {
+        /// Which subsignature.
+        id: u8,
+        /// The comparison.
+        comparison: Comparison,
+        /// With what.
+        count: u32,
+    },
+    /// Any of them.
+    Or(Vec<Expression>),
+}
+
+/// How a count is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `>`
+    Greater,
+    /// `<`
+    Less,
+}

@@ -4,8 +4,10 @@
 //! a folder of its own with its specification cited.
 #![forbid(unsafe_code)]
 
+mod facts;
 mod unpack;
 
+pub use facts::facts;
 pub use unpack::{Item, Member, Unpack};
 
 use dachs_base::{Budget, FileKind, Source};
@@ -20,11 +22,25 @@ pub struct Identity {
     pub also: Vec<FileKind>,
 }
 
+impl Identity {
+    /// Its kind, then the formats that it is at the same time.
+    pub fn kinds(&self) -> impl Iterator<Item = FileKind> {
+        std::iter::once(self.kind).chain(self.also.iter().copied())
+    }
+}
+
 /// Tells what an object is. Reads a bounded number of bytes from its start and its end.
 #[must_use]
 pub fn identify(source: &dyn Source) -> Identity {
     let _ = source;
     Identity { kind: FileKind::Data, also: Vec::new() }
+}
+
+/// True if there is a reader that looks into objects of this kind.
+#[must_use]
+pub fn looks_into(kind: FileKind) -> bool {
+    let _ = kind;
+    false
 }
 
 /// What [`unpack`] can do for an object.

@@ -1,0 +1,60 @@
+//! What signatures need to know of an executable besides its bytes: the entry point and the sections.
+//!
+//! The figures follow what ClamAV's signatures were written against, which is not always what a loader does: see the
+//! module of each format. An executable whose header cannot be read has no facts, and whatever depends on them does not
+//! match.
+
+mod elf;
+mod macho;
+mod pe;
+
+use dachs_base::{Facts, FileKind, Reader, Source, read_vec_at};
+
+/// The facts about an object of this kind; none for kinds that are not executables.
+#[must_use]
+pub fn facts(kind: FileKind, source: &dyn Source) -> Facts {
+    match kind {
+        FileKind::Elf => elf::facts(source),
+        FileKind::MachO => macho::facts(source),
+        FileKind::Pe => pe::facts(source),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
+/// Numbers of a format that comes in both byte orders.
+struct Ordered<'a> {
+    reader: Reader<'a>,
+    big_endian: bool,
+}
+
+impl Ordered<'_> {
+    fn u16(&mut self) -> Option<u16> {
+        if self.big_endian { self.reader.u16_be() } else { self.reader.u16_le() }.ok()
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        if self.big_endian { self.reader.u32_be() } else { self.reader.u32_le() }.ok()
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        if self.big_endian { self.reader.u64_be() } else { self.reader.u64_le() }.ok()
+    }
+
+    /// An address or size: 64 bits in a 64-bit file, else 32.
+    fn word(&mut self, wide: bool) -> Option<u64> {
+        if wide { self.u64() } else { self.u32().map(u64::from) }
+    }
+
+    fn skip(&mut self, count: u64) -> Option<()> {
+        self.reader.skip(count).ok()
+    }
+}
+
+/// A table of `count` records of `size` bytes, cut where the object ends.
+fn table(source: &dyn Source, offset: u64, count: u16, size: u16) -> Vec<u8> {
+    read_vec_at(source, offset, usize::from(count).saturating_mul(usize::from(size)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -58,3 +58,20 @@ pub enum Mark {
     /// A byte that is not an ASCII letter or digit.
     Word,
 }
+
+/// How many bytes the elements consume, if that is one number.
+pub(crate) fn fixed_length(elements: &[Element]) -> Option<usize> {
+    elements.iter().try_fold(0_usize, |sum, element| sum.checked_add(fixed_length_of(element)?))
+}
+
+fn fixed_length_of(element: &Element) -> Option<usize> {
+    match element {
+        Element::Byte { .. } | Element::Folded(_) => Some(1),
+        Element::Gap { min, max } => (Some(*min) == *max).then_some(*min as usize),
+        Element::Mark { mark, negated } => (*mark != Mark::Line || *negated).then_some(1),
+        Element::Alternatives { options, .. } => {
+            let first = fixed_length(options.first()?)?;
+            options.iter().all(|option| fixed_length(option) == Some(first)).then_some(first)
+        }
+    }
+}

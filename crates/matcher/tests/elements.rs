@@ -1,0 +1,152 @@
+//! What each kind of element means, as tables: the oracle and the matcher must both say so.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use dachs_matcher::pattern::{Element, Mark, Pattern};
+use dachs_matcher::{Builder, Flow, Patterns, State, Window, naive};
+
+fn text(bytes: &str) -> Vec<Element> {
+    bytes.bytes().map(|value| Element::Byte { value, mask: 0xFF }).collect()
+}
+
+fn folded(letters: &str) -> Vec<Element> {
+    letters.bytes().map(Element::Folded).collect()
+}
+
+fn nibble(value: u8, mask: u8) -> Vec<Element> {
+    vec![Element::Byte { value, mask }]
+}
+
+fn gap(min: u32, max: impl Into<Option<u32>>) -> Vec<Element> {
+    vec![Element::Gap { min, max: max.into() }]
+}
+
+fn any_of(options: &[Vec<Element>]) -> Vec<Element> {
+    vec![Element::Alternatives { options: options.to_vec(), negated: false }]
+}
+
+fn none_of(options: &[Vec<Element>]) -> Vec<Element> {
+    vec![Element::Alternatives { options: options.to_vec(), negated: true }]
+}
+
+fn mark(mark: Mark) -> Vec<Element> {
+    vec![Element::Mark { mark, negated: false }]
+}
+
+fn no_mark(mark: Mark) -> Vec<Element> {
+    vec![Element::Mark { mark, negated: true }]
+}
+
+/// The starts that the matcher reports, window by window.
+fn starts(pattern: &Pattern, bytes: &[u8], step: usize) -> Vec<u64> {
+    let mut builder = Builder::new();
+    builder.add(pattern).unwrap();
+    let image = builder.finish();
+    let patterns = Patterns::new(&image).unwrap();
+    let mut state = State::new();
+    let mut found = Vec::new();
+    let mut at = 0;
+    loop {
+        let end = (at + patterns.overlap() + step).min(bytes.len());
+        let last = end == bytes.len();
+        let window = Window { bytes: &bytes[at..end], base: at as u64, last };
+        patterns.scan(&mut state, window, &mut |hit| {
+            found.push(hit.start);
+            Flow::Go
+        });
+        if last {
+            found.sort_unstable();
+            return found;
+        }
+        at += step;
+    }
+}
+
+/// The elements, the object, and where they start in it.
+type Row<'a> = (Vec<Vec<Element>>, &'a [u8], &'a [u64]);
+
+fn holds(table: &[Row<'_>]) {
+    for (elements, bytes, expected) in table {
+        let pattern = Pattern { elements: elements.concat() };
+        let mut oracle = naive::find(&pattern, bytes).into_iter().map(|(start, _)| start).collect::<Vec<_>>();
+        oracle.dedup();
+        assert_eq!(oracle, *expected, "the oracle on {pattern:?}");
+        for step in [1, 2, 5, 1000] {
+            assert_eq!(starts(&pattern, bytes, step), *expected, "windows of {step}: {pattern:?}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_is_itself_a_nibble_or_anything() {
+    holds(&[
+        (vec![text("ab")], b"abcab", &[0, 3]),
+        (vec![text("aa")], b"aaaa", &[0, 1, 2]),
+        (vec![text("ab"), nibble(0x30, 0xF0)], b"ab1ab2abx", &[0, 3]),
+        (vec![text("ab"), nibble(0x01, 0x0F)], b"abaabbabq", &[0, 6]),
+        (vec![text("ab"), nibble(0, 0), text("c")], b"abxc abc abyc", &[0, 9]),
+        (vec![text("longer than eight")], b"longer than eigh longer than eight", &[17]),
+    ]);
+}
+
+#[test]
+fn a_folded_letter_is_either_case() {
+    holds(&[
+        (vec![folded("ab"), text("C")], b"abC ABC aBC ABc", &[0, 4, 8]),
+        // `[` and `{` differ as letters of two cases do, and are none.
+        (vec![text("[a")], b"{a [a", &[3]),
+    ]);
+}
+
+#[test]
+fn a_gap_is_counted_from_the_end_of_what_is_before() {
+    holds(&[
+        (vec![text("ab"), gap(2, 2), text("cd")], b"ab12cd ab1cd", &[0]),
+        (vec![text("ab"), gap(0, 2), text("cd")], b"abcd ab1cd ab12cd ab123cd", &[0, 5, 11]),
+        (vec![text("ab"), gap(3, None), text("cd")], b"ab1cd..cd", &[0]),
+        (vec![text("ab"), gap(0, None), text("cd")], b"ab ab cd ab", &[0, 3]),
+        (vec![text("ab"), gap(0, 2000), text("cd")], b"ab ab cd ab", &[0, 3]),
+        (vec![text("ab"), gap(5, 3), text("cd")], b"ab1234cd", &[]),
+        (vec![gap(2, 2), text("cd")], b"cd1cd", &[1]),
+        (vec![text("cd"), gap(2, 2)], b"cd1cd", &[0]),
+        (vec![gap(0, 2), text("cd")], b"123cd", &[1, 2, 3]),
+    ]);
+}
+
+#[test]
+fn alternatives_may_be_unequal_nested_and_negated() {
+    holds(&[
+        (vec![text("ab"), any_of(&[text("x"), text("yz")]), text("c")], b"abxc abyzc abyc", &[0, 5]),
+        (vec![any_of(&[text("a"), text("aab")]), text("bcc")], b"aabbcc abcc", &[0, 7]),
+        (vec![text("cc"), any_of(&[text("a"), text("ab")])], b"ccab", &[0]),
+        (vec![text("ab"), any_of(&[text("c"), vec![]]), text("d")], b"abcd abd abcc", &[0, 5]),
+        (
+            vec![text("ab"), any_of(&[[text("c"), any_of(&[text("d"), folded("e")])].concat()])],
+            b"abcd abcE abc",
+            &[0, 5],
+        ),
+        (vec![text("ab"), none_of(&[text("c"), text("d")]), text("ef")], b"abcef abxef", &[6]),
+        (vec![text("ab"), none_of(&[text("cc"), text("dd")])], b"abcc abcd ab1", &[5]),
+    ]);
+}
+
+#[test]
+fn marks_at_the_ends_consume_nothing() {
+    holds(&[
+        (vec![mark(Mark::Boundary), text("ab"), mark(Mark::Boundary)], b"ab ab\"ab ab", &[0, 3, 9]),
+        (vec![no_mark(Mark::Boundary), text("ab")], b"abab ab", &[2]),
+        (vec![mark(Mark::Line), text("ab"), mark(Mark::Line)], b"ab\r\nab\nab\rab", &[0, 4]),
+        (vec![mark(Mark::Word), text("ab"), mark(Mark::Word)], b"ab.ab1ab_ab", &[0, 9]),
+        (vec![text("ab"), no_mark(Mark::Word)], b"abab", &[0]),
+    ]);
+}
+
+#[test]
+fn marks_in_the_middle_consume_what_they_are_made_of() {
+    holds(&[
+        (vec![text("ab"), mark(Mark::Boundary), text("cd")], b"ab@cd ab\"cd abcd", &[0, 6]),
+        (vec![text("ab"), mark(Mark::Line), text("cd")], b"ab\r\ncdab\ncdab\rcd", &[0, 6]),
+        (vec![text("ab"), no_mark(Mark::Line), text("cd")], b"ab\ncdab\rcd", &[5]),
+        (vec![text("ab"), mark(Mark::Word), text("cd")], b"ab.cd abxcd", &[0]),
+        (vec![text("ab"), no_mark(Mark::Word), text("cd")], b"ab.cd abxcd", &[6]),
+    ]);
+}

@@ -130,7 +130,8 @@ pub enum Subsignature {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
-    /// The object was unpacked from an object of this kind (`Container`).
+    /// The object was unpacked from an object of one of these kinds (`Container`); an empty list asks for an object that
+    /// was not unpacked from any (`CL_TYPE_ANY`).
     Container(Vec<FileKind>),
     /// The entry point's file offset (`EntryPoint`).
     EntryPoint(u64, u64),

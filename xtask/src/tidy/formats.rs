@@ -1,0 +1,103 @@
+//! Every format that is unpacked has its citation, its row in docs/formats.md and a fuzz target.
+//!
+//! A format is a module of `dachs-formats` with a function `open`: the folder `crates/formats/src/…/NAME/` with
+//! its `mod.rs`, or `NAME.rs`. A fuzz target covers a format if it has the format's name, or if its essay has a line
+//! `Covers: NAME, NAME`. A row of docs/formats.md covers it if one of its cells is the name, as code or not.
+
+use std::collections::BTreeSet;
+
+use super::Finding;
+use super::source::blank;
+use super::tree::{File, Tree};
+
+const ROOT: &str = "crates/formats/src/";
+const TABLE: &str = "docs/formats.md";
+const CITATIONS: [&str; 6] = ["RFC", "APPNOTE", "http://", "https://", "pecification", "POSIX"];
+
+/// Formats that lack one of the three.
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    let rows = rows(&tree.text(TABLE));
+    let covered = covered(tree);
+    let mut findings = Vec::new();
+    for (name, file) in formats(tree) {
+        let mut lacks =
+            |what: &str| findings.push(Finding::new(&file.path, 1, format!("the format {name} lacks {what}")));
+        if !CITATIONS.iter().any(|citation| essay(&file.text).contains(citation)) {
+            lacks("a citation of its specification in `//!`");
+        }
+        if !rows.contains(name) {
+            lacks("a row in docs/formats.md");
+        }
+        if !covered.contains(name) {
+            lacks("a fuzz target (one of its name, or one with `//! Covers: …`)");
+        }
+    }
+    findings
+}
+
+/// The modules that have a function `open`, with their names.
+fn formats(tree: &Tree) -> impl Iterator<Item = (&str, &File)> {
+    tree.below(ROOT, ".rs").filter_map(|file| {
+        let path = file.path.strip_prefix(ROOT)?.strip_suffix(".rs")?;
+        let module = path.strip_suffix("/mod").unwrap_or(path);
+        let name = module.rsplit('/').next()?;
+        let opens = blank(&file.text).lines().any(|line| line.starts_with("pub") && line.contains(" fn open("));
+        opens.then_some((name, file))
+    })
+}
+
+/// The lines of the module comment.
+fn essay(text: &str) -> String {
+    text.lines().filter(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n")
+}
+
+/// All cells of the table, without back-quotes and in lower case.
+fn rows(table: &str) -> BTreeSet<String> {
+    let lines = table.lines().filter(|line| line.starts_with('|'));
+    let cells = lines.flat_map(|line| line.split(['|', ',']));
+    cells.map(|cell| cell.trim().trim_matches('`').to_lowercase()).filter(|cell| !cell.is_empty()).collect()
+}
+
+/// The names that fuzz targets have or say they cover.
+fn covered(tree: &Tree) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in tree.below("fuzz/fuzz_targets/", ".rs") {
+        let stem = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".rs"));
+        names.extend(stem.map(str::to_owned));
+        let lists = file.text.lines().filter_map(|line| line.strip_prefix("//! Covers:"));
+        names.extend(lists.flat_map(|list| list.split(',')).map(|name| name.trim().trim_matches('.').to_owned()));
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        let file = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), text: (*text).to_owned() };
+        Tree { files: files.iter().map(file).collect() }
+    }
+
+    const ZIP: (&str, &str) = ("crates/formats/src/zip/mod.rs", "//! ZIP, APPNOTE 6.3.10.\npub(crate) fn open() {}\n");
+
+    #[test]
+    fn a_complete_format_passes() {
+        let table = (TABLE, "| folder | kind |\n|---|---|\n| `zip` | ZIP |\n");
+        assert_eq!(check(&tree(&[ZIP, table, ("fuzz/fuzz_targets/zip.rs", "")])), []);
+        assert_eq!(check(&tree(&[ZIP, table, ("fuzz/fuzz_targets/all.rs", "//! Covers: tar, zip.\n")])), []);
+    }
+
+    #[test]
+    fn an_incomplete_format_fails() {
+        let found = check(&tree(&[("crates/formats/src/ar.rs", "//! Archives.\npub fn open() {}\n")]));
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found.iter().all(|finding| finding.message.starts_with("the format ar lacks")));
+    }
+
+    #[test]
+    fn modules_without_open_are_no_formats() {
+        let files = [("crates/formats/src/stream.rs", "//! Streams.\nfn open_all() {}\n// pub fn open()\n")];
+        assert_eq!(check(&tree(&files)), []);
+    }
+}

@@ -5,7 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod facts;
+mod sevenzip;
+pub mod stream;
 mod unpack;
+mod zip;
 
 pub use facts::facts;
 pub use unpack::{Item, Member, Unpack};
@@ -56,6 +59,9 @@ pub enum Unpacking {
 /// Goes through what an object of this kind holds.
 #[must_use]
 pub fn unpack(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Unpacking {
-    let _ = (kind, source, budget);
-    Unpacking::Nothing
+    match kind {
+        FileKind::SevenZip => Unpacking::Members(sevenzip::open(source, budget)),
+        FileKind::Zip => Unpacking::Members(zip::open(source, budget)),
+        _ => Unpacking::Nothing,
+    }
 }

@@ -1,1 +1,198 @@
-//! stub
+//! The order of steps for one object and its members.
+//!
+//! [`scan`] takes a file and gives a report. It walks the tree of objects depth first on an explicit stack, so that no
+//! input can overflow the call stack, and asks the members of an archive one at a time, so that no input decides how many
+//! objects exist at once:
+//!
+//! ```text
+//! visit(object):  identify -> examine -> keep what the allow list does not cancel -> note problems
+//!                 -> unpack: push its members on the stack
+//! loop:           take the next item of the top level: visit a member, note an anomaly, or leave the level
+//! ```
+//!
+//! The engine holds no policy and knows no format and no signature. What it decides itself:
+//!
+//! * when to stop: at the first strong detection (unless all are asked for), when the time is over, or when the limit
+//!   of objects is reached;
+//! * what cancels a detection: an allow-list entry for the object or for any object around it;
+//! * when a file needs a process of its own ([`Outcome::Isolate`]): before a parser of archives or documents runs on it.
+#![forbid(unsafe_code)]
+
+mod fold;
+mod level;
+
+use dachs_base::{Anomaly, Budget, FileKind, Limit, LimitReached, Report, Source};
+use dachs_formats::{Item, Unpacking};
+use dachs_sigdb::{Image, View};
+use fold::Fold;
+use level::{Level, Object};
+use std::sync::Arc;
+
+/// What the caller asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Report every detection instead of stopping at the first strong one.
+    pub all_matches: bool,
+    /// Answer [`Outcome::Isolate`] instead of running a parser of archives or documents.
+    pub isolate: bool,
+}
+
+/// What became of a scan.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The file is of this kind and should be scanned by a process of its own. Nothing of it was parsed.
+    Isolate(FileKind),
+    /// It was scanned.
+    Report(Report),
+}
+
+/// Scans one file and everything inside it.
+#[must_use]
+pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: &Options) -> Outcome {
+    let identity = dachs_formats::identify(&*file);
+    if options.isolate && identity.kinds().any(dachs_formats::looks_into) {
+        return Outcome::Isolate(identity.kind);
+    }
+    let fold = Fold::new(identity.kind, budget.limits().clone());
+    let mut scan = Scan { image, budget, options, fold, levels: Vec::new() };
+    scan.visit(Object::file(file, identity));
+    while !scan.levels.is_empty() && !scan.is_enough() {
+        scan.step();
+    }
+    scan.leave_all();
+    Outcome::Report(scan.fold.report())
+}
+
+/// One scan under way.
+struct Scan<'a> {
+    image: &'a Image<'a>,
+    budget: &'a Budget,
+    options: &'a Options,
+    fold: Fold,
+    levels: Vec<Level>,
+}
+
+impl Scan<'_> {
+    /// One step: the next item of the innermost level, or the end of that level.
+    fn step(&mut self) {
+        let Some(level) = self.levels.last_mut() else { return };
+        match level.next_item() {
+            Some(Item::Anomaly { member: None, anomaly }) => {
+                level.gap |= anomaly.kind.is_gap();
+                self.fold.note(anomaly, &level.object.path);
+            }
+            Some(Item::Anomaly { member: Some(name), anomaly }) => {
+                self.fold.note_skipped(anomaly, &level.object.path.child(name));
+            }
+            Some(Item::Heuristic(heuristic)) => self.fold.judge(heuristic, &level.object),
+            Some(Item::Member(member)) => {
+                let object = Object::member(&level.object, member);
+                self.admit(object);
+            }
+            None => self.leave(),
+        }
+    }
+
+    /// Visits a member if the budget still has room for one.
+    fn admit(&mut self, object: Object) {
+        match self.budget.charge_object() {
+            Ok(()) => self.visit(object),
+            Err(reached) => {
+                self.fold.note_skipped(reached.into(), &object.path);
+                self.fold.exhausted = true;
+            }
+        }
+    }
+
+    /// Looks at one object and opens it if it holds others.
+    fn visit(&mut self, object: Object) {
+        self.examine(&object);
+        let mut level = Level::closed(object);
+        if !self.is_enough() {
+            self.open(&mut level);
+        }
+        self.levels.push(level);
+    }
+
+    /// Matches one object against the content.
+    fn examine(&mut self, object: &Object) {
+        let facts = dachs_formats::facts(object.kind(), &*object.source);
+        let view = View { source: &*object.source, kind: object.kind(), facts: &facts, container: object.container };
+        let examined = self.image.examine(&view, self.budget, self.options.all_matches);
+        self.fold.looked_at(examined.bytes);
+        if !examined.findings.is_empty() && !self.is_allowed(object) {
+            self.fold.detect(&examined.findings, object);
+        }
+        if let Some(reached) = examined.limit {
+            self.fold.note_skipped(reached.into(), &object.path);
+        }
+    }
+
+    /// True if the allow list names the object or one around it.
+    fn is_allowed(&self, object: &Object) -> bool {
+        let around = self.levels.iter().map(|level| &level.object.source);
+        around.chain([&object.source]).any(|source| self.image.allows(&**source))
+    }
+
+    /// Adds to a level what goes through its object's members.
+    fn open(&mut self, level: &mut Level) {
+        if let Err(reached) = self.check_depth(&level.object) {
+            level.gap = true;
+            return self.fold.note(reached.into(), &level.object.path);
+        }
+        for kind in level.object.identity.kinds().collect::<Vec<_>>() {
+            match dachs_formats::unpack(kind, &level.object.source, self.budget) {
+                Unpacking::Members(unpack) => level.push(unpack),
+                Unpacking::Nothing => {}
+                Unpacking::Unsupported => {
+                    level.gap = true;
+                    self.fold.note(not_looked_into(kind), &level.object.path);
+                }
+            }
+        }
+    }
+
+    /// Refuses objects that would be opened beyond the allowed depth.
+    fn check_depth(&self, object: &Object) -> Result<(), LimitReached> {
+        let allowed = self.budget.limits().depth;
+        let depth = u32::try_from(object.path.0.len()).unwrap_or(u32::MAX);
+        if depth < allowed || !object.identity.kinds().any(dachs_formats::looks_into) {
+            return Ok(());
+        }
+        Err(LimitReached { limit: Limit::Depth, allowed: u64::from(allowed) })
+    }
+
+    /// Ends the innermost level: asks its source what went wrong while it was read.
+    fn leave(&mut self) {
+        let Some(mut level) = self.levels.pop() else { return };
+        if let Some(problem) = level.object.source.problem() {
+            level.gap |= problem.kind.is_gap();
+            self.fold.note(problem, &level.object.path);
+        }
+        self.fold.left(level.gap);
+    }
+
+    /// Ends all levels, innermost first. A scan that stops for want of time says so.
+    fn leave_all(&mut self) {
+        if let Some(level) = self.levels.last_mut()
+            && !self.fold.decided(self.options)
+            && let Err(reached) = self.budget.check_time()
+        {
+            level.gap = true;
+            self.fold.note(reached.into(), &level.object.path);
+        }
+        while !self.levels.is_empty() {
+            self.leave();
+        }
+    }
+
+    /// True if enough was found, or a limit on the whole scan was reached.
+    fn is_enough(&self) -> bool {
+        self.fold.decided(self.options) || self.fold.exhausted || self.budget.check_time().is_err()
+    }
+}
+
+/// What is said of an object whose format is known but has no reader.
+fn not_looked_into(kind: FileKind) -> Anomaly {
+    Anomaly::unsupported(format!("not looked into: there is no reader for {} yet", kind.label()))
+}

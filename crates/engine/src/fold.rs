@@ -1,0 +1,75 @@
+//! Folds what is found out about single objects into the report of the file.
+
+use crate::Options;
+use crate::level::Object;
+use dachs_base::{Anomaly, Cause, Detection, FileKind, Finding, Heuristic, Limits, ObjectPath, Report, Strength};
+
+/// The report being made.
+pub(crate) struct Fold {
+    limits: Limits,
+    report: Report,
+    strong: bool,
+    /// True once a limit on the whole scan was reached, so that going on finds nothing more.
+    pub(crate) exhausted: bool,
+}
+
+impl Fold {
+    /// An empty report of a file of this kind.
+    pub(crate) fn new(kind: FileKind, limits: Limits) -> Fold {
+        let report = Report { kind: Some(kind), ..Report::default() };
+        Fold { limits, report, strong: false, exhausted: false }
+    }
+
+    /// One object was read.
+    pub(crate) fn looked_at(&mut self, bytes: u64) {
+        self.report.coverage.objects = self.report.coverage.objects.saturating_add(1);
+        self.report.coverage.bytes = self.report.coverage.bytes.saturating_add(bytes);
+    }
+
+    /// Signatures were fulfilled in an object.
+    pub(crate) fn detect(&mut self, findings: &[Finding], object: &Object) {
+        for finding in findings {
+            self.add(Cause::Signature(finding.signature), finding.strength, finding.offset, object);
+        }
+    }
+
+    /// An unpacker judged an object.
+    pub(crate) fn judge(&mut self, heuristic: Heuristic, object: &Object) {
+        self.add(Cause::Heuristic(heuristic), Strength::Weak, None, object);
+    }
+
+    fn add(&mut self, cause: Cause, strength: Strength, offset: Option<u64>, object: &Object) {
+        self.strong |= strength == Strength::Strong;
+        let room = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
+        if self.report.detections.len() < room {
+            let (object, kind) = (object.path.clone(), object.kind());
+            self.report.detections.push(Detection { cause, strength, object, kind, offset });
+        }
+    }
+
+    /// Notes an anomaly of the object at `path`.
+    pub(crate) fn note(&mut self, anomaly: Anomaly, path: &ObjectPath) {
+        self.report.note(Anomaly { object: path.clone(), ..anomaly }, &self.limits);
+    }
+
+    /// Notes an anomaly of an object that has no level of its own; a gap counts as an object skipped.
+    pub(crate) fn note_skipped(&mut self, anomaly: Anomaly, path: &ObjectPath) {
+        self.left(anomaly.kind.is_gap());
+        self.note(anomaly, path);
+    }
+
+    /// An object was left, with or without a gap.
+    pub(crate) fn left(&mut self, gap: bool) {
+        self.report.coverage.skipped = self.report.coverage.skipped.saturating_add(u64::from(gap));
+    }
+
+    /// True if what was found is all that was asked for.
+    pub(crate) fn decided(&self, options: &Options) -> bool {
+        self.strong && !options.all_matches
+    }
+
+    /// The report.
+    pub(crate) fn report(self) -> Report {
+        self.report
+    }
+}

@@ -1,0 +1,65 @@
+//! Where a scan stands: the objects around the current one, and what is left of their members.
+
+use dachs_base::{FileKind, ObjectPath, Source};
+use dachs_formats::{Identity, Item, Member, Unpack};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A node of the tree of objects.
+pub(crate) struct Object {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) identity: Identity,
+    pub(crate) path: ObjectPath,
+    /// The kind of the object around this one.
+    pub(crate) container: Option<FileKind>,
+}
+
+impl Object {
+    /// The file itself.
+    pub(crate) fn file(source: Arc<dyn Source>, identity: Identity) -> Object {
+        Object { source, identity, path: ObjectPath::default(), container: None }
+    }
+
+    /// A member of `parent`.
+    pub(crate) fn member(parent: &Object, member: Member) -> Object {
+        let identity = dachs_formats::identify(&*member.source);
+        let path = parent.path.child(member.name);
+        Object { source: member.source, identity, path, container: Some(parent.kind()) }
+    }
+
+    /// What it is.
+    pub(crate) fn kind(&self) -> FileKind {
+        self.identity.kind
+    }
+}
+
+/// An object whose members are being gone through.
+pub(crate) struct Level {
+    pub(crate) object: Object,
+    /// True if part of the object is known not to have been looked at.
+    pub(crate) gap: bool,
+    unpackers: VecDeque<Box<dyn Unpack>>,
+}
+
+impl Level {
+    /// A level without members.
+    pub(crate) fn closed(object: Object) -> Level {
+        Level { object, gap: false, unpackers: VecDeque::new() }
+    }
+
+    /// Adds one more way to go through the object.
+    pub(crate) fn push(&mut self, unpack: Box<dyn Unpack>) {
+        self.unpackers.push_back(unpack);
+    }
+
+    /// The next item of the first way that still has one.
+    pub(crate) fn next_item(&mut self) -> Option<Item> {
+        while let Some(unpack) = self.unpackers.front_mut() {
+            if let Some(item) = unpack.next_item() {
+                return Some(item);
+            }
+            self.unpackers.pop_front();
+        }
+        None
+    }
+}

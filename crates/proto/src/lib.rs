@@ -1,1 +1,26 @@
-//! stub
+//! The messages between the pool, the zygote and the workers, as codecs without I/O.
+//!
+//! ```text
+//! pool --Setup-->   zygote     once: how much memory a worker may use
+//! pool <--Answer--  zygote     Ready with the layers of its jail, or Refused
+//! pool --Order-->   zygote     fork a worker (its socket comes with the message), wait for a worker's end
+//! pool <--Answer--  zygote     Forked (a pidfd comes with it), Ended
+//! pool --Request--> worker     scan the file whose descriptor comes with the message
+//! pool <--Reply--   worker     the report, or the wish that the file be scanned in a process of its own
+//! ```
+//!
+//! Every message fits in one packet of at most [`LONGEST`] bytes (`postcard`). Whoever reads a [`Reply`] reads what a
+//! taken-over process may have written: decoding any bytes gives an error or a message within bounds, never a panic, and
+//! [`Reply::decode`] also checks and cleans what the types cannot say. It does not check the numbers of signatures: who
+//! looks them up in the image does.
+#![forbid(unsafe_code)]
+
+mod codec;
+mod control;
+mod reply;
+mod request;
+
+pub use codec::{LONGEST, ProtoError};
+pub use control::{Answer, End, JailReport, LayerReport, Order, Setup, exit};
+pub use reply::{Body, Reply};
+pub use request::Request;

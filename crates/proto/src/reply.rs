@@ -1,0 +1,134 @@
+//! From a worker to the pool: read as hostile.
+
+use crate::codec;
+use crate::{LONGEST, ProtoError};
+use dachs_base::{Anomaly, FileKind, Limits, Name, ObjectPath, Report, Strength};
+use serde::{Deserialize, Serialize};
+
+/// Longer sentences are cut to this many characters.
+const DETAIL: usize = 500;
+/// How much shorter than [`LONGEST`] a report is made, so that the envelope fits too.
+const ENVELOPE: usize = 256;
+
+/// A worker's answer to a [`Request`](crate::Request).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The request's number.
+    pub number: u64,
+    /// The answer.
+    pub body: Body,
+}
+
+/// What a worker answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// The file is an archive or a document: give it a process of its own.
+    Isolate(FileKind),
+    /// The scanner has a mistake: it panicked at this place of its source. The worker exits.
+    Panicked(String),
+    /// What was found.
+    Report(Report),
+}
+
+impl Reply {
+    /// The message as bytes. A report that is too long loses anomalies first, then detections, and says so.
+    ///
+    /// # Errors
+    /// When it is too long all the same, which no report that [`Reply::decode`] accepts is.
+    pub fn encode(&self) -> Result<Vec<u8>, ProtoError> {
+        match (codec::encode(self), &self.body) {
+            (Err(ProtoError::TooLong), Body::Report(report)) => {
+                codec::encode(&Reply { number: self.number, body: Body::Report(shorten(report.clone())) })
+            }
+            (encoded, _) => encoded,
+        }
+    }
+
+    /// The message in these bytes, which a taken-over worker may have written. Bounded by `limits`, free of control
+    /// characters, and with a gap if one of its anomalies is one.
+    ///
+    /// # Errors
+    /// When they are not exactly one message, or one that no honest worker sends.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Reply, ProtoError> {
+        let mut reply: Reply = codec::decode(bytes)?;
+        match &mut reply.body {
+            Body::Report(report) => check(report, limits)?,
+            Body::Panicked(place) => *place = clean(place),
+            Body::Isolate(_) => {}
+        }
+        Ok(reply)
+    }
+}
+
+fn check(report: &mut Report, limits: &Limits) -> Result<(), ProtoError> {
+    // One more of each than the limit: the remark that some were dropped.
+    let at_most = |count: usize, most: u32| u64::try_from(count).is_ok_and(|count| count <= u64::from(most) + 1);
+    if !at_most(report.detections.len(), limits.detections) {
+        return Err(ProtoError::Untrue("more detections than allowed"));
+    }
+    if !at_most(report.anomalies.len(), limits.anomalies) {
+        return Err(ProtoError::Untrue("more anomalies than allowed"));
+    }
+    for detection in &report.detections {
+        check_path(&detection.object, limits)?;
+    }
+    for anomaly in &mut report.anomalies {
+        check_path(&anomaly.object, limits)?;
+        anomaly.detail = clean(&anomaly.detail);
+        report.gap |= anomaly.kind.is_gap();
+    }
+    Ok(())
+}
+
+fn check_path(path: &ObjectPath, limits: &Limits) -> Result<(), ProtoError> {
+    // The engine tells of the object that was too deep as well.
+    if !u64::try_from(path.0.len()).is_ok_and(|depth| depth <= u64::from(limits.depth) + 1) {
+        return Err(ProtoError::Untrue("an object deeper than allowed"));
+    }
+    if path.0.iter().any(|name| name.as_bytes().len() > Name::LONGEST) {
+        return Err(ProtoError::Untrue("a name longer than allowed"));
+    }
+    Ok(())
+}
+
+/// Text for a person, whoever wrote it.
+fn clean(text: &str) -> String {
+    let plain = |c: char| if c.is_control() || is_bidi(c) { '\u{fffd}' } else { c };
+    text.chars().take(DETAIL).map(plain).collect()
+}
+
+/// Characters that change the direction of the text around them.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Drops anomalies, then detections, until the report fits.
+fn shorten(mut report: Report) -> Report {
+    for anomaly in &mut report.anomalies {
+        anomaly.detail = anomaly.detail.chars().take(DETAIL).collect();
+    }
+    while too_long(&report) && !report.anomalies.is_empty() {
+        let keep = report.anomalies.len() / 2;
+        let dropped = report.anomalies.len() - keep;
+        report.gap |= report.anomalies.iter().any(|anomaly| anomaly.kind.is_gap());
+        report.anomalies.truncate(keep);
+        report.anomalies_dropped = report.anomalies_dropped.saturating_add(u64::try_from(dropped).unwrap_or(u64::MAX));
+    }
+    let all = report.detections.len();
+    // A stable sort: the strong ones stay, in their order.
+    if too_long(&report) {
+        report.detections.sort_by_key(|detection| detection.strength != Strength::Strong);
+    }
+    while too_long(&report) && !report.detections.is_empty() {
+        report.detections.truncate(report.detections.len() / 2);
+    }
+    let dropped = all - report.detections.len();
+    if dropped > 0 {
+        report.anomalies.push(Anomaly::odd(format!("{dropped} further detections do not fit in the report")));
+    }
+    report
+}
+
+fn too_long(report: &Report) -> bool {
+    postcard::experimental::serialized_size(report).map_or(true, |size| size > LONGEST - ENVELOPE)
+}

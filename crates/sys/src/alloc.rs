@@ -1,0 +1,99 @@
+//! An allocator with a limit.
+//!
+//! The budget of a scan charges what unpackers hold, but a mistake in a parser may still ask for any amount. Inside a
+//! worker the allocator counts, and the first request beyond the limit ends the process with a code of its own, so that
+//! the report can say *memory* and not *crash*. Outside of workers it only passes on.
+//!
+//! The counts are kept without atomic additions: only a process of a single thread arms the limit.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
+
+/// The system's allocator, and a limit for those who [arm](arm) it.
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOCATOR: dachs_sys::alloc::Bounded = dachs_sys::alloc::Bounded;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Bounded;
+
+/// `u64::MAX` while nothing is counted.
+static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
+static USED: AtomicU64 = AtomicU64::new(0);
+static CODE: AtomicI32 = AtomicI32::new(0);
+
+/// From now on, a request that brings the memory allocated since to more than `limit` bytes ends the process with `code`.
+///
+/// Only for a process with one thread. Without [`Bounded`] as the global allocator it does nothing.
+pub fn arm(limit: u64, code: i32) {
+    CODE.store(code, Relaxed);
+    USED.store(0, Relaxed);
+    LIMIT.store(limit.min(u64::MAX - 1), Relaxed);
+}
+
+/// Bytes allocated and not freed since the limit was [armed](arm).
+#[must_use]
+pub fn used() -> u64 {
+    USED.load(Relaxed)
+}
+
+#[inline]
+fn grow(bytes: usize) {
+    let limit = LIMIT.load(Relaxed);
+    if limit != u64::MAX {
+        let used = USED.load(Relaxed).saturating_add(bytes as u64);
+        USED.store(used, Relaxed);
+        if used > limit {
+            crate::process::exit_now(CODE.load(Relaxed));
+        }
+    }
+}
+
+#[inline]
+fn shrink(bytes: usize) {
+    if LIMIT.load(Relaxed) != u64::MAX {
+        // Memory from before the limit was armed may be freed as well.
+        USED.store(USED.load(Relaxed).saturating_sub(bytes as u64), Relaxed);
+    }
+}
+
+/// The kernel gave no memory: the limit of the process is reached, if it has one.
+fn refused(pointer: *mut u8) -> *mut u8 {
+    if pointer.is_null() && LIMIT.load(Relaxed) != u64::MAX {
+        crate::process::exit_now(CODE.load(Relaxed));
+    }
+    pointer
+}
+
+// SAFETY: every call is passed on to `System` unchanged; what is added are counters.
+unsafe impl GlobalAlloc for Bounded {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grow(layout.size());
+        // SAFETY: the caller's promise is passed on.
+        refused(unsafe { System.alloc(layout) })
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        shrink(layout.size());
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grow(layout.size());
+        // SAFETY: the caller's promise is passed on.
+        refused(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        grow(size.saturating_sub(layout.size()));
+        shrink(layout.size().saturating_sub(size));
+        // SAFETY: the caller's promise is passed on.
+        refused(unsafe { System.realloc(pointer, layout, size) })
+    }
+}

@@ -1,0 +1,5 @@
+//! The layers between a parser and the machine.
+
+mod probe;
+
+pub use probe::{Probe, State, probe};

@@ -1,0 +1,142 @@
+//! Packets with descriptors, over a pair of sockets.
+//!
+//! A packet arrives whole or not at all (`SOCK_SEQPACKET`), so there is no framing, and a peer that dies in the middle
+//! of one leaves nothing behind. [`receive`] makes no room for descriptors, so that those a peer sends are dropped by the
+//! kernel; only [`receive_with_descriptor`] takes one.
+
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType, sockopt,
+};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// Two sockets that talk to each other in packets. Both are closed by `exec`.
+///
+/// # Errors
+/// The kernel's: no descriptors left.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+}
+
+/// True if this is one end of such a [`pair`].
+#[must_use]
+pub fn is_packet_socket(socket: BorrowedFd<'_>) -> bool {
+    sockopt::socket_type(socket) == Ok(SocketType::SEQPACKET)
+}
+
+/// Lets packets of `bytes` through; the kernel may allow less.
+///
+/// # Errors
+/// The kernel's.
+pub fn allow_packets_of(socket: BorrowedFd<'_>, bytes: usize) -> io::Result<()> {
+    Ok(sockopt::set_socket_send_buffer_size(socket, bytes)?)
+}
+
+/// How long [`receive`] waits; for ever if absent.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_patience(socket: BorrowedFd<'_>, patience: Option<Duration>) -> io::Result<()> {
+    Ok(sockopt::set_socket_timeout(socket, sockopt::Timeout::Recv, patience)?)
+}
+
+/// Sends one packet, and a descriptor with it.
+///
+/// # Errors
+/// The kernel's: the peer is gone, or the packet is too long.
+pub fn send(socket: BorrowedFd<'_>, packet: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors: &[BorrowedFd<'_>] = descriptor.as_slice();
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let slices = [IoSlice::new(packet)];
+    rustix::io::retry_on_intr(|| rustix::net::sendmsg(socket, &slices, &mut control, SendFlags::NOSIGNAL))?;
+    Ok(())
+}
+
+/// Receives one packet into `buffer` and drops descriptors that came with it. Gives its length; 0 if the peer is gone.
+///
+/// # Errors
+/// `InvalidData` for a packet longer than `buffer`, `WouldBlock` when [patience](set_patience) is over, else the kernel's.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut control = RecvAncillaryBuffer::default();
+    receive_message(socket, buffer, &mut control)
+}
+
+/// Receives one packet into `buffer`, and the descriptor that came with it, if any. Gives its length; 0 if the peer is gone.
+///
+/// # Errors
+/// As [`receive`].
+pub fn receive_with_descriptor(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let length = receive_message(socket, buffer, &mut control)?;
+    // All are taken out of the control buffer; those that are not wanted close when they are dropped.
+    let mut descriptors = control.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    let first = descriptors.next().and_then(|mut some| some.next());
+    Ok((length, first))
+}
+
+fn receive_message(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    control: &mut RecvAncillaryBuffer<'_>,
+) -> io::Result<usize> {
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let mut slices = [IoSliceMut::new(buffer)];
+    let got = rustix::io::retry_on_intr(|| rustix::net::recvmsg(socket, &mut slices, control, flags))?;
+    if got.flags.contains(rustix::net::ReturnFlags::TRUNC) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(got.bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn packets_keep_their_edges_and_descriptors() {
+        let (here, there) = pair().unwrap();
+        let file = crate::fd::sealed_memory("test", b"badger").unwrap();
+        send(here.as_fd(), b"one", None).unwrap();
+        send(here.as_fd(), b"two", Some(file.as_fd())).unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(receive(there.as_fd(), &mut buffer).unwrap(), 3);
+        let (length, descriptor) = receive_with_descriptor(there.as_fd(), &mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"two");
+        assert_eq!(crate::fd::size(descriptor.unwrap().as_fd()).unwrap(), 6);
+        drop(here);
+        assert_eq!(receive(there.as_fd(), &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn descriptors_that_nobody_asked_for_are_dropped() {
+        let (here, there) = pair().unwrap();
+        let (watched, sent) = pair().unwrap();
+        send(here.as_fd(), b"x", Some(sent.as_fd())).unwrap();
+        drop(sent);
+        receive(there.as_fd(), &mut [0; 8]).unwrap();
+        // The last copy is closed, so its peer sees the end.
+        assert_eq!(receive(watched.as_fd(), &mut [0; 8]).unwrap(), 0);
+    }
+
+    #[test]
+    fn long_packets_and_long_waits_are_errors() {
+        let (here, there) = pair().unwrap();
+        send(here.as_fd(), b"badger", None).unwrap();
+        let error = receive(there.as_fd(), &mut [0; 3]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        set_patience(there.as_fd(), Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(receive(there.as_fd(), &mut [0; 3]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+}

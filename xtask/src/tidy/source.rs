@@ -48,7 +48,7 @@ pub(crate) fn find_word(line: &str, word: &str) -> Option<usize> {
 }
 
 fn is_test_file(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/")
+    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/") || path.starts_with("tests/")
 }
 
 /// Marks the lines of modules and items under `#[cfg(test)]`.

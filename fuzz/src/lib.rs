@@ -1,0 +1,21 @@
+//! What the fuzz targets do, so that each of them is five lines.
+//!
+//! A function here takes any bytes, goes through one door of Dachs with them, and panics if a promise is broken. The
+//! same functions are driven in two ways:
+//!
+//! * by libFuzzer, with coverage and AddressSanitizer: `fuzz/run TARGET SECONDS`;
+//! * by `smoke`, a small deterministic mutator that needs nothing but a stable compiler: `fuzz/run --smoke`.
+//!
+//! | module | door | promise besides "no panic" |
+//! |---|---|---|
+//! | [`images`] | an image of signatures | evaluation ends, indices stay inside |
+//! | [`matching`] | a set of patterns | the matcher agrees with the naive search |
+//! | [`unpacking`] | files and archives | members are finite, and read the same twice |
+#![forbid(unsafe_code)]
+
+pub mod images;
+pub mod matching;
+pub mod targets;
+pub mod unpacking;
+
+pub use dachs_base::FileKind;

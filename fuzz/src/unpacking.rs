@@ -1,0 +1,78 @@
+//! Files and archives: `formats::identify` and `formats::unpack`.
+//!
+//! The budget is small, so that a run takes milliseconds. Every member is read to its end and then again from its
+//! start: a source may decompress twice, and must give the same bytes.
+
+use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
+use dachs_formats::{Item, Unpacking, identify, unpack};
+use std::sync::Arc;
+
+/// Bytes read from a member at most.
+const ENOUGH: u64 = 1 << 20;
+/// Items of one object at most, which the budget of objects must keep it from reaching.
+const ENDLESS: usize = 100_000;
+
+fn budget() -> Budget {
+    let limits = Limits {
+        depth: 4,
+        objects: 300,
+        object_size: 4 << 20,
+        scan_size: 8 << 20,
+        memory: 4 << 20,
+        ..Limits::default()
+    };
+    Budget::new(limits, NoClock)
+}
+
+/// Takes the bytes for what they are, and unpacks them and all they hold.
+pub fn everything(data: &[u8]) {
+    let budget = budget();
+    let mut objects: Vec<(u32, Arc<dyn Source>)> = vec![(0, Arc::new(Memory::new(data)))];
+    while let Some((depth, source)) = objects.pop() {
+        let identity = identify(source.as_ref());
+        let deeper = depth < budget.limits().depth;
+        for kind in identity.also.iter().chain([&identity.kind]).filter(|_| deeper) {
+            objects.extend(members(*kind, &source, &budget).into_iter().map(|member| (depth + 1, member)));
+        }
+    }
+}
+
+/// Takes the bytes for an object of this kind, whatever they look like.
+pub fn as_kind(kind: FileKind, data: &[u8]) {
+    let source: Arc<dyn Source> = Arc::new(Memory::new(data));
+    members(kind, &source, &budget());
+}
+
+/// Goes through all members and reads them.
+fn members(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<Arc<dyn Source>> {
+    let Unpacking::Members(mut unpacker) = unpack(kind, source, budget) else { return Vec::new() };
+    let mut members = Vec::new();
+    let mut items = 0;
+    while let Some(item) = unpacker.next_item() {
+        items += 1;
+        assert!(items < ENDLESS, "{} never ends", kind.label());
+        if let Item::Member(member) = item {
+            read_twice(member.source.as_ref());
+            members.push(member.source);
+        }
+    }
+    assert!(unpacker.next_item().is_none(), "{} goes on after its end", kind.label());
+    members
+}
+
+/// Reads a source front to back, and its start again.
+fn read_twice(source: &dyn Source) {
+    let start = read_vec_at(source, 0, 1 << 12);
+    let mut at = 0;
+    while at < ENOUGH {
+        let got = read_vec_at(source, at, 1 << 16).len() as u64;
+        if got == 0 {
+            break;
+        }
+        at += got;
+    }
+    let whole = source.problem().is_none();
+    assert!(!whole || read_vec_at(source, 0, 1 << 12) == start, "the same offset gave different bytes");
+    let length = source.known_len();
+    assert!(!whole || at >= ENOUGH || length.is_none_or(|length| length == at), "the length is not what could be read");
+}

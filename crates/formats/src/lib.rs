@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod facts;
+mod normalise;
 mod sevenzip;
 pub mod stream;
 mod unpack;
 mod zip;
 
 pub use facts::facts;
+pub use normalise::{View, views};
 pub use unpack::{Item, Member, Unpack};
 
 use dachs_base::{Budget, FileKind, Source};

@@ -1,0 +1,32 @@
+//! Other forms of an object's bytes, made so that signatures match whatever the author did to white space and case.
+//!
+//! A view is made as it is read, front to back, like a compressed stream; it is matched with the signatures of its target
+//! and with the generic ones, and holds no members.
+
+mod text;
+
+use crate::stream::{Replay, SourceRead};
+use dachs_base::{Budget, Class, FileKind, Source, Target};
+use std::sync::Arc;
+
+/// A normalised form of an object.
+pub struct View {
+    /// The signatures that are matched with it, besides the generic ones.
+    pub target: Target,
+    /// Its bytes.
+    pub source: Arc<dyn Source>,
+}
+
+/// The normalised forms of an object of this kind.
+#[must_use]
+pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
+    match kind.class() {
+        Class::Text => vec![View { target: Target::Ascii, source: normalised_text(source, budget) }],
+        _ => Vec::new(),
+    }
+}
+
+fn normalised_text(source: &Arc<dyn Source>, budget: &Budget) -> Arc<dyn Source> {
+    let source = Arc::clone(source);
+    Arc::new(Replay::new(budget, move || Ok(Box::new(text::Normalise::new(SourceRead::new(Arc::clone(&source)))))))
+}

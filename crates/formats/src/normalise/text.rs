@@ -1,0 +1,133 @@
+//! Normalised text, as signatures of target 7 expect it.
+//!
+//! The rules, observed on `sigtool --ascii-normalise`: ASCII letters become lower-case; each run of tab, line feed,
+//! vertical tab, form feed, carriage return and blank becomes one blank; all other bytes below 32 and from 128 on are
+//! dropped. So UTF-16 text of ASCII letters comes out as those letters.
+
+use std::io::{self, Read};
+
+/// What becomes of a byte.
+#[derive(Clone, Copy)]
+enum Action {
+    Blank,
+    Drop,
+    Keep(u8),
+}
+
+/// What becomes of each byte.
+const ACTIONS: [Action; 256] = actions();
+
+const fn actions() -> [Action; 256] {
+    let mut table = [Action::Drop; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; the index is below 128")]
+        {
+            table[byte as usize] = match byte {
+                b'\t'..=b'\r' | b' ' => Action::Blank,
+                0..32 => Action::Drop,
+                _ => Action::Keep(byte.to_ascii_lowercase()),
+            };
+        }
+        byte += 1;
+    }
+    table
+}
+
+/// Normalises what it reads.
+pub(super) struct Normalise<R> {
+    reader: R,
+    after_blank: bool,
+}
+
+impl<R: Read> Normalise<R> {
+    /// Normalises the bytes of `reader`.
+    pub(super) fn new(reader: R) -> Normalise<R> {
+        Normalise { reader, after_blank: false }
+    }
+
+    /// Normalises `bytes` in place and tells how many are left.
+    fn squeeze(&mut self, bytes: &mut [u8]) -> usize {
+        let cells = std::cell::Cell::from_mut(bytes).as_slice_of_cells();
+        let mut kept = cells.iter();
+        let mut put = |byte: u8| {
+            if let Some(cell) = kept.next() {
+                cell.set(byte);
+            }
+        };
+        for cell in cells {
+            match ACTIONS.get(usize::from(cell.get())).copied().unwrap_or(Action::Drop) {
+                Action::Keep(byte) => {
+                    self.after_blank = false;
+                    put(byte);
+                }
+                Action::Blank if !self.after_blank => {
+                    self.after_blank = true;
+                    put(b' ');
+                }
+                Action::Blank | Action::Drop => {}
+            }
+        }
+        cells.len() - kept.len()
+    }
+}
+
+impl<R: Read> Read for Normalise<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let got = self.reader.read(buffer)?;
+            let kept = self.squeeze(buffer.get_mut(..got).unwrap_or_default());
+            if got == 0 || kept > 0 {
+                return Ok(kept);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn normalise(bytes: &[u8], step: usize) -> Vec<u8> {
+        let mut reader = Normalise::new(bytes);
+        let (mut text, mut buffer) = (Vec::new(), vec![0; step]);
+        while let Ok(got @ 1..) = reader.read(&mut buffer) {
+            text.extend(&buffer[..got]);
+        }
+        text
+    }
+
+    #[test]
+    fn the_rules_hold_whatever_the_steps() {
+        let cases: [(&[u8], &[u8]); 5] = [
+            (b"Hello\tWORLD", b"hello world"),
+            (b"a\r\n\r\n  b", b"a b"),
+            (b"a \x01 b\x7f\xc3\xa9", b"a b\x7f"),
+            (b"\xff\xfeE\0I\0C\0", b"eic"),
+            (b"\x01\x02", b""),
+        ];
+        for (raw, expected) in cases {
+            for step in [1, 2, 3, 64] {
+                assert_eq!(normalise(raw, step), expected, "{raw:?} in steps of {step}");
+            }
+        }
+    }
+
+    /// Every byte after every other, through ClamAV's own tool.
+    #[test]
+    fn sigtool_gives_the_same() {
+        let folder = std::env::temp_dir().join(format!("dachs-normalise-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let pairs: Vec<u8> = (0..=255).flat_map(|first| (0..=255).flat_map(move |second| [first, second])).collect();
+        std::fs::write(folder.join("pairs"), &pairs).unwrap();
+        let ran = Command::new("sigtool").arg("--ascii-normalise=pairs").current_dir(&folder).output();
+        let theirs = std::fs::read(folder.join("normalised_text"));
+        std::fs::remove_dir_all(&folder).unwrap();
+        if ran.is_err() {
+            eprintln!("SKIPPED: sigtool (Debian's package clamav) is not installed");
+            return;
+        }
+        assert_eq!(normalise(&pairs, 4096), theirs.unwrap());
+    }
+}

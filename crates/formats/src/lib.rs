@@ -4,18 +4,25 @@
 //! a folder of its own with its specification cited.
 #![forbid(unsafe_code)]
 
+mod bzip2;
 mod facts;
+mod gzip;
+mod lz4;
+mod lzip;
+mod lzma;
 mod normalise;
 mod sevenzip;
 pub mod stream;
 mod unpack;
+mod xz;
 mod zip;
+mod zstd;
 
 pub use facts::facts;
 pub use normalise::{View, views};
 pub use unpack::{Item, Member, Unpack};
 
-use dachs_base::{Budget, FileKind, Source};
+use dachs_base::{Budget, Class, FileKind, Source};
 use std::sync::Arc;
 
 /// What an object is.
@@ -44,8 +51,7 @@ pub fn identify(source: &dyn Source) -> Identity {
 /// True if there is a reader that looks into objects of this kind.
 #[must_use]
 pub fn looks_into(kind: FileKind) -> bool {
-    let _ = kind;
-    false
+    reader(kind).is_some()
 }
 
 /// What [`unpack`] can do for an object.
@@ -61,9 +67,28 @@ pub enum Unpacking {
 /// Goes through what an object of this kind holds.
 #[must_use]
 pub fn unpack(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Unpacking {
-    match kind {
-        FileKind::SevenZip => Unpacking::Members(sevenzip::open(source, budget)),
-        FileKind::Zip => Unpacking::Members(zip::open(source, budget)),
+    match (reader(kind), kind.class()) {
+        (Some(open), _) => Unpacking::Members(open(source, budget)),
+        (None, Class::Archive | Class::Stream | Class::Document) => Unpacking::Unsupported,
         _ => Unpacking::Nothing,
     }
+}
+
+/// How a format's reader is called: it goes through the members of a source, at the budget's cost.
+type Open = fn(&Arc<dyn Source>, &Budget) -> Box<dyn Unpack>;
+
+/// The reader for objects of a kind.
+fn reader(kind: FileKind) -> Option<Open> {
+    Some(match kind {
+        FileKind::Bzip2 => bzip2::open,
+        FileKind::Gzip => gzip::open,
+        FileKind::Lz4 => lz4::open,
+        FileKind::Lzip => lzip::open,
+        FileKind::Lzma => lzma::open,
+        FileKind::SevenZip => sevenzip::open,
+        FileKind::Xz => xz::open,
+        FileKind::Zip => zip::open,
+        FileKind::Zstd => zstd::open,
+        _ => return None,
+    })
 }

@@ -1,6 +1,6 @@
 //! One run of a decoder, and the window of bytes it left behind.
 //!
-//! The window is a queue of blocks. It grows while the budget grants memory and no more than half of what was left is
+//! The window is a queue of blocks. It grows while the budget grants memory and no more than a third of what was left is
 //! held; after that it slides: the oldest block is reused for the newest bytes.
 
 use std::collections::VecDeque;
@@ -124,7 +124,7 @@ impl Cursor {
     }
 
     fn add_block(&mut self, budget: &Budget) -> Result<(), Anomaly> {
-        let may_grow = wide(self.held().saturating_add(BLOCK)) <= budget.memory_left();
+        let may_grow = wide(self.held().saturating_add(BLOCK)) <= budget.memory_left() / 2;
         if !may_grow && !self.sliding {
             self.slide();
         }

@@ -14,11 +14,16 @@
 //!
 //! [`Source`]: dachs_base::Source
 
+mod careful;
+pub(crate) mod coded;
 mod cursor;
 mod fenced;
+pub(crate) mod frames;
 mod replay;
 mod source_read;
 
+pub(crate) use careful::Careful;
 pub use fenced::Fenced;
+pub(crate) use replay::is_remark;
 pub use replay::{Opener, Replay, remark};
 pub use source_read::SourceRead;

@@ -243,6 +243,11 @@ pub fn remark(detail: &'static str) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, Remark(detail))
 }
 
+/// True if an error is only a [`remark`].
+pub(crate) fn is_remark(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Remark>())
+}
+
 /// What an error of a decoder means.
 pub(super) fn anomaly_of(error: &io::Error, budget: &Budget) -> Anomaly {
     if let Some(remark) = error.get_ref().and_then(|inner| inner.downcast_ref::<Remark>()) {
@@ -250,6 +255,10 @@ pub(super) fn anomaly_of(error: &io::Error, budget: &Budget) -> Anomaly {
     }
     match error.kind() {
         ErrorKind::OutOfMemory => LimitReached { limit: Limit::Memory, allowed: budget.limits().memory }.into(),
+        ErrorKind::TimedOut => match budget.check_time() {
+            Err(reached) => reached.into(),
+            Ok(()) => Anomaly::damaged("the compressed data could not be read in time"),
+        },
         ErrorKind::Unsupported => Anomaly::unsupported(format!("the compressed data cannot be read: {}", plain(error))),
         ErrorKind::UnexpectedEof => Anomaly::damaged("the compressed data is cut off"),
         _ => Anomaly::damaged(format!("the compressed data is broken: {}", plain(error))),

@@ -1,0 +1,110 @@
+//! xz (the .xz File Format 1.2.1): one or more streams with padding between them, LZMA2 and branch filters inside.
+//!
+//! The codec compares the checksums of each block; a wrong one ends the stream as damaged. The dictionary is reserved as
+//! the first block announces it; a later block that needs more is a limit.
+
+use std::io::{self, ErrorKind, Read};
+use std::sync::Arc;
+
+use dachs_base::{Budget, Name, Reader, Short, Source};
+use lzma_rust2::XzReader;
+
+use crate::Unpack;
+use crate::stream::frames::{self, Begun, Frame, no_frame};
+use crate::stream::{Careful, Fenced, SourceRead};
+
+/// 2.1.1.1: header magic bytes.
+const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
+/// What the decoder needs besides its dictionary.
+const FIXED: u64 = 256 * 1024;
+/// Taken for the dictionary if the header of the first block cannot be read.
+const USUAL_DICTIONARY: u64 = 64 << 20;
+/// 5.3.1: the filter LZMA2.
+const LZMA2: u64 = 0x21;
+
+/// Unpacks an xz stream.
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    frames::open(source, budget, Name::new(b"content"), begin)
+}
+
+fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begun> {
+    let end = input.position();
+    if before > 0 {
+        skip_padding(&mut input);
+    }
+    let (head, got) = input.peek::<128>();
+    let head = head.get(..got).unwrap_or(&head);
+    if !head.starts_with(&MAGIC) {
+        return if before == 0 { Err(no_frame()) } else { Ok(Begun::End(end)) };
+    }
+    let dictionary = dictionary(head).ok().flatten().unwrap_or(USUAL_DICTIONARY);
+    let limit = dictionary.saturating_add(FIXED).div_ceil(1024);
+    let limit = u32::try_from(limit).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
+    let make = || Ok(Stream(Careful::new(XzReader::new_mem_limit(input, false, limit))));
+    Ok(Begun::Frame(Box::new(Fenced::growing(budget, FIXED, dictionary, make)?)))
+}
+
+/// 2.2: stream padding, groups of four zero bytes.
+fn skip_padding(input: &mut SourceRead) {
+    while let ([0, 0, 0, 0], 4) = input.peek::<4>() {
+        input.go_to(input.position().saturating_add(4));
+    }
+}
+
+/// The size of the dictionary that the first block announces (3.1, 5.3.1).
+fn dictionary(head: &[u8]) -> Result<Option<u64>, Short> {
+    let mut reader = Reader::new(head, "xz block header");
+    reader.skip(12)?;
+    let _size = reader.u8()?;
+    let flags = reader.u8()?;
+    for flag in [0x40, 0x80] {
+        if flags & flag != 0 {
+            number(&mut reader)?;
+        }
+    }
+    for _ in 0..=(flags & 3) {
+        let filter = number(&mut reader)?;
+        let size = number(&mut reader)?;
+        let properties = reader.take(size)?;
+        if let (LZMA2, [bits]) = (filter, properties) {
+            return Ok(dictionary_size(*bits));
+        }
+    }
+    Ok(None)
+}
+
+/// 5.3.1: two bits of mantissa and an exponent.
+fn dictionary_size(bits: u8) -> Option<u64> {
+    match bits {
+        0..40 => Some(u64::from(2 | (bits & 1)) << (bits / 2 + 11)),
+        40 => Some(u64::from(u32::MAX)),
+        _ => None,
+    }
+}
+
+/// 1.2: a variable-length integer.
+fn number(reader: &mut Reader<'_>) -> Result<u64, Short> {
+    let mut value = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = reader.u8()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Ok(value)
+}
+
+struct Stream(Careful<XzReader<SourceRead>>);
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Frame for Stream {
+    fn finish(self: Box<Self>) -> SourceRead {
+        self.0.into_inner().into_inner()
+    }
+}

@@ -2,31 +2,54 @@
 
 use std::fmt;
 
-use crate::code;
-use crate::pattern::{Element, Pattern, fixed_length};
+use zerocopy::IntoBytes;
+use zerocopy::little_endian::{U32, U64};
 
-/// What a set's bytes begin with.
-pub(crate) const MAGIC: [u8; 8] = *b"dachsPat";
+use crate::code::{self, single};
+use crate::filter::{self, STRIDE};
+use crate::layout::{Entry, Header, LAST, MAGIC, PartHead};
+use crate::marks::{self, Border};
+use crate::pattern::{Element, Pattern, fixed_length};
+use crate::split::{self, Part};
+
+/// The most bytes of a part, before and from its anchor: what a window must repeat grows with it.
+const MAX_PART: u32 = 1 << 16;
+/// The most that a part's steps times its possible lengths may be: what confirming it once can cost.
+const MAX_WORK: u64 = 1 << 20;
+/// Bits of the filter for each stretch in it.
+const BITS: usize = 18;
+/// The most words of the filter: half a megabyte, so that it stays in a core's second cache.
+const MAX_WORDS: usize = 1 << 16;
 
 /// Collects the patterns of one set.
 #[derive(Debug, Default)]
 pub struct Builder {
-    codes: Vec<Vec<u8>>,
+    parts: Vec<PartHead>,
+    firsts: Vec<U32>,
+    code: Vec<u8>,
+    long: Vec<(u64, Entry)>,
+    short: Vec<(u64, Entry)>,
+    pairs: Vec<u16>,
+    back: u32,
+    forward: u32,
+    zeros: bool,
 }
 
 /// Why a pattern cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// A part can have so many different lengths that confirming it costs too much.
+    Ambiguous,
     /// A folded element that is no lower-case ASCII letter, or a byte's value with bits outside its mask.
     Contradiction,
     /// Alternatives nested deeper than 32.
     Deep,
     /// A stretch between two long or open gaps holds no two bytes in succession that are known.
     NoAnchor,
-    /// It starts or ends with a gap of any length.
+    /// It starts or ends with a long or open gap.
     OpenEnd,
-    /// It, or a stretch between two long or open gaps, is longer than the matcher's window allows.
+    /// A stretch between two long or open gaps is longer than 64 KiB, or alternatives hold an open gap.
     TooLong,
     /// More patterns than a set can number.
     TooMany,
@@ -37,11 +60,12 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Refusal::Ambiguous => "a part can have too many different lengths",
             Refusal::Contradiction => "an element contradicts itself",
             Refusal::Deep => "alternatives are nested deeper than 32",
             Refusal::NoAnchor => "a part has no two known bytes in succession",
-            Refusal::OpenEnd => "it starts or ends with a gap of any length",
-            Refusal::TooLong => "a part is too long",
+            Refusal::OpenEnd => "it starts or ends with a long or open gap",
+            Refusal::TooLong => "a part is longer than 64 KiB, or an alternative has no limit",
             Refusal::TooMany => "too many patterns in one set",
             Refusal::UnequalNegation => "negated alternatives have unequal lengths",
         })
@@ -63,24 +87,155 @@ impl Builder {
     /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
     pub fn add(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
         check(&pattern.elements, code::DEPTH)?;
-        let number = u32::try_from(self.codes.len()).map_err(|_| Refusal::TooMany)?;
-        let mut out = Vec::new();
-        code::encode(&pattern.elements, &mut out);
-        self.codes.push(out);
+        let (before, body, after) = marks::split(&pattern.elements);
+        let parts = split::parts(body)?;
+        let mut plans = parts.iter().map(plan).collect::<Result<Vec<Plan>, Refusal>>()?;
+        if let Some(first) = plans.first_mut() {
+            first.before = before;
+        }
+        if let Some(last) = plans.last_mut() {
+            last.after = after;
+        }
+        let number = u32::try_from(self.firsts.len()).map_err(|_| Refusal::TooMany)?;
+        let first = self.room_for(&plans)?;
+        self.firsts.push(first.into());
+        let again = plans.first().map_or(0, |first| if first.variable { first.back } else { 0 });
+        for (order, plan) in plans.iter().enumerate() {
+            let next = parts.get(order + 1).map(|next| next.gap);
+            self.push((number, order, again), plan, next);
+        }
         Ok(number)
+    }
+
+    /// The number of the next part, if the set can hold the plans at all.
+    fn room_for(&self, plans: &[Plan]) -> Result<u32, Refusal> {
+        let code = plans.iter().map(|plan| plan.prefix.len() + plan.suffix.len() + 512).sum::<usize>();
+        u32::try_from(self.code.len() + code).map_err(|_| Refusal::TooMany)?;
+        u32::try_from((self.parts.len() + plans.len()) * STRIDE * 2).map_err(|_| Refusal::TooMany)?;
+        if plans.iter().any(|plan| plan.before.len().max(plan.after.len()) > 255) {
+            return Err(Refusal::TooLong);
+        }
+        u32::try_from(self.parts.len()).map_err(|_| Refusal::TooMany)
+    }
+
+    fn push(&mut self, (pattern, order, again): (u32, usize, u32), plan: &Plan, next: Option<(u32, Option<u32>)>) {
+        let number = count(self.parts.len());
+        let last = if next.is_none() { LAST } else { 0 };
+        self.parts.push(PartHead {
+            pattern: pattern.into(),
+            order: count(order),
+            code: count(self.code.len()),
+            prefix: count(plan.prefix.len()),
+            suffix: count(plan.suffix.len()),
+            back: plan.back.into(),
+            gap_min: plan.part.gap.0.into(),
+            gap_max: plan.part.gap.1.unwrap_or(u32::MAX).into(),
+            next_max: next.and_then(|(_, max)| max).unwrap_or(u32::MAX).into(),
+            again: again.into(),
+            borders_before: u8::try_from(plan.before.len()).unwrap_or(0),
+            borders_after: u8::try_from(plan.after.len()).unwrap_or(0),
+            flags: last,
+            reserved: 0,
+        });
+        self.code.extend(plan.before.iter().chain(&plan.after).map(|border| code::border_number(*border)));
+        self.code.extend_from_slice(&plan.prefix);
+        self.code.extend_from_slice(&plan.suffix);
+        self.back = self.back.max(plan.back);
+        self.forward = self.forward.max(plan.forward);
+        self.zeros |= split::match_zeros(&plan.part.elements);
+        self.enter(number, plan.part);
+    }
+
+    /// Enters the part's anchor into the tables.
+    fn enter(&mut self, number: U32, part: &Part) {
+        let at = part.anchor.at;
+        if part.anchor.long {
+            for shift in 0..STRIDE {
+                let key = key(&part.elements, at + shift);
+                let entry = entry(&part.elements, number, at + shift, shift);
+                self.long.push((filter::hash(key), entry));
+            }
+        } else {
+            let [first, second, ..] = key(&part.elements, at).to_le_bytes();
+            let cases = |at: usize, byte: u8| match part.elements.get(at) {
+                Some(Element::Byte { mask: 0xFF, .. }) => [byte, byte],
+                _ => [byte & 0xDF, byte | 0x20],
+            };
+            for first in cases(at, first) {
+                self.pairs.extend(cases(at + 1, second).map(|second| u16::from_le_bytes([first, second])));
+            }
+            let entry = entry(&part.elements, number, at, 0);
+            self.short.push((filter::pair_hash(u16::from_le_bytes([first, second])), entry));
+        }
     }
 
     /// The set as bytes for [`crate::Patterns::new`]: flat, position-independent, little-endian, and the same for the
     /// same patterns in the same order.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
-        let mut out = MAGIC.to_vec();
-        for code in &self.codes {
-            out.extend(u32::try_from(code.len()).unwrap_or(u32::MAX).to_le_bytes());
-            out.extend_from_slice(code);
+        let words = long_words(&self.long);
+        let pairs = pair_words(&self.pairs);
+        let (long_heads, long) = buckets(self.long);
+        let (short_heads, short) = buckets(self.short);
+        let header = Header {
+            magic: MAGIC,
+            back: self.back.into(),
+            forward: self.forward.into(),
+            zeros: u32::from(self.zeros).into(),
+            long_words: count(words.len()),
+            long_heads: count(long_heads.len()),
+            long_entries: count(long.len()),
+            pair_words: count(pairs.len()),
+            short_heads: count(short_heads.len()),
+            short_entries: count(short.len()),
+            parts: count(self.parts.len()),
+            firsts: count(self.firsts.len()),
+            code: count(self.code.len()),
+            reserved: 0.into(),
+        };
+        let mut out = header.as_bytes().to_vec();
+        for section in [words.as_bytes(), long_heads.as_bytes(), long.as_bytes()] {
+            out.extend_from_slice(section);
+        }
+        for section in [pairs.as_bytes(), short_heads.as_bytes(), short.as_bytes()] {
+            out.extend_from_slice(section);
+        }
+        for section in [self.parts.as_bytes(), self.firsts.as_bytes(), &self.code] {
+            out.extend_from_slice(section);
         }
         out
     }
+}
+
+/// A part made ready to be written.
+struct Plan<'a> {
+    part: &'a Part,
+    before: Vec<Border>,
+    after: Vec<Border>,
+    prefix: Vec<u8>,
+    suffix: Vec<u8>,
+    back: u32,
+    forward: u32,
+    variable: bool,
+}
+
+fn plan(part: &Part) -> Result<Plan<'_>, Refusal> {
+    let (head, tail) = part.elements.split_at(part.anchor.at);
+    let (head_min, head_max) = split::lengths(head).ok_or(Refusal::TooLong)?;
+    let (tail_min, tail_max) = split::lengths(tail).ok_or(Refusal::TooLong)?;
+    if head_max.max(tail_max) > MAX_PART {
+        return Err(Refusal::TooLong);
+    }
+    let (mut prefix, mut suffix) = (Vec::new(), Vec::new());
+    code::encode(&code::mirrored(head), &mut prefix);
+    code::encode(tail, &mut suffix);
+    let work = |code: &[u8], min: u32, max: u32| code.len() as u64 * u64::from(max - min + 1);
+    if work(&prefix, head_min, head_max).max(work(&suffix, tail_min, tail_max)) > MAX_WORK {
+        return Err(Refusal::Ambiguous);
+    }
+    let variable = head_min != head_max;
+    let (before, after) = (Vec::new(), Vec::new());
+    Ok(Plan { part, before, after, prefix, suffix, back: head_max, forward: tail_max, variable })
 }
 
 fn check(elements: &[Element], depth: usize) -> Result<(), Refusal> {
@@ -96,4 +251,82 @@ fn check(elements: &[Element], depth: usize) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     })
+}
+
+/// The eight bytes of a part from element `at` on, zeros for those that are not known.
+fn key(elements: &[Element], at: usize) -> u64 {
+    let byte = |index: usize| elements.get(at + index).and_then(single).map_or(0, |(value, _)| value);
+    u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(byte))
+}
+
+/// The entry for a position at element `at`, with the eight bytes around it of which most bits are known.
+fn entry(elements: &[Element], part: U32, at: usize, shift: usize) -> Entry {
+    let before = elements.get(..at).unwrap_or_default().iter().rev().map_while(single).take(7).collect::<Vec<_>>();
+    let after = elements.get(at..).unwrap_or_default().iter().map_while(single).take(8).collect::<Vec<_>>();
+    let around = before.iter().rev().chain(&after).copied().collect::<Vec<_>>();
+    let eight_from = |skip: usize| {
+        let mut eight = [(0, 0); 8];
+        eight.iter_mut().zip(around.iter().skip(skip)).for_each(|(to, from)| *to = *from);
+        eight
+    };
+    let known = |skip: &usize| eight_from(*skip).iter().map(|(_, mask)| mask.count_ones()).sum::<u32>();
+    let skip = (0..=before.len()).max_by_key(known).unwrap_or(0);
+    let (back, eight) = (before.len() - skip, eight_from(skip));
+    Entry {
+        value: u64::from_le_bytes(eight.map(|(value, _)| value)).into(),
+        mask: u64::from_le_bytes(eight.map(|(_, mask)| mask)).into(),
+        part,
+        back: u8::try_from(back).unwrap_or(0),
+        shift: u8::try_from(shift).unwrap_or(0),
+        reserved: [0; 2],
+    }
+}
+
+fn long_words(entries: &[(u64, Entry)]) -> Vec<U64> {
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let count = (entries.len().saturating_mul(BITS) / 64).next_power_of_two().clamp(1, MAX_WORDS);
+    let mut words = vec![0_u64; count];
+    for (hash, _) in entries {
+        if let Some(word) = words.get_mut(filter::word_index(*hash, count)) {
+            *word |= filter::word_bits(*hash);
+        }
+    }
+    words.into_iter().map(U64::new).collect()
+}
+
+fn pair_words(pairs: &[u16]) -> Vec<U64> {
+    if pairs.is_empty() {
+        return Vec::new();
+    }
+    let mut words = vec![0_u64; 1024];
+    for pair in pairs {
+        if let Some(word) = words.get_mut(usize::from(pair >> 6)) {
+            *word |= 1 << (pair & 63);
+        }
+    }
+    words.into_iter().map(U64::new).collect()
+}
+
+/// Sorts entries into buckets: where each bucket starts, and the entries.
+fn buckets(mut entries: Vec<(u64, Entry)>) -> (Vec<U32>, Vec<Entry>) {
+    if entries.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let buckets = entries.len().next_power_of_two();
+    entries.sort_by_key(|(hash, _)| filter::bucket_index(*hash, buckets));
+    let mut heads = vec![U32::new(0); buckets + 1];
+    let mut at = 0;
+    for (bucket, head) in heads.iter_mut().enumerate() {
+        let is_before = |(hash, _): &(u64, Entry)| filter::bucket_index(*hash, buckets) < bucket;
+        at += entries.iter().skip(at).take_while(|entry| is_before(entry)).count();
+        *head = count(at);
+    }
+    (heads, entries.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// A count as the layout holds it; [`Builder::room_for`] keeps all of them below 2^32.
+fn count(items: usize) -> U32 {
+    u32::try_from(items).unwrap_or(u32::MAX).into()
 }

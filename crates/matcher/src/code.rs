@@ -1,53 +1,75 @@
 //! Elements as bytes, and back.
 //!
 //! ```text
-//! literal       0, length u32, bytes            a run of exact bytes
-//! byte          1, value, mask
-//! folded        2, letter
-//! gap           3, min u32, max u32             max 0xFFFFFFFF: any number
-//! mark          4, mark, negated
-//! alternatives  5, negated, length u32, options     each option: length u32, elements
+//! exact run     0, n u16, n bytes               bytes that are what they are
+//! masked run    1, n u16, n times value, mask   bytes of which some bits count; a folded letter has the mask DF
+//! gap           2, min u32, max u32             max FFFFFFFF: any number
+//! mark          3, border u8                    see `border_number`
+//! alternatives  4, negated, n u32, n bytes      each option: n u32, n bytes of elements; if negated, of one length
 //! ```
+//!
+//! What stands before an anchor is stored mirrored ([`mirrored`]), so that reading it forward goes backward in the object.
 
+use crate::marks::Border;
 use crate::pattern::{Element, Mark};
 
 /// Deeper nesting of alternatives is refused at building and not followed at reading.
 pub(crate) const DEPTH: usize = 32;
 
+/// The mask of a letter in either case.
+pub(crate) const FOLD: u8 = 0xDF;
+
+pub(crate) const EXACT: u8 = 0;
+pub(crate) const MASKED: u8 = 1;
+pub(crate) const GAP: u8 = 2;
+pub(crate) const MARK: u8 = 3;
+pub(crate) const ALTERNATIVES: u8 = 4;
+
 pub(crate) fn encode(elements: &[Element], out: &mut Vec<u8>) {
     let mut rest = elements;
     while let Some(element) = rest.first() {
-        let run = rest.iter().map_while(exact).collect::<Vec<u8>>();
+        let run = rest.iter().map_while(single).take(usize::from(u16::MAX)).collect::<Vec<_>>();
         if run.is_empty() {
             encode_one(element, out);
-            rest = rest.get(1..).unwrap_or_default();
         } else {
-            out.push(0);
-            sized(out, |out| out.extend_from_slice(&run));
-            rest = rest.get(run.len()..).unwrap_or_default();
+            encode_run(&run, out);
         }
+        rest = rest.get(run.len().max(1)..).unwrap_or_default();
     }
 }
 
-fn exact(element: &Element) -> Option<u8> {
+/// The value and mask of an element that is one byte.
+pub(crate) fn single(element: &Element) -> Option<(u8, u8)> {
     match element {
-        Element::Byte { value, mask: 0xFF } => Some(*value),
+        Element::Byte { value, mask } => Some((*value, *mask)),
+        Element::Folded(letter) => Some((letter & FOLD, FOLD)),
         _ => None,
+    }
+}
+
+fn encode_run(run: &[(u8, u8)], out: &mut Vec<u8>) {
+    let exact = run.iter().all(|(_, mask)| *mask == 0xFF);
+    out.push(if exact { EXACT } else { MASKED });
+    out.extend(u16::try_from(run.len()).unwrap_or(u16::MAX).to_le_bytes());
+    for (value, mask) in run {
+        out.push(*value);
+        if !exact {
+            out.push(*mask);
+        }
     }
 }
 
 fn encode_one(element: &Element, out: &mut Vec<u8>) {
     match element {
-        Element::Byte { value, mask } => out.extend([1, *value, *mask]),
-        Element::Folded(letter) => out.extend([2, *letter]),
+        Element::Byte { .. } | Element::Folded(_) => {}
         Element::Gap { min, max } => {
-            out.push(3);
+            out.push(GAP);
             out.extend(min.to_le_bytes());
             out.extend(max.unwrap_or(u32::MAX).to_le_bytes());
         }
-        Element::Mark { mark, negated } => out.extend([4, mark_number(*mark), u8::from(*negated)]),
+        Element::Mark { mark, negated } => out.extend([MARK, border_number((*mark, *negated))]),
         Element::Alternatives { options, negated } => {
-            out.extend([5, u8::from(*negated)]);
+            out.extend([ALTERNATIVES, u8::from(*negated)]);
             sized(out, |out| options.iter().for_each(|option| sized(out, |out| encode(option, out))));
         }
     }
@@ -61,12 +83,30 @@ fn sized(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec<u8>)) {
     out.extend(inner);
 }
 
-fn mark_number(mark: Mark) -> u8 {
-    match mark {
+pub(crate) fn border_number((mark, negated): Border) -> u8 {
+    let number = match mark {
         Mark::Boundary => 0,
-        Mark::Line => 1,
-        Mark::Word => 2,
-    }
+        Mark::Line => 2,
+        Mark::Word => 4,
+    };
+    number | u8::from(negated)
+}
+
+pub(crate) fn border(number: u8) -> Option<Border> {
+    let mark = *[Mark::Boundary, Mark::Line, Mark::Word].get(usize::from(number >> 1))?;
+    Some((mark, number & 1 != 0))
+}
+
+/// The elements in the opposite order, also within alternatives.
+pub(crate) fn mirrored(elements: &[Element]) -> Vec<Element> {
+    let mirror = |element: &Element| match element {
+        Element::Alternatives { options, negated } => {
+            let options = options.iter().map(|option| mirrored(option)).collect();
+            Element::Alternatives { options, negated: *negated }
+        }
+        other => other.clone(),
+    };
+    elements.iter().rev().map(mirror).collect()
 }
 
 /// Reads elements until the bytes end; absent if they are not what [`encode`] writes.
@@ -79,36 +119,38 @@ pub(crate) fn decode(mut bytes: &[u8], depth: usize) -> Option<Vec<Element>> {
 }
 
 fn decode_one(bytes: &mut &[u8], depth: usize, out: &mut Vec<Element>) -> Option<()> {
-    let [tag] = array(bytes)?;
-    match tag {
-        0 => out.extend(run(bytes)?.iter().map(|value| Element::Byte { value: *value, mask: 0xFF })),
-        1 => {
-            let [value, mask] = array(bytes)?;
-            out.push(Element::Byte { value, mask });
-        }
-        2 => out.push(Element::Folded(array::<1>(bytes)?[0])),
-        3 => {
+    match array(bytes)? {
+        [EXACT] => out.extend(exact_run(bytes)?.iter().map(|value| Element::Byte { value: *value, mask: 0xFF })),
+        [MASKED] => out.extend(masked_run(bytes)?.iter().map(|[value, mask]| masked(*value, *mask))),
+        [GAP] => {
             let (min, max) = (number(bytes)?, number(bytes)?);
             out.push(Element::Gap { min, max: (max != u32::MAX).then_some(max) });
         }
-        4 => {
-            let [mark, negated] = array(bytes)?;
-            let mark = *[Mark::Boundary, Mark::Line, Mark::Word].get(usize::from(mark))?;
-            out.push(Element::Mark { mark, negated: negated != 0 });
+        [MARK] => {
+            let (mark, negated) = border(array::<1>(bytes)?[0])?;
+            out.push(Element::Mark { mark, negated });
         }
-        5 => {
-            let negated = array::<1>(bytes)? != [0];
+        [ALTERNATIVES] => {
+            let negated = array(bytes)? != [0];
             let depth = depth.checked_sub(1)?;
-            let mut inner = run(bytes)?;
+            let mut inner = sized_bytes(bytes)?;
             let mut options = Vec::new();
             while !inner.is_empty() {
-                options.push(decode(run(&mut inner)?, depth)?);
+                options.push(decode(sized_bytes(&mut inner)?, depth)?);
             }
             out.push(Element::Alternatives { options, negated });
         }
         _ => return None,
     }
     Some(())
+}
+
+fn masked(value: u8, mask: u8) -> Element {
+    if mask == FOLD && value.is_ascii_uppercase() {
+        Element::Folded(value.to_ascii_lowercase())
+    } else {
+        Element::Byte { value, mask }
+    }
 }
 
 pub(crate) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
@@ -121,9 +163,22 @@ pub(crate) fn number(bytes: &mut &[u8]) -> Option<u32> {
     array(bytes).map(u32::from_le_bytes)
 }
 
-/// A length and so many bytes.
-pub(crate) fn run<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn exact_run<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::from(u16::from_le_bytes(array(bytes)?));
+    take(bytes, length)
+}
+
+pub(crate) fn masked_run<'a>(bytes: &mut &'a [u8]) -> Option<&'a [[u8; 2]]> {
+    let length = usize::from(u16::from_le_bytes(array(bytes)?));
+    Some(take(bytes, length.checked_mul(2)?)?.as_chunks().0)
+}
+
+pub(crate) fn sized_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(number(bytes)?).ok()?;
+    take(bytes, length)
+}
+
+fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (head, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
     Some(head)

@@ -1,16 +1,22 @@
 //! Many byte patterns in one pass.
 //!
 //! Depends on nothing else of ours, so that it can be measured, fuzzed and published alone.
-//!
-//! This first version says what is to be found and finds it slowly, with the oracle.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod build;
 mod code;
+mod confirm;
+mod filter;
+mod layout;
 mod marks;
 pub mod naive;
 pub mod pattern;
+mod progress;
+mod rarity;
+mod scan;
 mod set;
+mod split;
 
 pub use build::{Builder, Refusal};
-pub use set::{Flow, Hit, Malformed, Patterns, State, Window};
+pub use scan::{Flow, Hit, State, Statistics, Window};
+pub use set::{Malformed, Patterns};

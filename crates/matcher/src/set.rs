@@ -1,20 +1,21 @@
-//! A set of patterns, read from bytes, and scanning with it.
+//! A set of patterns, read from bytes.
 
 use std::fmt;
 
-use crate::build::MAGIC;
-use crate::pattern::Pattern;
-use crate::{code, naive};
+use crate::code;
+use crate::filter::STRIDE;
+use crate::layout::{self, LAST, PartHead, Sections};
+use crate::pattern::{Element, Pattern};
 
 /// A set of patterns, borrowing the bytes that [`crate::Builder::finish`] made.
 #[derive(Clone, Debug)]
 pub struct Patterns<'a> {
-    codes: Vec<&'a [u8]>,
+    pub(crate) sections: Sections<'a>,
 }
 
 /// The bytes are no set of patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(pub(crate) &'static str);
+pub struct Malformed(&'static str);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,112 +25,101 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// A stretch of an object. Windows are consecutive, and each repeats at least [`Patterns::overlap`] bytes of the one before.
-#[derive(Clone, Copy, Debug)]
-pub struct Window<'a> {
-    /// The bytes.
-    pub bytes: &'a [u8],
-    /// The offset of `bytes[0]` in the object.
-    pub base: u64,
-    /// True if the object ends with this window.
-    pub last: bool,
-}
-
-/// A pattern found. Every distinct start of every pattern is reported once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hit {
-    /// Which pattern.
-    pub pattern: u32,
-    /// The offset of its first byte in the object.
-    pub start: u64,
-    /// The offset behind its last byte; where several ends belong to one start, one of them.
-    pub end: u64,
-}
-
-/// Whether to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// Go on.
-    Go,
-    /// Stop; the object needs no further scanning.
-    Stop,
-}
-
-/// What the scan of one object remembers from window to window.
-#[derive(Clone, Debug, Default)]
-pub struct State {
-    seen: Vec<u8>,
-}
-
-impl State {
-    /// For the start of an object.
-    #[must_use]
-    pub fn new() -> State {
-        State::default()
-    }
-
-    /// Makes it as new, keeping its memory for the next object.
-    pub fn reset(&mut self) {
-        self.seen.clear();
-    }
-}
-
 impl<'a> Patterns<'a> {
-    /// Reads a set. Cheap: what the bytes hold is checked where it is used.
+    /// Reads a set. Cheap: only the sizes of its sections are checked; what they hold is checked where it is used, and
+    /// taken for "no match" where it makes no sense.
     ///
     /// # Errors
     /// [`Malformed`] if the bytes do not have the shape of a set.
     pub fn new(bytes: &'a [u8]) -> Result<Patterns<'a>, Malformed> {
-        let mut rest = bytes.strip_prefix(&MAGIC).ok_or(Malformed("it does not start with the mark of one"))?;
-        let mut codes = Vec::new();
-        while !rest.is_empty() {
-            codes.push(code::run(&mut rest).ok_or(Malformed("a pattern is cut"))?);
-        }
-        Ok(Patterns { codes })
+        Ok(Patterns { sections: layout::read(bytes).map_err(Malformed)? })
     }
 
     /// How many patterns the set has. They are numbered from 0 in the order they were added.
     #[must_use]
     pub fn count(&self) -> u32 {
-        u32::try_from(self.codes.len()).unwrap_or(u32::MAX)
+        self.sections.header.firsts.get()
     }
 
-    /// How many bytes a window must repeat of the one before.
+    /// How many bytes a window must repeat of the one before: what a part can reach back from its anchor and what it can
+    /// need from there on, the largest of each. At most 128 KiB and a few bytes.
     #[must_use]
     pub fn overlap(&self) -> usize {
-        0
+        self.back().saturating_add(self.forward())
     }
 
-    /// Could any pattern match within a long run of zero bytes? If not, all of such a run but `overlap()` bytes at
-    /// either end may be left out, by a window whose `base` lies farther on.
+    /// Could any part of a pattern match within a long run of zero bytes? If not, all of such a run but `overlap()` bytes
+    /// at either end may be left out: by a window that begins farther on than the one before ended.
     #[must_use]
     pub fn can_match_zeros(&self) -> bool {
-        true
+        self.sections.header.zeros.get() != 0
     }
 
-    /// Finds the patterns in the next window of an object.
-    pub fn scan(&self, state: &mut State, window: Window<'_>, hit: &mut dyn FnMut(Hit) -> Flow) -> Flow {
-        let known = usize::try_from((state.seen.len() as u64).saturating_sub(window.base)).unwrap_or(usize::MAX);
-        state.seen.extend_from_slice(window.bytes.get(known..).unwrap_or_default());
-        if !window.last {
-            return Flow::Go;
-        }
-        for number in 0..self.count() {
-            let mut found = self.decode(number).map(|pattern| naive::find(&pattern, &state.seen)).unwrap_or_default();
-            found.dedup_by_key(|(start, _)| *start);
-            for (start, end) in found {
-                if hit(Hit { pattern: number, start, end }) == Flow::Stop {
-                    return Flow::Stop;
-                }
-            }
-        }
-        Flow::Go
-    }
-
-    /// The pattern of this number, for showing it to a person.
+    /// The pattern of this number, for showing it to a person: as it was added, or another way to say the same.
     #[must_use]
     pub fn decode(&self, pattern: u32) -> Option<Pattern> {
-        let bytes = self.codes.get(usize::try_from(pattern).ok()?)?;
-        Some(Pattern { elements: code::decode(bytes, code::DEPTH)? })
+        let first = self.sections.firsts.get(usize::try_from(pattern).ok()?)?.get();
+        let mut elements = Vec::new();
+        for part in self.sections.parts.get(usize::try_from(first).ok()?..)? {
+            if part.pattern.get() != pattern {
+                return None;
+            }
+            self.decode_part(part, &mut elements)?;
+            if part.flags & LAST != 0 {
+                return Some(Pattern { elements });
+            }
+        }
+        None
     }
+
+    fn decode_part(&self, part: &PartHead, elements: &mut Vec<Element>) -> Option<()> {
+        let code = self.code(part)?;
+        if part.order.get() > 0 {
+            let max = part.gap_max.get();
+            elements.push(Element::Gap { min: part.gap_min.get(), max: (max != u32::MAX).then_some(max) });
+        }
+        elements.extend(marks(code.before)?);
+        elements.extend(code::mirrored(&code::decode(code.prefix, code::DEPTH)?));
+        elements.extend(code::decode(code.suffix, code::DEPTH)?);
+        elements.extend(marks(code.after)?);
+        Some(())
+    }
+
+    pub(crate) fn part(&self, number: u32) -> Option<&'a PartHead> {
+        self.sections.parts.get(usize::try_from(number).ok()?)
+    }
+
+    pub(crate) fn code(&self, part: &PartHead) -> Option<PartCode<'a>> {
+        let rest = self.sections.code.get(usize::try_from(part.code.get()).ok()?..)?;
+        let (before, rest) = rest.split_at_checked(usize::from(part.borders_before))?;
+        let (after, rest) = rest.split_at_checked(usize::from(part.borders_after))?;
+        let (prefix, rest) = rest.split_at_checked(usize::try_from(part.prefix.get()).ok()?)?;
+        let suffix = rest.get(..usize::try_from(part.suffix.get()).ok()?)?;
+        Some(PartCode { before, after, prefix, suffix })
+    }
+
+    /// The most bytes before a position of the filter that examining it can need: the anchor's shift, the bytes before the
+    /// anchor and one for the borders.
+    fn back(&self) -> usize {
+        usize::try_from(self.sections.header.back.get()).unwrap_or(usize::MAX).saturating_add(STRIDE)
+    }
+
+    /// The most bytes from a position of the filter on that examining it can need: the filter's own eight, those from the
+    /// anchor on, and two for the borders.
+    pub(crate) fn forward(&self) -> usize {
+        usize::try_from(self.sections.header.forward.get()).unwrap_or(usize::MAX).saturating_add(2).max(8)
+    }
+}
+
+/// The code of a part.
+pub(crate) struct PartCode<'a> {
+    pub(crate) before: &'a [u8],
+    pub(crate) after: &'a [u8],
+    pub(crate) prefix: &'a [u8],
+    pub(crate) suffix: &'a [u8],
+}
+
+fn marks(numbers: &[u8]) -> Option<Vec<Element>> {
+    let element = |number: &u8| code::border(*number).map(|(mark, negated)| Element::Mark { mark, negated });
+    numbers.iter().map(element).collect()
 }

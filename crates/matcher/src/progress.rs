@@ -1,0 +1,153 @@
+//! What the scan of one object remembers: which parts of patterns were found, and where they ended.
+//!
+//! Parts of one pattern are found in their order, because each begins behind the anchor of the one before. So when part
+//! k+1 is found, everything that it can join is known:
+//!
+//! ```text
+//! part 0 found at (start, end)            -> level 0 keeps (start, end)
+//! part 1 found, gap to an end in level 0  -> level 1 keeps (that start, its own end), and so on
+//! the last part found and joined          -> a hit at that start; the start leaves all levels
+//! ```
+//!
+//! Memory is bounded, by [`PENDING`] for a level and [`TOTAL`] for an object, and what that can lose is this. Before an open gap
+//! only a start's earliest end is kept, which loses nothing; when the level is full, later starts are not taken, so such a
+//! pattern is still found, but with fewer starts than it has. Before a bounded gap ends that lie too far back are dropped,
+//! which loses nothing; when the level is full, the oldest is dropped, so of more than [`PENDING`] ends within one gap's
+//! reach the latest count. When the object's total is reached, each level still keeps [`FLOOR`].
+//!
+//! A pattern whose first byte can lie at several distances before its anchor can find one start from several anchors. It
+//! remembers what it reported for that distance, the last [`REPORTED`]; of more than these one may be reported twice.
+
+use std::collections::BTreeMap;
+
+/// The most (start, end) pairs a level keeps.
+const PENDING: usize = 1024;
+/// The most pairs all levels of an object keep together, but for [`FLOOR`] each.
+const TOTAL: usize = 1 << 18;
+/// What a level keeps at least.
+const FLOOR: usize = 8;
+/// The most reported starts that a pattern remembers.
+const REPORTED: usize = 4096;
+
+/// The (start, end) pairs of patterns found up to some part, and the starts that were reported.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    /// By pattern and by the order of the part.
+    levels: BTreeMap<(u32, u32), Vec<Pending>>,
+    /// The starts of each pattern that were reported, as long as they could be found again.
+    reported: BTreeMap<u32, Vec<u64>>,
+    total: usize,
+}
+
+/// A pattern found up to some part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pending {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+/// What lies behind a part: how it limits what must be kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gap {
+    pub(crate) min: u32,
+    /// Absent for any number.
+    pub(crate) max: Option<u32>,
+}
+
+impl Progress {
+    pub(crate) fn clear(&mut self) {
+        self.levels.clear();
+        self.reported.clear();
+        self.total = 0;
+    }
+
+    /// Keeps that the part `order` of `pattern` was found for `start` with an end at any of `ends` (ascending).
+    /// `next` is the most of the gap behind it.
+    pub(crate) fn keep(&mut self, pattern: u32, order: u32, start: u64, ends: &[u64], next: Option<u32>) {
+        let level = self.levels.entry((pattern, order)).or_default();
+        let before = level.len();
+        let room = if self.total >= TOTAL { FLOOR } else { PENDING };
+        match next {
+            None => keep_earliest(level, start, ends, room),
+            Some(_) => ends.iter().for_each(|end| keep_latest(level, Pending { start, end: *end }, room)),
+        }
+        self.total = self.total.saturating_sub(before).saturating_add(level.len());
+    }
+
+    /// The starts that part `order` continues if it starts at any of `starts` behind `gap`. Forgets what lies too far back for
+    /// any part that starts at `oldest` or later.
+    pub(crate) fn join(&mut self, pattern: u32, order: u32, starts: &[u64], gap: Gap, oldest: u64) -> Vec<u64> {
+        let Some(level) = order.checked_sub(1).and_then(|before| self.levels.get_mut(&(pattern, before))) else {
+            return Vec::new();
+        };
+        if let Some(max) = gap.max {
+            let count = level.len();
+            level.retain(|pending| pending.end.saturating_add(u64::from(max)) >= oldest);
+            self.total = self.total.saturating_sub(count - level.len());
+        }
+        let fits = |end: u64| starts.iter().any(|start| gap.holds(end, *start));
+        let mut joined =
+            level.iter().filter(|pending| fits(pending.end)).map(|pending| pending.start).collect::<Vec<_>>();
+        joined.sort_unstable();
+        joined.dedup();
+        joined
+    }
+
+    /// Notes that the pattern is reported at `start`; false if it was before. The start can be found again from anchors up
+    /// to `back` bytes behind it; `now` is the filter's position.
+    pub(crate) fn report(&mut self, pattern: u32, start: u64, back: u32, now: u64) -> bool {
+        let reported = self.reported.entry(pattern).or_default();
+        reported.retain(|start| start.saturating_add(u64::from(back)).saturating_add(RECENT) >= now);
+        if reported.contains(&start) {
+            return false;
+        }
+        if reported.len() >= REPORTED {
+            reported.remove(0);
+        }
+        reported.push(start);
+        true
+    }
+
+    /// Was the pattern reported at `start`, so far as it is remembered?
+    pub(crate) fn was_reported(&self, pattern: u32, start: u64) -> bool {
+        self.reported.get(&pattern).is_some_and(|reported| reported.contains(&start))
+    }
+
+    /// Forgets a start of a pattern of several parts.
+    pub(crate) fn forget(&mut self, pattern: u32, start: u64) {
+        for (_, level) in self.levels.range_mut((pattern, 0)..=(pattern, u32::MAX)) {
+            let before = level.len();
+            level.retain(|pending| pending.start != start);
+            self.total = self.total.saturating_sub(before - level.len());
+        }
+    }
+}
+
+/// How far behind its anchor's start a filter's position can lie.
+const RECENT: u64 = crate::filter::STRIDE as u64;
+
+impl Gap {
+    fn holds(self, end: u64, start: u64) -> bool {
+        let Some(length) = start.checked_sub(end) else { return false };
+        length >= u64::from(self.min) && self.max.is_none_or(|max| length <= u64::from(max))
+    }
+}
+
+fn keep_earliest(level: &mut Vec<Pending>, start: u64, ends: &[u64], room: usize) {
+    let Some(&end) = ends.first() else { return };
+    if let Some(known) = level.iter_mut().find(|pending| pending.start == start) {
+        known.end = known.end.min(end);
+    } else if level.len() < room {
+        level.push(Pending { start, end });
+    }
+}
+
+fn keep_latest(level: &mut Vec<Pending>, new: Pending, room: usize) {
+    if level.contains(&new) {
+        return;
+    }
+    if level.len() >= room {
+        level.remove(0);
+    }
+    level.push(new);
+}

@@ -1,0 +1,271 @@
+//! Scanning an object, window by window.
+
+use crate::code;
+use crate::confirm::{self, Way};
+use crate::filter::{self, Candidate, Filter};
+use crate::layout::{Entry, LAST, PartHead};
+use crate::marks::{self, Side};
+use crate::progress::{Gap, Progress};
+use crate::set::Patterns;
+
+/// Positions that are filtered before their candidates are examined.
+const CHUNK: usize = 1 << 14;
+/// Windows longer than this are scanned only so far; candidates hold positions in 31 bits.
+const MAX_WINDOW: usize = 1 << 30;
+
+/// A stretch of an object. Windows are consecutive, and each repeats at least [`Patterns::overlap`] bytes of the one before.
+/// A window holds at most 1 GiB.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// The offset of `bytes[0]` in the object.
+    pub base: u64,
+    /// True if the object ends with this window.
+    pub last: bool,
+}
+
+/// A pattern found. Every distinct start of every pattern is reported once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hit {
+    /// Which pattern.
+    pub pattern: u32,
+    /// The offset of its first byte in the object.
+    pub start: u64,
+    /// The offset behind its last byte; where several ends belong to one start, one of them.
+    pub end: u64,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Go,
+    /// Stop; the object needs no further scanning.
+    Stop,
+}
+
+/// What the scan of one object with one set remembers from window to window: bounded, see the essay of `progress`.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// The first position that was not filtered yet.
+    next: u64,
+    progress: Progress,
+    statistics: Statistics,
+    candidates: Vec<Candidate>,
+    starts: Vec<usize>,
+    ends: Vec<usize>,
+}
+
+/// How much work a scan was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Positions that passed the filter.
+    pub candidates: u64,
+    /// Entries of the buckets of these positions.
+    pub entries: u64,
+    /// Entries whose eight bytes agreed, so that a part was confirmed or not.
+    pub confirmations: u64,
+}
+
+impl State {
+    /// For the start of an object.
+    #[must_use]
+    pub fn new() -> State {
+        State::default()
+    }
+
+    /// Makes it as new, keeping its memory for the next object.
+    pub fn reset(&mut self) {
+        self.next = 0;
+        self.progress.clear();
+        self.statistics = Statistics::default();
+    }
+
+    /// How much work the scan was so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.statistics
+    }
+}
+
+impl Patterns<'_> {
+    /// Finds the patterns in the next window of an object. After [`Flow::Stop`] from `hit` the scan ends at once, and gives
+    /// back [`Flow::Stop`]; the state is then of no use but for [`State::reset`].
+    pub fn scan(&self, state: &mut State, window: Window<'_>, hit: &mut dyn FnMut(Hit) -> Flow) -> Flow {
+        let Some(window) = View::new(window) else { return Flow::Go };
+        let filter = Filter { long: self.sections.long, short: self.sections.short };
+        let needed = if window.last { 0 } else { self.forward() };
+        let to = window.bytes.len().saturating_sub(needed);
+        let mut from = usize::try_from(state.next.saturating_sub(window.base)).unwrap_or(usize::MAX);
+        while from < to {
+            let until = from.saturating_add(CHUNK).min(to);
+            let mut candidates = std::mem::take(&mut state.candidates);
+            candidates.clear();
+            filter.candidates(window.bytes, window.base, from, until, &mut candidates);
+            let flow = candidates.iter().try_for_each(|candidate| self.examine(state, window, *candidate, hit));
+            state.candidates = candidates;
+            if flow.is_none() {
+                return Flow::Stop;
+            }
+            from = until;
+            state.next = window.base.saturating_add(from as u64);
+        }
+        Flow::Go
+    }
+
+    /// Absent if the scan is to stop.
+    fn examine(
+        &self,
+        state: &mut State,
+        window: View<'_>,
+        candidate: Candidate,
+        hit: &mut dyn FnMut(Hit) -> Flow,
+    ) -> Option<()> {
+        let at = candidate.at();
+        let here = filter::load(window.bytes, at);
+        let bucket = if candidate.is_short() {
+            let [first, second, ..] = here.to_le_bytes();
+            filter::bucket(&self.sections.short, filter::pair_hash(u16::from_le_bytes([first, second])))
+        } else {
+            filter::bucket(&self.sections.long, filter::hash(here))
+        };
+        state.statistics.candidates += 1;
+        state.statistics.entries += bucket.len() as u64;
+        bucket.iter().filter(|entry| agrees(entry, window.bytes, at)).try_for_each(|entry| {
+            state.statistics.confirmations += 1;
+            self.confirm(state, window, at, entry, hit)
+        })
+    }
+
+    /// Absent if the scan is to stop.
+    fn confirm(
+        &self,
+        state: &mut State,
+        window: View<'_>,
+        at: usize,
+        entry: &Entry,
+        hit: &mut dyn FnMut(Hit) -> Flow,
+    ) -> Option<()> {
+        let Some(part) = self.part(entry.part.get()).filter(|part| part.pattern.get() < self.count()) else {
+            return Some(());
+        };
+        let Some(anchor) = at.checked_sub(usize::from(entry.shift)) else { return Some(()) };
+        let (mut starts, mut ends) = (std::mem::take(&mut state.starts), std::mem::take(&mut state.ends));
+        let found = self.extent(part, window, anchor, &mut starts, &mut ends);
+        let flow = if found { state.found(part, window, at, (&starts, &ends), hit) } else { Some(()) };
+        (state.starts, state.ends) = (starts, ends);
+        flow
+    }
+
+    /// Finds where the part starts and ends if its anchor is at `anchor`; false if it does not match there.
+    fn extent(
+        &self,
+        part: &PartHead,
+        window: View<'_>,
+        anchor: usize,
+        starts: &mut Vec<usize>,
+        ends: &mut Vec<usize>,
+    ) -> bool {
+        let Some(code) = self.code(part) else { return false };
+        ends.clear();
+        ends.push(anchor);
+        confirm::run(code.suffix, Way::On, window.bytes, ends);
+        ends.retain(|end| window.bordered(code.after, Side::Right, *end));
+        if ends.is_empty() {
+            return false;
+        }
+        starts.clear();
+        starts.push(anchor);
+        confirm::run(code.prefix, Way::Back, window.bytes, starts);
+        starts.retain(|start| window.bordered(code.before, Side::Left, *start));
+        !starts.is_empty()
+    }
+}
+
+impl State {
+    /// A part was found, with any of the starts and any of the ends. Absent if the scan is to stop.
+    fn found(
+        &mut self,
+        part: &PartHead,
+        window: View<'_>,
+        at: usize,
+        (starts, ends): (&[usize], &[usize]),
+        hit: &mut dyn FnMut(Hit) -> Flow,
+    ) -> Option<()> {
+        let (pattern, order) = (part.pattern.get(), part.order.get());
+        let now = window.offset(at);
+        let starts = starts.iter().map(|start| window.offset(*start)).collect::<Vec<u64>>();
+        let ends = ends.iter().map(|end| window.offset(*end)).collect::<Vec<u64>>();
+        let firsts = if order == 0 {
+            starts
+        } else {
+            let gap = Gap { min: part.gap_min.get(), max: limit(part.gap_max.get()) };
+            let oldest = now.saturating_sub(u64::from(part.back.get())).saturating_sub(filter::STRIDE as u64);
+            self.progress.join(pattern, order, &starts, gap, oldest)
+        };
+        let again = part.again.get();
+        for start in firsts {
+            if part.flags & LAST == 0 {
+                if order > 0 || !self.progress.was_reported(pattern, start) {
+                    self.progress.keep(pattern, order, start, &ends, limit(part.next_max.get()));
+                }
+                continue;
+            }
+            if order > 0 {
+                self.progress.forget(pattern, start);
+            }
+            if again > 0 && !self.progress.report(pattern, start, again, now) {
+                continue;
+            }
+            let end = ends.first().copied().unwrap_or(start);
+            if hit(Hit { pattern, start, end }) == Flow::Stop {
+                return None;
+            }
+        }
+        Some(())
+    }
+}
+
+fn limit(number: u32) -> Option<u32> {
+    (number != u32::MAX).then_some(number)
+}
+
+fn agrees(entry: &Entry, bytes: &[u8], at: usize) -> bool {
+    at.checked_sub(usize::from(entry.back))
+        .is_some_and(|at| filter::load(bytes, at) & entry.mask.get() == entry.value.get())
+}
+
+/// A window as the scan sees it.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    bytes: &'a [u8],
+    base: u64,
+    last: bool,
+}
+
+impl<'a> View<'a> {
+    /// Absent for a window that lies beyond all offsets.
+    fn new(window: Window<'a>) -> Option<View<'a>> {
+        let bytes = window.bytes.get(..window.bytes.len().min(MAX_WINDOW))?;
+        window.base.checked_add(bytes.len() as u64)?;
+        Some(View { bytes, base: window.base, last: window.last })
+    }
+
+    fn offset(self, at: usize) -> u64 {
+        self.base.saturating_add(at as u64)
+    }
+
+    /// Do all borders hold beside a position? What lies outside a window that is not the object's end is no border.
+    fn bordered(self, borders: &[u8], side: Side, at: usize) -> bool {
+        borders.is_empty() || {
+            let inside = match side {
+                Side::Left => at > 0 || self.base == 0,
+                Side::Right => at < self.bytes.len() || self.last,
+            };
+            let holds =
+                |number: &u8| code::border(*number).is_some_and(|border| marks::holds(border, side, self.bytes, at));
+            inside && borders.iter().all(holds)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Random patterns on random objects, cut into random windows: exactly the oracle's starts, each once.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+use std::collections::BTreeSet;
+
+use dachs_matcher::pattern::{Element, Mark, Pattern};
+use dachs_matcher::{Builder, Flow, Hit, Patterns, State, Window, naive};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Few different bytes, so that patterns are found; among them borders and letters of both cases.
+const ALPHABET: &[u8] = b"aaaabbAB \n\r\0";
+
+fn byte() -> impl Strategy<Value = u8> {
+    proptest::sample::select(ALPHABET)
+}
+
+fn simple() -> impl Strategy<Value = Vec<Element>> {
+    let exact = |value| Element::Byte { value, mask: 0xFF };
+    let mark = proptest::sample::select(vec![Mark::Boundary, Mark::Line, Mark::Word]);
+    prop_oneof![
+        6 => vec(byte(), 1..9).prop_map(move |bytes| bytes.into_iter().map(exact).collect()),
+        2 => vec(proptest::sample::select(&b"ab"[..]), 1..8).prop_map(|all| all.into_iter().map(Element::Folded).collect()),
+        1 => (byte(), any::<u8>()).prop_map(|(value, mask)| vec![Element::Byte { value: value & mask, mask }]),
+        1 => (0..5_u32, 0..6_u32).prop_map(|(min, max)| vec![Element::Gap { min, max: Some(max) }]),
+        1 => (mark, any::<bool>()).prop_map(|(mark, negated)| vec![Element::Mark { mark, negated }]),
+    ]
+}
+
+fn elements() -> impl Strategy<Value = Vec<Element>> {
+    let stretch = vec(simple(), 1..4).prop_map(|all| all.concat()).boxed();
+    stretch.prop_recursive(2, 12, 3, |inner| {
+        let options = (vec(inner.clone(), 1..4), any::<bool>());
+        let group = options.prop_map(|(options, negated)| vec![Element::Alternatives { options, negated }]);
+        vec(prop_oneof![3 => inner, 1 => group], 1..4).prop_map(|all| all.concat())
+    })
+}
+
+fn long_gap() -> impl Strategy<Value = Element> {
+    let max = prop_oneof![Just(None), Just(Some(130)), Just(Some(4097)), Just(Some(5000))];
+    (0..8_u32, max).prop_map(|(min, max)| Element::Gap { min, max })
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    (elements(), vec((long_gap(), elements()), 0..3)).prop_map(|(mut all, more)| {
+        for (gap, elements) in more {
+            all.push(gap);
+            all.extend(elements);
+        }
+        Pattern { elements: all }
+    })
+}
+
+fn object() -> impl Strategy<Value = Vec<u8>> {
+    let run = (byte(), 1..12_usize).prop_map(|(byte, count)| vec![byte; count]);
+    let strange = (any::<u8>(), Just(200_usize)).prop_map(|(byte, count)| vec![byte; count]);
+    let parts = prop_oneof![6 => vec(byte(), 1..20), 2 => run, 1 => strange];
+    vec(parts, 0..12).prop_map(|parts| parts.concat())
+}
+
+fn scan(image: &[u8], bytes: &[u8], steps: &[usize]) -> Vec<Hit> {
+    let patterns = Patterns::new(image).unwrap();
+    let (mut state, mut hits, mut at) = (State::new(), Vec::new(), 0);
+    for step in steps.iter().cycle() {
+        let end = (at + patterns.overlap() + step).min(bytes.len());
+        let last = end == bytes.len();
+        let window = Window { bytes: &bytes[at..end], base: at as u64, last };
+        let flow = patterns.scan(&mut state, window, &mut |hit| {
+            hits.push(hit);
+            Flow::Go
+        });
+        assert_eq!(flow, Flow::Go);
+        if last {
+            break;
+        }
+        at = end - patterns.overlap();
+    }
+    hits
+}
+
+/// The patterns that a set takes, with its bytes.
+fn set(patterns: Vec<Pattern>) -> (Vec<Pattern>, Vec<u8>) {
+    let mut builder = Builder::new();
+    let taken = patterns.into_iter().filter(|pattern| builder.add(pattern).is_ok()).collect();
+    (taken, builder.finish())
+}
+
+/// Puts what the patterns hold into the object, so that something is found.
+fn planted(patterns: &[Pattern], mut object: Vec<u8>, places: &[usize]) -> Vec<u8> {
+    for (pattern, place) in patterns.iter().zip(places) {
+        let sample = pattern.elements.iter().flat_map(sample).collect::<Vec<u8>>();
+        let at = place % (object.len() + 1);
+        object.splice(at..at, sample);
+    }
+    object
+}
+
+fn sample(element: &Element) -> Vec<u8> {
+    match element {
+        Element::Byte { value, .. } => vec![*value],
+        Element::Folded(letter) => vec![letter.to_ascii_uppercase()],
+        Element::Gap { min, .. } => vec![b'a'; *min as usize],
+        Element::Mark { negated: true, .. } => b"a".to_vec(),
+        Element::Mark { mark: Mark::Line, .. } => b"\r\n".to_vec(),
+        Element::Alternatives { options, negated: false } => options.last().unwrap().iter().flat_map(sample).collect(),
+        _ => b" ".to_vec(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn finds_what_the_oracle_finds(
+        patterns in vec(pattern(), 1..4),
+        object in object(),
+        places in vec(any::<usize>(), 4),
+        steps in vec(1..64_usize, 1..6),
+    ) {
+        let (patterns, image) = set(patterns);
+        let object = planted(&patterns, object, &places);
+        let hits = scan(&image, &object, &steps);
+        for (number, pattern) in patterns.iter().enumerate() {
+            let expected = naive::find(pattern, &object);
+            let found = hits.iter().filter(|hit| hit.pattern as usize == number).collect::<Vec<_>>();
+            for hit in &found {
+                prop_assert!(expected.contains(&(hit.start, hit.end)), "{hit:?} of {pattern:?} in {object:?}");
+            }
+            let starts = found.iter().map(|hit| hit.start).collect::<BTreeSet<u64>>();
+            prop_assert_eq!(starts.len(), found.len(), "{:?} twice in {:?}", pattern, object);
+            let expected = expected.into_iter().map(|(start, _)| start).collect::<BTreeSet<u64>>();
+            prop_assert_eq!(starts, expected, "{:?} in {:?}", pattern, object);
+        }
+    }
+
+    #[test]
+    fn gives_back_what_it_was_given(patterns in vec(pattern(), 1..4), object in object()) {
+        let (patterns, image) = set(patterns);
+        let read = Patterns::new(&image).unwrap();
+        prop_assert_eq!(read.count() as usize, patterns.len());
+        let (again, second) = set((0..read.count()).map(|number| read.decode(number).unwrap()).collect());
+        prop_assert_eq!(again.len(), patterns.len());
+        prop_assert_eq!(&image, &second, "the same patterns give the same bytes");
+        for (before, after) in patterns.iter().zip(&again) {
+            prop_assert_eq!(naive::find(before, &object), naive::find(after, &object));
+        }
+    }
+
+    #[test]
+    fn a_spoilt_set_never_panics(
+        patterns in vec(pattern(), 1..4),
+        object in object(),
+        spoils in vec((any::<usize>(), any::<u8>()), 1..8),
+    ) {
+        let (patterns, mut image) = set(patterns);
+        let object = planted(&patterns, object, &[3, 5, 7, 9]);
+        for (at, byte) in spoils {
+            let at = at % image.len();
+            image[at] = byte;
+        }
+        if let Ok(read) = Patterns::new(&image) {
+            for number in 0..read.count().min(10) {
+                let _ = read.decode(number);
+            }
+            let (mut state, mut hits) = (State::new(), 0);
+            let window = Window { bytes: &object, base: 0, last: true };
+            let _ = read.scan(&mut state, window, &mut |_| {
+                hits += 1;
+                if hits < 10_000 { Flow::Go } else { Flow::Stop }
+            });
+        }
+    }
+}

@@ -150,3 +150,28 @@ fn marks_in_the_middle_consume_what_they_are_made_of() {
         (vec![text("ab"), no_mark(Mark::Word), text("cd")], b"ab.cd abxcd", &[6]),
     ]);
 }
+
+/// Every place where windows can be cut: within a part, at its borders, within the gap.
+#[test]
+fn cuts_between_windows_hide_nothing() {
+    let object = [&[b'.'; 40][..], b"\nabcdefgh\r\n", &[b'.'; 150], b"ijklmnop\n", &[b'.'; 40]].concat();
+    holds(&[
+        (vec![mark(Mark::Line), text("abcdefgh"), mark(Mark::Line)], &object, &[41]),
+        (vec![text("bcdefgh"), mark(Mark::Line), gap(150, 150), text("ij")], &object, &[42]),
+        (vec![text("abcdefgh"), gap(152, 160), text("ijklmnop"), mark(Mark::Line)], &object, &[41]),
+        (vec![text("gh"), gap(0, 152), text("ij")], &object, &[47]),
+        (vec![text("gh"), gap(0, 151), text("ij")], &object, &[]),
+        (vec![text("gh"), gap(153, 2000), text("ij")], &object, &[]),
+    ]);
+}
+
+/// A start that was found and reported is found again from a later anchor, and would be completed again.
+#[test]
+fn a_start_is_reported_once_however_many_anchors_find_it() {
+    let object = [&b"..ab cd ab"[..], &[b'.'; 30], b"cd"].concat();
+    holds(&[
+        (vec![gap(2, 2), text("ab"), gap(0, None), text("cd")], &object, &[0, 6]),
+        (vec![gap(0, 8), text("ab")], &object, &[0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (vec![gap(0, 8), text("ab"), gap(0, None), text("cd")], &object, &[0, 1, 2, 3, 4, 5, 6, 7, 8]),
+    ]);
+}

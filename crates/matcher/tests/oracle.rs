@@ -38,7 +38,8 @@ fn elements() -> impl Strategy<Value = Vec<Element>> {
 
 fn long_gap() -> impl Strategy<Value = Element> {
     let max = prop_oneof![Just(None), Just(Some(130)), Just(Some(4097)), Just(Some(5000))];
-    (0..8_u32, max).prop_map(|(min, max)| Element::Gap { min, max })
+    let range = prop_oneof![2 => (0..8_u32, max), 1 => (120..132_u32, (129..140_u32).prop_map(Some))];
+    range.prop_map(|(min, max)| Element::Gap { min, max })
 }
 
 fn pattern() -> impl Strategy<Value = Pattern> {

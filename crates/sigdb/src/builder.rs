@@ -1,12 +1,27 @@
 //! Collects signatures and writes the image.
+//!
+//! There are millions of hash signatures, so they are kept packed as they come (28 bytes and the name for an MD5), sorted
+//! in place, and written. The order of the sections and of everything in them depends on nothing but the calls.
 
 use crate::Refusal;
+use crate::hashes::HashWriter;
+use crate::layout::Writer;
 use crate::model::{BodyRule, HashRule, LogicalRule, SourceInfo};
+use crate::names::NameWriter;
+use crate::rules::{self, RuleWriter};
+use crate::signatures::{Record, RuleKind, SignatureWriter, strength_of};
+use crate::sources::SourceWriter;
+use dachs_base::Target;
+use std::collections::BTreeMap;
 
 /// Collects signatures and writes the image. Signatures are numbered in the order in which they are added.
 #[derive(Default)]
 pub struct Builder {
-    sources: Vec<SourceInfo>,
+    sources: SourceWriter,
+    names: NameWriter,
+    signatures: SignatureWriter,
+    hashes: HashWriter,
+    rules: BTreeMap<Target, RuleWriter>,
 }
 
 impl Builder {
@@ -18,48 +33,93 @@ impl Builder {
 
     /// Tells of a source; gives its number.
     pub fn source(&mut self, info: SourceInfo) -> u32 {
-        self.sources.push(info);
-        u32::try_from(self.sources.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        self.sources.push(info)
     }
 
     /// Adds a whole-object digest.
     ///
     /// # Errors
     /// When the image cannot hold it; see [`Refusal`].
-    pub fn add_hash(&mut self, source: u32, _name: &str, _rule: &HashRule) -> Result<(), Refusal> {
-        self.known(source)
+    pub fn add_hash(&mut self, source: u32, name: &str, rule: &HashRule) -> Result<(), Refusal> {
+        let signature = self.next(source, name)?;
+        let item = self.hashes.push(rule, signature);
+        let counts = self.sources.counts(source)?;
+        counts.hashes = counts.hashes.saturating_add(1);
+        self.push(name, source, RuleKind::Hash, item, 0);
+        Ok(())
     }
 
     /// Adds a signature of one pattern.
     ///
     /// # Errors
     /// When the image or the matcher cannot take it; see [`Refusal`].
-    pub fn add_body(&mut self, source: u32, _name: &str, _rule: &BodyRule) -> Result<(), Refusal> {
-        self.known(source)
+    pub fn add_body(&mut self, source: u32, name: &str, rule: &BodyRule) -> Result<(), Refusal> {
+        let signature = self.next(source, name)?;
+        let place = self.rules.entry(rule.target).or_default().body(rule, signature)?;
+        let counts = self.sources.counts(source)?;
+        counts.bodies = counts.bodies.saturating_add(1);
+        self.push(name, source, RuleKind::Body, u16::from(rule.target.number()), place);
+        Ok(())
     }
 
     /// Adds a logical signature.
     ///
     /// # Errors
     /// When the image or the matcher cannot take it; see [`Refusal`].
-    pub fn add_logical(&mut self, source: u32, _name: &str, _rule: &LogicalRule) -> Result<(), Refusal> {
-        self.known(source)
+    pub fn add_logical(&mut self, source: u32, name: &str, rule: &LogicalRule) -> Result<(), Refusal> {
+        let signature = self.next(source, name)?;
+        let place = self.rules.entry(rule.target).or_default().logical(rule, signature)?;
+        let counts = self.sources.counts(source)?;
+        counts.logicals = counts.logicals.saturating_add(1);
+        self.push(name, source, RuleKind::Logical, u16::from(rule.target.number()), place);
+        Ok(())
     }
 
     /// Adds a digest to the allow list.
-    pub fn allow(&mut self, _source: u32, _rule: &HashRule) {}
+    pub fn allow(&mut self, source: u32, rule: &HashRule) {
+        self.hashes.allow(rule);
+        if let Ok(counts) = self.sources.counts(source) {
+            counts.allowed = counts.allowed.saturating_add(1);
+        }
+    }
 
     /// Counts a signature of `source` that was left out, by reason.
-    pub fn skipped(&mut self, _source: u32, _reason: &str) {}
+    pub fn skipped(&mut self, source: u32, reason: &str) {
+        self.sources.skipped(source, reason);
+    }
+
+    /// How many signatures were added.
+    #[must_use]
+    pub fn signature_count(&self) -> u32 {
+        self.signatures.next().unwrap_or(u32::MAX)
+    }
 
     /// Sorts everything and writes the image. The same calls give the same bytes.
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
-        Vec::new()
+    pub fn finish(mut self) -> Vec<u8> {
+        let signatures = &mut self.signatures;
+        self.hashes.sort(|signature, place| signatures.place(signature, place));
+        let parts = [self.names.len(), self.signatures.len(), self.hashes.len()];
+        let rules: usize = self.rules.values().map(RuleWriter::len).sum();
+        let mut writer = Writer::new(parts.iter().sum::<usize>().saturating_add(rules));
+        self.sources.write(&mut writer);
+        self.names.write(&mut writer);
+        self.signatures.write(&mut writer);
+        self.hashes.write(&mut writer);
+        drop(self.hashes);
+        rules::write(self.rules.into_iter().map(|(target, rules)| (target, rules.finish())).collect(), &mut writer);
+        writer.finish()
     }
 
-    fn known(&self, source: u32) -> Result<(), Refusal> {
-        let known = usize::try_from(source).is_ok_and(|at| at < self.sources.len());
-        if known { Ok(()) } else { Err(Refusal::NoSource(source)) }
+    /// Checks what all signatures have in common, and gives the number of the next.
+    fn next(&mut self, source: u32, name: &str) -> Result<u32, Refusal> {
+        self.sources.counts(source)?;
+        NameWriter::check(name)?;
+        self.signatures.next().ok_or(Refusal::TooMany("signatures"))
+    }
+
+    fn push(&mut self, name: &str, source: u32, kind: RuleKind, item: u16, place: u32) {
+        self.names.push(name);
+        self.signatures.push(&Record { kind, strength: strength_of(name), item, source, place });
     }
 }

@@ -48,7 +48,7 @@ impl fmt::Display for ImageError {
 
 impl std::error::Error for ImageError {}
 
-/// Why a [`crate::Builder`] did not take a signature. Nothing of it is in the image then.
+/// Why a [`crate::Builder`] did not take a signature. It is not in the image then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -1,12 +1,30 @@
 //! An image, borrowed from the bytes that hold it.
 
 use crate::ImageError;
+use crate::examine::{self, Examination};
+use crate::hashes::{Hashes, List};
+use crate::layout::{Frame, VERSION};
 use crate::model::{Rule, SourceInfo};
-use dachs_base::{Budget, Facts, FileKind, Finding, LimitReached, Source, Strength};
+use crate::names::Names;
+use crate::rules::RuleSet;
+use crate::signatures::{Record, RuleKind, Signatures};
+use crate::sources::Sources;
+use dachs_base::{Budget, Facts, FileKind, Finding, LimitReached, Source, Strength, Target};
 
 /// An image, borrowed from the bytes that hold it.
+///
+/// Reading it copies nothing and checks only its structure. After that no method can panic, loop or take unbounded
+/// memory, whatever the bytes are: every access is checked where it is made. [`Image::verify`] reads everything.
+#[derive(Clone)]
 pub struct Image<'a> {
-    bytes: &'a [u8],
+    frame: Frame<'a>,
+    sources: Sources<'a>,
+    names: Names<'a>,
+    signatures: Signatures<'a>,
+    pub(crate) hashes: Hashes<'a>,
+    allowed: Hashes<'a>,
+    /// By the number of the target.
+    rules: Vec<Option<RuleSet<'a>>>,
 }
 
 /// What is known of an object that is to be examined.
@@ -25,7 +43,8 @@ pub struct View<'a> {
 /// What the examination of one object gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examined {
-    /// The signatures fulfilled, each once.
+    /// The signatures fulfilled, each once. No more than [`dachs_base::Limits::detections`], and one more if those are
+    /// all weak and a strong one came after them.
     pub findings: Vec<Finding>,
     /// How many bytes of the object were looked at, holes included.
     pub bytes: u64,
@@ -61,7 +80,7 @@ pub struct SourceCounts {
     pub logicals: u32,
     /// Entries of the allow list.
     pub allowed: u32,
-    /// Signatures that were left out: the reason and how many.
+    /// Signatures that were left out: the reason and how many, sorted by reason.
     pub skipped: Vec<(String, u32)>,
 }
 
@@ -71,7 +90,18 @@ impl<'a> Image<'a> {
     /// # Errors
     /// When the bytes are not an image, or not one of this version, or its structure is broken.
     pub fn new(bytes: &'a [u8]) -> Result<Image<'a>, ImageError> {
-        Ok(Image { bytes })
+        let frame = Frame::new(bytes)?;
+        let signatures = Signatures::new(&frame)?;
+        let rules = Target::ALL.iter().map(|target| RuleSet::new(&frame, *target)).collect::<Result<_, _>>()?;
+        Ok(Image {
+            sources: Sources::new(&frame),
+            names: Names::new(&frame, signatures.count())?,
+            signatures,
+            hashes: Hashes::new(&frame, List::Signatures)?,
+            allowed: Hashes::new(&frame, List::Allowed)?,
+            rules,
+            frame,
+        })
     }
 
     /// Checks every checksum and every index. Reads all of the image.
@@ -79,61 +109,107 @@ impl<'a> Image<'a> {
     /// # Errors
     /// The first thing that is wrong.
     pub fn verify(&self) -> Result<(), ImageError> {
-        Ok(())
+        self.frame.verify()?;
+        self.sources.verify()?;
+        self.names.verify()?;
+        self.hashes.verify(self.signature_count())?;
+        self.allowed.verify(self.signature_count())?;
+        for rules in self.rules.iter().flatten() {
+            rules.verify()?;
+        }
+        let broken = |signature: &u32| !self.is_sound(*signature);
+        match (0..self.signature_count()).find(broken) {
+            None => Ok(()),
+            Some(_) => Err(ImageError::Section { section: "signatures", reason: "one cannot be decoded" }),
+        }
     }
 
     /// How many signatures there are.
     #[must_use]
     pub fn signature_count(&self) -> u32 {
-        0
+        self.signatures.count()
     }
 
     /// The name of a signature; absent if there is no such signature.
     #[must_use]
-    pub fn name(&self, _signature: u32) -> Option<&'a str> {
-        None
+    pub fn name(&self, signature: u32) -> Option<&'a str> {
+        self.names.name(signature)
     }
 
-    /// The number of the source that a signature came from.
+    /// The number of the source that a signature came from, an index into [`Info::sources`].
     #[must_use]
-    pub fn source_of(&self, _signature: u32) -> Option<u32> {
-        None
+    pub fn source_of(&self, signature: u32) -> Option<u32> {
+        self.signatures.record(signature).map(|record| record.source)
     }
 
     /// How much a signature says: weak if its name begins with `PUA.`, `Heuristics.` or `BC.Heuristics.`.
     #[must_use]
-    pub fn strength(&self, _signature: u32) -> Strength {
-        Strength::Strong
+    pub fn strength(&self, signature: u32) -> Strength {
+        self.signatures.record(signature).map_or(Strength::Strong, |record| record.strength)
     }
 
     /// What the image holds.
     #[must_use]
     pub fn info(&self) -> Info {
-        let size = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
-        Info { format: 1, size, content: [0; 32], signatures: 0, sources: Vec::new() }
+        Info {
+            format: VERSION,
+            size: self.frame.len(),
+            content: self.frame.content(),
+            signatures: self.signature_count(),
+            sources: self.sources.all(),
+        }
     }
 
     /// The signatures of this name, in order. Reads all names.
     #[must_use]
-    pub fn find(&self, _name: &str) -> Vec<u32> {
-        Vec::new()
+    pub fn find(&self, name: &str) -> Vec<u32> {
+        self.names.find(name)
     }
 
     /// A signature as it was added.
     #[must_use]
-    pub fn decode(&self, _signature: u32) -> Option<Rule> {
-        None
+    pub fn decode(&self, signature: u32) -> Option<Rule> {
+        let record = self.signatures.record(signature)?;
+        match record.kind {
+            RuleKind::Hash => self.hashes.entry(record.item, record.place).map(Rule::Hash),
+            RuleKind::Body => {
+                let (target, rules) = self.rules_of(&record)?;
+                rules.decode_body(target, record.place).map(Rule::Body)
+            }
+            RuleKind::Logical => {
+                let (target, rules) = self.rules_of(&record)?;
+                rules.decode_logical(target, record.place).map(Rule::Logical)
+            }
+        }
     }
 
     /// Reads the object once and tells which signatures it fulfils. `all == false`: may stop at the first strong one.
+    ///
+    /// Objects of five bytes or fewer fulfil none, as in ClamAV.
     #[must_use]
-    pub fn examine(&self, _object: &View<'_>, _budget: &Budget, _all: bool) -> Examined {
-        Examined::default()
+    pub fn examine(&self, object: &View<'_>, budget: &Budget, all: bool) -> Examined {
+        Examination::new(self, object, budget, all).run()
     }
 
     /// Is the object's digest on the allow list? Reads the object only if its size occurs there.
     #[must_use]
-    pub fn allows(&self, _source: &dyn Source) -> bool {
-        false
+    pub fn allows(&self, source: &dyn Source) -> bool {
+        examine::is_listed(&self.allowed, source)
+    }
+
+    /// The rules of a target.
+    pub(crate) fn rules(&self, target: Target) -> Option<&RuleSet<'a>> {
+        self.rules.get(usize::from(target.number()))?.as_ref()
+    }
+
+    fn rules_of(&self, record: &Record) -> Option<(Target, &RuleSet<'a>)> {
+        let target = Target::from_number(u32::from(record.item))?;
+        Some((target, self.rules(target)?))
+    }
+
+    /// Can the signature be decoded, and does its source exist?
+    fn is_sound(&self, signature: u32) -> bool {
+        let known = self.source_of(signature).is_some_and(|source| source < self.sources.count());
+        known && self.decode(signature).is_some()
     }
 }

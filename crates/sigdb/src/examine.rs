@@ -1,0 +1,305 @@
+//! The examination of one object.
+//!
+//! ```text
+//! window ──> digests                      only those of sizes that occur
+//!        ──> patterns of its target ─┐
+//!        ──> patterns of any target ─┴─hit──> offset fits? ──> counted ──> body signature: a finding at once
+//! after the last window:  digests looked up ──> logical signatures of those subsignatures that were hit
+//! ```
+//!
+//! The order of findings is ClamAV's: body signatures as they are found, those of the target before the others of the
+//! same window; then digests; then logical signatures in the order in which they were added, the target's first.
+//!
+//! An object that was not read to its end, because a limit was reached, has no digest and no logical signature: either
+//! could say of the whole what holds of a part only.
+
+use crate::digests::Digests;
+use crate::hashes::Hashes;
+use crate::image::{Examined, Image, View};
+use crate::layout::length;
+use crate::logic::{self, Circumstances};
+use crate::offsets;
+use crate::rules::{RuleRecord, RuleSet, Sub, Use};
+use crate::tally::Tally;
+use crate::windows::Windows;
+use dachs_base::{Budget, Facts, Finding, LimitReached, Source, Strength, Target};
+use dachs_matcher::{Flow, Hit, Patterns, State, Window};
+
+/// Objects of so many bytes or fewer fulfil no signature.
+const TINY: u64 = 5;
+/// The clock is looked at after so many hits.
+const HITS_PER_LOOK: u32 = 4096;
+/// Bytes read at once for the allow list.
+const CHUNK: usize = 1 << 16;
+
+/// The examination of one object.
+pub(crate) struct Examination<'e, 'a> {
+    judge: Judge<'e, 'a>,
+}
+
+/// One set of patterns at work.
+struct Active<'e, 'a> {
+    rules: &'e RuleSet<'a>,
+    patterns: &'e Patterns<'a>,
+    state: State,
+    tally: Tally,
+}
+
+impl<'e, 'a> Examination<'e, 'a> {
+    pub(crate) fn new(image: &'e Image<'a>, object: &'e View<'e>, budget: &'e Budget, all: bool) -> Self {
+        let executable = matches!(object.kind.target(), Target::Pe | Target::Elf | Target::MachO);
+        let unread = executable && *object.facts == Facts::default();
+        let facts = if unread { None } else { Some(object.facts) };
+        let judge =
+            Judge { image, object, budget, all, facts, size: None, steps: 0, found: Found::default(), limit: None };
+        Examination { judge }
+    }
+
+    pub(crate) fn run(mut self) -> Examined {
+        let (bytes, result) = self.read();
+        Examined { findings: self.judge.found.findings, bytes, limit: result.err().or(self.judge.limit) }
+    }
+
+    /// Reads the object and judges it; gives the bytes looked at.
+    fn read(&mut self) -> (u64, Result<(), LimitReached>) {
+        let source = self.judge.object.source;
+        let mut digests = Digests::wanted(&self.judge.image.hashes, source.known_len());
+        let mut active = match self.active() {
+            Ok(active) => active,
+            Err(limit) => return (0, Err(limit)),
+        };
+        if active.is_empty() && digests.is_empty() {
+            return (source.known_len().unwrap_or(0), Ok(()));
+        }
+        let overlap = active.iter().map(|active| active.patterns.overlap()).max().unwrap_or(0);
+        let mut windows = match Windows::new(source, overlap, self.judge.budget) {
+            Ok(windows) => windows,
+            Err(limit) => return (0, Err(limit)),
+        };
+        let result = self.read_windows(&mut windows, &mut active, &mut digests);
+        let bytes = windows.position();
+        drop(windows);
+        let judged = match result {
+            Ok(true) if bytes > TINY => self.conclude(bytes, digests, &mut active),
+            other => other.map(drop),
+        };
+        (bytes, judged)
+    }
+
+    /// The sets of patterns of the object's target and of any, those that there are.
+    fn active(&self) -> Result<Vec<Active<'e, 'a>>, LimitReached> {
+        let target = self.judge.object.kind.target();
+        let targets = [Some(target), (target != Target::Any).then_some(Target::Any)];
+        let mut active = Vec::with_capacity(2);
+        for rules in targets.into_iter().flatten().filter_map(|target| self.judge.image.rules(target)) {
+            if let Some(patterns) = &rules.patterns {
+                let tally = Tally::new(rules.subsignature_count(), self.judge.budget)?;
+                active.push(Active { rules, patterns, state: State::new(), tally });
+            }
+        }
+        Ok(active)
+    }
+
+    /// Gives every window to the digests and the matcher. True if the object was read to its end.
+    fn read_windows(
+        &mut self,
+        windows: &mut Windows<'_>,
+        active: &mut [Active<'e, 'a>],
+        digests: &mut Digests,
+    ) -> Result<bool, LimitReached> {
+        let skips = digests.is_empty() && active.iter().all(|active| !active.patterns.can_match_zeros());
+        loop {
+            self.judge.budget.check_time()?;
+            if skips && let Some(end) = windows.hole() {
+                windows.enter_hole();
+                if self.scan(active, windows.window(false)) == Flow::Stop {
+                    return Ok(false);
+                }
+                windows.leave_hole(end);
+            }
+            let last = windows.read(self.judge.budget)?;
+            digests.update(windows.fresh());
+            if last && windows.position() <= TINY {
+                return Ok(true);
+            }
+            if self.scan(active, windows.window(last)) == Flow::Stop {
+                return Ok(false);
+            }
+            if last {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn scan(&mut self, active: &mut [Active<'e, 'a>], window: Window<'_>) -> Flow {
+        for active in active {
+            let Active { rules, patterns, state, tally } = active;
+            let judge = &mut self.judge;
+            if patterns.scan(state, window, &mut |hit| judge.hit(rules, tally, hit)) == Flow::Stop {
+                return Flow::Stop;
+            }
+        }
+        Flow::Go
+    }
+
+    /// Judges the object as a whole.
+    fn conclude(&mut self, size: u64, digests: Digests, active: &mut [Active<'e, 'a>]) -> Result<(), LimitReached> {
+        let judge = &mut self.judge;
+        for digest in digests.finish() {
+            let image = judge.image;
+            image.hashes.signatures(size, &digest, &mut |signature| judge.find(signature, None) == Flow::Go);
+            if judge.is_done() {
+                return Ok(());
+            }
+        }
+        for Active { rules, tally, .. } in active {
+            if judge.logic(rules, tally, size)? == Flow::Stop {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Turns hits into findings.
+struct Judge<'e, 'a> {
+    image: &'e Image<'a>,
+    object: &'e View<'e>,
+    budget: &'e Budget,
+    all: bool,
+    /// Absent for an executable whose header could not be read.
+    facts: Option<&'e Facts>,
+    /// The object's size, once somebody asked for it.
+    size: Option<u64>,
+    /// Hits so far, to look at the clock now and then.
+    steps: u32,
+    found: Found,
+    limit: Option<LimitReached>,
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    strong: bool,
+}
+
+impl Judge<'_, '_> {
+    /// A pattern was found.
+    fn hit(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, hit: Hit) -> Flow {
+        for usage in rules.uses(hit.pattern) {
+            match self.count(rules, tally, usage, hit.start) {
+                Ok(Flow::Go) => {}
+                Ok(Flow::Stop) => return Flow::Stop,
+                Err(limit) => return self.stop(limit),
+            }
+        }
+        match self.step() {
+            Ok(()) => Flow::Go,
+            Err(limit) => self.stop(limit),
+        }
+    }
+
+    /// Counts a match of one subsignature, if it starts where it must.
+    fn count(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, usage: Use, start: u64) -> Result<Flow, LimitReached> {
+        self.step()?;
+        let Some(sub) = rules.subsignature(usage.subsignature) else { return Ok(Flow::Go) };
+        if !self.fits(rules, &sub, start) {
+            return Ok(Flow::Go);
+        }
+        let Some(counter) = tally.counter(usage.subsignature, self.budget)? else { return Ok(Flow::Go) };
+        let first = counter.add(start, usage.several_parts) && counter.count == 1;
+        let Some(rule) = first.then(|| rules.rule(sub.rule)).flatten() else { return Ok(Flow::Go) };
+        if rules.logic(&rule).is_empty() {
+            return Ok(self.find(rule.signature, Some(start)));
+        }
+        tally.remember(sub.rule);
+        Ok(Flow::Go)
+    }
+
+    fn fits(&mut self, rules: &RuleSet<'_>, sub: &Sub, start: u64) -> bool {
+        if sub.offset == 0 {
+            return true;
+        }
+        let (size, source) = (&mut self.size, self.object.source);
+        let mut size = || *size.get_or_insert_with(|| source.len());
+        rules.offset(sub.offset).is_some_and(|offset| offsets::fits(&offset, start, self.facts, &mut size))
+    }
+
+    /// Looks at the logical signatures that could be fulfilled.
+    fn logic(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, size: u64) -> Result<Flow, LimitReached> {
+        let around = Circumstances { size, facts: self.facts, container: self.object.container };
+        for number in tally.rules(rules.always()) {
+            self.budget.check_time()?;
+            let Some(rule) = rules.rule(number) else { continue };
+            let counts = |id: u8| counter_of(&rule, id).map_or(0, |number| tally.count(number).count);
+            if logic::holds(rules.logic(&rule), &around, &counts)
+                && self.find(rule.signature, first_match(&rule, tally)) == Flow::Stop
+            {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Go)
+    }
+
+    /// A signature is fulfilled.
+    fn find(&mut self, signature: u32, offset: Option<u64>) -> Flow {
+        let strength = self.image.strength(signature);
+        let found = &mut self.found;
+        let first_strong = strength == Strength::Strong && !found.strong;
+        if first_strong || length(found.findings.len()) < u64::from(self.budget.limits().detections) {
+            found.findings.push(Finding { signature, strength, offset });
+        }
+        found.strong |= first_strong;
+        if self.is_done() { Flow::Stop } else { Flow::Go }
+    }
+
+    /// Is nothing left to be found out?
+    fn is_done(&self) -> bool {
+        self.found.strong && !self.all
+    }
+
+    /// Looks at the clock now and then.
+    fn step(&mut self) -> Result<(), LimitReached> {
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(HITS_PER_LOOK) { self.budget.check_time() } else { Ok(()) }
+    }
+
+    fn stop(&mut self, limit: LimitReached) -> Flow {
+        self.limit = Some(limit);
+        Flow::Stop
+    }
+}
+
+/// The number of a rule's subsignature.
+fn counter_of(rule: &RuleRecord, id: u8) -> Option<u32> {
+    let id = u32::from(id);
+    if id < rule.count { rule.first.checked_add(id) } else { None }
+}
+
+/// Where the first match of any of a rule's subsignatures starts.
+fn first_match(rule: &RuleRecord, tally: &Tally) -> Option<u64> {
+    let numbers = (0..=u8::MAX).map_while(|id| counter_of(rule, id));
+    numbers.map(|number| tally.count(number)).filter(|counter| counter.count > 0).map(|counter| counter.first).min()
+}
+
+/// Is the object's digest in `list`?
+pub(crate) fn is_listed(list: &Hashes<'_>, source: &dyn Source) -> bool {
+    let known = source.known_len();
+    let mut digests = Digests::wanted(list, known);
+    if digests.is_empty() {
+        return false;
+    }
+    let chunk =
+        known.and_then(|known| usize::try_from(known).ok()).map_or(CHUNK, |known| known.saturating_add(1).min(CHUNK));
+    let mut buffer = vec![0; chunk];
+    let mut size = 0_u64;
+    loop {
+        let got = source.read_at(size, &mut buffer).min(buffer.len());
+        digests.update(buffer.get(..got).unwrap_or(&[]));
+        size = size.saturating_add(length(got));
+        if got < buffer.len() {
+            return digests.finish().any(|digest| list.holds(size, &digest));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The frame of an image: header, sections, table of sections; and the numbers inside.
+//!
+//! The crate's essay has the picture. This module knows where sections are and that they are whole; what their records
+//! mean is known by the module that owns them ([`crate::hashes`], [`crate::names`], [`crate::rules`], ...).
+
+use crate::ImageError;
+use dachs_base::Reader;
+use sha2::{Digest, Sha256};
+
+/// The first bytes of every image.
+pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
+/// The version of the format that this code writes and reads.
+pub(crate) const VERSION: u32 = 1;
+/// Bytes of the header.
+const HEADER: usize = 64;
+/// Bytes of the header that its checksum covers, besides the table of sections.
+const HEADER_CHECKED: usize = 32;
+/// Bytes of one entry of the table of sections.
+const ENTRY: usize = 64;
+/// Sections start at multiples of this.
+const ALIGNMENT: usize = 64;
+/// No image has more sections than this; more is damage.
+const MOST_SECTIONS: usize = 4096;
+
+macro_rules! sections {
+    ($($variant:ident = $number:literal, $record:literal, $name:literal;)*) => {
+        /// What a section holds. The number stands in the table of sections and never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub(crate) enum Section {
+            $($variant = $number,)*
+        }
+
+        impl Section {
+            fn from_number(number: u16) -> Option<Section> {
+                match number { $($number => Some(Section::$variant),)* _ => None }
+            }
+
+            /// The number in the table of sections.
+            fn number(self) -> u16 {
+                match self { $(Section::$variant => $number,)* }
+            }
+
+            /// Bytes of one record; the section's length is a multiple of it.
+            fn record(self) -> usize {
+                match self { $(Section::$variant => $record,)* }
+            }
+
+            /// The name in messages.
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Section::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+// variant = number in the file, bytes of a record, name in messages
+sections! {
+    Sources = 1, 40, "sources";
+    Skipped = 2, 16, "skip reasons";
+    Text = 3, 1, "texts of sources";
+    NameIndex = 4, 8, "index of names";
+    Names = 5, 1, "names";
+    Signatures = 6, 8, "signatures";
+    HashDirectory = 16, 4, "directories of digests";
+    HashSizes = 17, 12, "sizes of digests";
+    HashDigests = 18, 1, "digests";
+    HashSignatures = 19, 4, "signatures of digests";
+    Patterns = 32, 1, "patterns";
+    UseIndex = 33, 4, "index of uses";
+    Uses = 34, 4, "uses of patterns";
+    Subsignatures = 35, 12, "subsignatures";
+    PatternLists = 36, 4, "lists of patterns";
+    Offsets = 37, 24, "offsets";
+    Rules = 38, 20, "rules";
+    Logic = 39, 1, "expressions";
+    Always = 40, 4, "rules without a hit";
+}
+
+/// One entry of the table of sections.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    section: Section,
+    item: u16,
+    offset: u64,
+    checksum: [u8; 32],
+    bytes: &'a [u8],
+}
+
+/// The sections of an image.
+#[derive(Clone)]
+pub(crate) struct Frame<'a> {
+    whole: &'a [u8],
+    entries: Vec<Entry<'a>>,
+    content: [u8; 32],
+    table_offset: u64,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads the header and the table of sections, and checks that every section lies inside the image.
+    pub(crate) fn new(whole: &'a [u8]) -> Result<Frame<'a>, ImageError> {
+        let cut = |_| ImageError::Length { expected: length(HEADER), found: length(whole.len()) };
+        let mut reader = Reader::new(whole, "header");
+        if !whole.starts_with(&MAGIC) {
+            return Err(ImageError::Magic);
+        }
+        reader.skip(8).map_err(cut)?;
+        let version = reader.u32_le().map_err(cut)?;
+        if version != VERSION {
+            return Err(ImageError::Version(version));
+        }
+        let count = reader.u32_le().map_err(cut)?;
+        let expected = reader.u64_le().map_err(cut)?;
+        let table_offset = reader.u64_le().map_err(cut)?;
+        let content = reader.array::<32>().map_err(cut)?;
+        if expected != length(whole.len()) {
+            return Err(ImageError::Length { expected, found: length(whole.len()) });
+        }
+        let table = table_bytes(whole, table_offset, count)?;
+        if checksum(whole.get(..HEADER_CHECKED).unwrap_or(&[]), table) != content {
+            return Err(ImageError::Checksum("header"));
+        }
+        let mut entries = Vec::with_capacity(table.len() / ENTRY);
+        for record in table.chunks(ENTRY) {
+            entries.push(entry(whole, record)?);
+        }
+        check_order(&entries)?;
+        Ok(Frame { whole, entries, content, table_offset })
+    }
+
+    /// The bytes of a section; none if there is no such section.
+    pub(crate) fn bytes(&self, section: Section, item: u16) -> &'a [u8] {
+        self.entry(section, item).map_or(&[], |entry| entry.bytes)
+    }
+
+    /// The records of a section; none if there is no such section.
+    pub(crate) fn records<const N: usize>(&self, section: Section, item: u16) -> &'a [[u8; N]] {
+        debug_assert!(section.record() == N || section.record() == 1);
+        self.bytes(section, item).as_chunks().0
+    }
+
+    /// The checksum over the header and, through the sections' checksums, over everything.
+    pub(crate) fn content(&self) -> [u8; 32] {
+        self.content
+    }
+
+    /// How many bytes the image has.
+    pub(crate) fn len(&self) -> u64 {
+        length(self.whole.len())
+    }
+
+    /// Checks every section's checksum, and that the bytes between sections are zero.
+    pub(crate) fn verify(&self) -> Result<(), ImageError> {
+        let mut end = length(HEADER);
+        for entry in &self.entries {
+            if <[u8; 32]>::from(Sha256::digest(entry.bytes)) != entry.checksum {
+                return Err(ImageError::Checksum(entry.section.name()));
+            }
+            self.verify_gap(end, entry.offset, entry.section)?;
+            end = entry.offset.saturating_add(length(entry.bytes.len()));
+        }
+        self.verify_gap(end, self.table_offset, Section::Sources)
+    }
+
+    fn entry(&self, section: Section, item: u16) -> Option<&Entry<'a>> {
+        let at = self.entries.binary_search_by_key(&(section, item), |entry| (entry.section, entry.item)).ok()?;
+        self.entries.get(at)
+    }
+
+    fn verify_gap(&self, from: u64, to: u64, section: Section) -> Result<(), ImageError> {
+        let gap =
+            usize::try_from(from).ok().zip(usize::try_from(to).ok()).and_then(|(from, to)| self.whole.get(from..to));
+        match gap {
+            Some(gap) if gap.len() < ALIGNMENT && gap.iter().all(|byte| *byte == 0) => Ok(()),
+            _ => Err(ImageError::Section { section: section.name(), reason: "they do not follow the section before" }),
+        }
+    }
+}
+
+/// Writes the sections of an image, one after the other.
+pub(crate) struct Writer {
+    bytes: Vec<u8>,
+    table: Vec<(Section, u16, Vec<u8>)>,
+}
+
+impl Writer {
+    /// An image that will have about `capacity` bytes.
+    pub(crate) fn new(capacity: usize) -> Writer {
+        let mut bytes = Vec::with_capacity(capacity.saturating_add(HEADER));
+        bytes.resize(HEADER, 0);
+        Writer { bytes, table: Vec::new() }
+    }
+
+    /// Adds a section. Empty ones are left out. Sections must come in the order of their numbers and items.
+    pub(crate) fn section(&mut self, section: Section, item: u16, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        let written = self.bytes.get(start..).unwrap_or(&[]);
+        if written.is_empty() {
+            return;
+        }
+        let mut entry = Vec::with_capacity(ENTRY);
+        entry.extend(section.number().to_le_bytes());
+        entry.extend(item.to_le_bytes());
+        entry.extend(u32::try_from(section.record()).unwrap_or(0).to_le_bytes());
+        entry.extend(length(start).to_le_bytes());
+        entry.extend(length(written.len()).to_le_bytes());
+        entry.extend([0; 8]);
+        entry.extend(Sha256::digest(written));
+        self.table.push((section, item, entry));
+        self.align();
+    }
+
+    /// Writes the table of sections and the header.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        let table_offset = self.bytes.len();
+        self.table.sort();
+        let mut table = Vec::with_capacity(self.table.len().saturating_mul(ENTRY));
+        for (_, _, entry) in &self.table {
+            table.extend(entry);
+        }
+        self.bytes.extend(&table);
+        let mut header = Vec::with_capacity(HEADER);
+        header.extend(MAGIC);
+        header.extend(VERSION.to_le_bytes());
+        header.extend(u32::try_from(self.table.len()).unwrap_or(u32::MAX).to_le_bytes());
+        header.extend(length(self.bytes.len()).to_le_bytes());
+        header.extend(length(table_offset).to_le_bytes());
+        let content = checksum(&header, &table);
+        header.extend(content);
+        if let Some(place) = self.bytes.get_mut(..HEADER) {
+            place.copy_from_slice(&header);
+        }
+        self.bytes
+    }
+
+    fn align(&mut self) {
+        let aligned = self.bytes.len().next_multiple_of(ALIGNMENT);
+        self.bytes.resize(aligned, 0);
+    }
+}
+
+/// The record at `index`, if there is one.
+pub(crate) fn at<T>(records: &[T], index: u32) -> Option<&T> {
+    records.get(usize::try_from(index).ok()?)
+}
+
+/// The number in the `index`th record of four bytes.
+pub(crate) fn number(records: &[[u8; 4]], index: u32) -> Option<u32> {
+    at(records, index).map(|bytes| u32::from_le_bytes(*bytes))
+}
+
+/// How many records there are, as the 32-bit numbers of the image count them.
+pub(crate) fn count<T>(records: &[T]) -> u32 {
+    u32::try_from(records.len()).unwrap_or(u32::MAX)
+}
+
+/// A length in memory as the image writes it.
+pub(crate) fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// SHA-256 of the header's checked part and the table of sections.
+fn checksum(header: &[u8], table: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(header).chain_update(table).finalize().into()
+}
+
+fn table_bytes(whole: &[u8], offset: u64, count: u32) -> Result<&[u8], ImageError> {
+    let damaged = ImageError::Section { section: "list of sections", reason: "it does not end the image" };
+    let start = usize::try_from(offset).ok();
+    let table = start.and_then(|start| whole.get(start..)).filter(|_| offset >= length(HEADER));
+    let expected = usize::try_from(count).ok().filter(|count| *count <= MOST_SECTIONS).map(|count| count * ENTRY);
+    table.filter(|table| Some(table.len()) == expected).ok_or(damaged)
+}
+
+fn entry<'a>(whole: &'a [u8], record: &[u8]) -> Result<Entry<'a>, ImageError> {
+    let broken = |reason| ImageError::Section { section: "list of sections", reason };
+    let cut = |_| broken("an entry is cut off");
+    let mut reader = Reader::new(record, "entry of a section");
+    let kind = reader.u16_le().map_err(cut)?;
+    let section = Section::from_number(kind).ok_or(broken("an unknown kind of section"))?;
+    let item = reader.u16_le().map_err(cut)?;
+    let size = usize::try_from(reader.u32_le().map_err(cut)?).unwrap_or(usize::MAX);
+    let offset = reader.u64_le().map_err(cut)?;
+    let bytes = reader.u64_le().map_err(cut)?;
+    let reserved = reader.u64_le().map_err(cut)?;
+    let checksum = reader.array::<32>().map_err(cut)?;
+    let mut body = Reader::new(whole, "section");
+    let bytes = body.skip(offset).and_then(|()| body.take(bytes)).map_err(|_| broken("a section ends outside"))?;
+    let whole_records = size == section.record() && bytes.len().is_multiple_of(size);
+    if !whole_records {
+        return Err(ImageError::Section { section: section.name(), reason: "their records have a wrong size" });
+    }
+    if reserved != 0 {
+        return Err(broken("an entry says something that is not known"));
+    }
+    Ok(Entry { section, item, offset, checksum, bytes })
+}
+
+fn check_order(entries: &[Entry<'_>]) -> Result<(), ImageError> {
+    let sorted = entries.is_sorted_by(|a, b| (a.section, a.item) < (b.section, b.item));
+    let reason = "they are not in order";
+    if sorted { Ok(()) } else { Err(ImageError::Section { section: "list of sections", reason }) }
+}

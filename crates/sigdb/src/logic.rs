@@ -1,0 +1,329 @@
+//! Conditions and expressions of logical signatures as bytes, and what they mean.
+//!
+//! The logic of a rule is its conditions followed by its expression in postfix order:
+//!
+//! ```text
+//! count u8, then each condition:  1 FileSize | 2 EntryPoint | 3 NumberOfSections   low u64, high u64
+//!                                 4 Container   count u8, then each kind's label: length u8, bytes
+//! expression:   0 id u8                            id > 0
+//!               1 | 2 | 3   id u8, count u32       id = | > | < count
+//!               4 | 5 | 6   count u32, distinct u32    compares the block before it: = | > | <
+//!               7 | 8       operands u32           and | or of so many values before it
+//! ```
+//!
+//! # What an expression means
+//!
+//! Every step gives a value: whether it holds, the sum of the counts of the subsignatures that made it hold, and which
+//! they were. What does not hold contributes nothing.
+//!
+//! * `id cmp n` compares the number of matches of one subsignature. It contributes its count and its id where it holds,
+//!   so `0=0` contributes a count of 0, and yet one more distinct id.
+//! * `and` holds where all operands do, `or` where one does; both add up what their operands contribute.
+//! * A block `(…)>n,m` takes the sum T of what is inside, which is 0 if that does not hold, and holds if `T > n` and at
+//!   least m distinct ids contributed. So `(0&1)<3` holds where the `and` fails. A block passes its sum to the block
+//!   around it, but not its ids: `((0&2)>1,2|1)>1,2` can hold only by what other ids contribute.
+//!
+//! All of this was observed on ClamAV 1.4.6, whose documentation leaves it open.
+
+use crate::Refusal;
+use crate::model::{Comparison, Condition, Expression};
+use dachs_base::{Facts, FileKind, Reader};
+
+/// Deeper expressions are refused: evaluation needs no recursion, but showing one to a person does.
+const DEEPEST: usize = 512;
+/// Longer logic is refused; the longest line of known content has 16,300 bytes.
+const LONGEST: usize = 1 << 17;
+
+/// Writes the conditions and the expression of a rule of `ids` subsignatures.
+pub(crate) fn encode(conditions: &[Condition], expression: &Expression, ids: usize) -> Result<Vec<u8>, Refusal> {
+    let mut out = vec![u8::try_from(conditions.len()).map_err(|_| Refusal::TooMany("conditions"))?];
+    for condition in conditions {
+        encode_condition(condition, &mut out)?;
+    }
+    let start = out.len();
+    encode_expression(expression, DEEPEST, &mut out)?;
+    check_ids(out.get(start..).unwrap_or(&[]), ids)?;
+    if out.len() > LONGEST { Err(Refusal::TooMany("operators")) } else { Ok(out) }
+}
+
+fn encode_condition(condition: &Condition, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let mut range = |tag: u8, low: u64, high: u64| {
+        out.push(tag);
+        out.extend(low.to_le_bytes());
+        out.extend(high.to_le_bytes());
+    };
+    match condition {
+        Condition::FileSize(low, high) => range(1, *low, *high),
+        Condition::EntryPoint(low, high) => range(2, *low, *high),
+        Condition::NumberOfSections(low, high) => range(3, *low, *high),
+        Condition::Container(kinds) => {
+            out.push(4);
+            out.push(u8::try_from(kinds.len()).map_err(|_| Refusal::TooMany("containers"))?);
+            for kind in kinds {
+                out.push(u8::try_from(kind.label().len()).unwrap_or(0));
+                out.extend(kind.label().as_bytes());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn encode_expression(expression: &Expression, depth: usize, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    let depth = depth.checked_sub(1).ok_or(Refusal::TooDeep)?;
+    match expression {
+        Expression::And(operands) => encode_operands(7, operands, depth, out)?,
+        Expression::Or(operands) => encode_operands(8, operands, depth, out)?,
+        Expression::Count { id, comparison: Comparison::Greater, count: 0 } => out.extend([0, *id]),
+        Expression::Count { id, comparison, count } => {
+            out.extend([1 + comparison_number(*comparison), *id]);
+            out.extend(count.to_le_bytes());
+        }
+        Expression::Block { inner, comparison, count, distinct } => {
+            encode_expression(inner, depth, out)?;
+            out.push(4 + comparison_number(*comparison));
+            out.extend(count.to_le_bytes());
+            out.extend(distinct.to_le_bytes());
+        }
+    }
+    Ok(())
+}
+
+fn encode_operands(tag: u8, operands: &[Expression], depth: usize, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    for operand in operands {
+        encode_expression(operand, depth, out)?;
+    }
+    out.push(tag);
+    out.extend(u32::try_from(operands.len()).map_err(|_| Refusal::TooMany("operands"))?.to_le_bytes());
+    Ok(())
+}
+
+/// Checks that an expression names only subsignatures that are there.
+fn check_ids(expression: &[u8], ids: usize) -> Result<(), Refusal> {
+    let mut reader = Reader::new(expression, "logic");
+    while let Some(step) = step(&mut reader) {
+        match step {
+            Step::Count(id, _, _) if usize::from(id) >= ids => return Err(Refusal::MissingSubsignature(id)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn comparison_number(comparison: Comparison) -> u8 {
+    match comparison {
+        Comparison::Equal => 0,
+        Comparison::Greater => 1,
+        Comparison::Less => 2,
+    }
+}
+
+/// One step of an expression.
+#[derive(Clone, Copy)]
+enum Step {
+    And(usize),
+    Block(Comparison, u32, u32),
+    Count(u8, Comparison, u32),
+    Or(usize),
+}
+
+/// Reads the next step; `None` at the end or where the bytes are none.
+fn step(reader: &mut Reader<'_>) -> Option<Step> {
+    let comparison = |number| match number {
+        0 => Comparison::Equal,
+        1 => Comparison::Greater,
+        _ => Comparison::Less,
+    };
+    let step = match reader.u8().ok()? {
+        0 => Step::Count(reader.u8().ok()?, Comparison::Greater, 0),
+        tag @ 1..=3 => Step::Count(reader.u8().ok()?, comparison(tag - 1), reader.u32_le().ok()?),
+        tag @ 4..=6 => Step::Block(comparison(tag - 4), reader.u32_le().ok()?, reader.u32_le().ok()?),
+        7 => Step::And(usize::try_from(reader.u32_le().ok()?).ok()?),
+        8 => Step::Or(usize::try_from(reader.u32_le().ok()?).ok()?),
+        _ => return None,
+    };
+    Some(step)
+}
+
+fn compare(comparison: Comparison, value: u64, count: u32) -> bool {
+    match comparison {
+        Comparison::Equal => value == u64::from(count),
+        Comparison::Greater => value > u64::from(count),
+        Comparison::Less => value < u64::from(count),
+    }
+}
+
+/// What conditions ask of an object.
+pub(crate) struct Circumstances<'a> {
+    /// The object's size.
+    pub(crate) size: u64,
+    /// Its facts; absent if it is an executable whose header could not be read.
+    pub(crate) facts: Option<&'a Facts>,
+    /// The kind of the object around it.
+    pub(crate) container: Option<FileKind>,
+}
+
+/// Do the conditions hold, and does the expression, with these counts? Logic that cannot be read never holds.
+pub(crate) fn holds(logic: &[u8], around: &Circumstances<'_>, counts: &dyn Fn(u8) -> u32) -> bool {
+    let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
+    conditions_hold(&mut reader, around).unwrap_or(false) && expression_holds(&mut reader, counts).unwrap_or(false)
+}
+
+/// Could the rule be fulfilled without any match?
+pub(crate) fn holds_without_matches(expression: &Expression) -> bool {
+    let mut bytes = Vec::new();
+    let written = encode_expression(expression, DEEPEST, &mut bytes).is_ok();
+    written && expression_holds(&mut Reader::new(&bytes, "logic"), &|_| 0).unwrap_or(false)
+}
+
+fn conditions_hold(reader: &mut Reader<'_>, around: &Circumstances<'_>) -> Option<bool> {
+    let mut all = true;
+    for _ in 0..reader.u8().ok()? {
+        let tag = reader.u8().ok()?;
+        let held = match tag {
+            1..=3 => {
+                let value = match tag {
+                    1 => Some(around.size),
+                    2 => around.facts.and_then(|facts| facts.entry_point),
+                    _ => around.facts.and_then(|facts| u64::try_from(facts.sections.len()).ok()),
+                };
+                let range = reader.u64_le().ok()?..=reader.u64_le().ok()?;
+                value.is_some_and(|value| range.contains(&value))
+            }
+            4 => container_holds(reader, around.container)?,
+            _ => return None,
+        };
+        all &= held;
+    }
+    Some(all)
+}
+
+fn container_holds(reader: &mut Reader<'_>, container: Option<FileKind>) -> Option<bool> {
+    let count = reader.u8().ok()?;
+    let mut held = count == 0 && container.is_none();
+    for _ in 0..count {
+        let length = reader.u8().ok()?;
+        let label = reader.take(u64::from(length)).ok()?;
+        held |= container.is_some_and(|kind| kind.label().as_bytes() == label);
+    }
+    Some(held)
+}
+
+/// What a step of an expression gives.
+#[derive(Clone, Copy, Default)]
+struct Value {
+    holds: bool,
+    /// The sum of the counts of what made it hold; 0 where it does not.
+    sum: u64,
+    /// A bit for each id that made it hold; none where it does not.
+    ids: u64,
+}
+
+impl Value {
+    fn new(holds: bool, sum: u64, ids: u64) -> Value {
+        if holds { Value { holds, sum, ids } } else { Value::default() }
+    }
+}
+
+fn expression_holds(reader: &mut Reader<'_>, counts: &dyn Fn(u8) -> u32) -> Option<bool> {
+    let mut stack: Vec<Value> = Vec::with_capacity(16);
+    while !reader.is_empty() {
+        let value = match step(reader)? {
+            Step::Count(id, comparison, wanted) => {
+                let count = u64::from(counts(id));
+                let bit = 1_u64.checked_shl(u32::from(id)).unwrap_or(0);
+                Value::new(compare(comparison, count, wanted), count, bit)
+            }
+            Step::Block(comparison, wanted, distinct) => {
+                let inner = stack.pop()?;
+                let enough = inner.ids.count_ones() >= distinct;
+                Value::new(compare(comparison, inner.sum, wanted) && enough, inner.sum, 0)
+            }
+            Step::And(operands) => combine(&mut stack, operands, |values| values.iter().all(|value| value.holds))?,
+            Step::Or(operands) => combine(&mut stack, operands, |values| values.iter().any(|value| value.holds))?,
+        };
+        stack.push(value);
+    }
+    match stack.as_slice() {
+        [value] => Some(value.holds),
+        _ => None,
+    }
+}
+
+/// Takes the last `operands` values and adds up what they contribute.
+fn combine(stack: &mut Vec<Value>, operands: usize, holds: impl Fn(&[Value]) -> bool) -> Option<Value> {
+    let start = stack.len().checked_sub(operands)?;
+    let values = stack.get(start..)?;
+    let sum = values.iter().fold(0_u64, |sum, value| sum.saturating_add(value.sum));
+    let ids = values.iter().fold(0, |ids, value| ids | value.ids);
+    let value = Value::new(holds(values), sum, ids);
+    stack.truncate(start);
+    Some(value)
+}
+
+/// The conditions and the expression, to be shown to a person.
+pub(crate) fn decode(logic: &[u8]) -> Option<(Vec<Condition>, Expression)> {
+    let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
+    let mut conditions = Vec::new();
+    for _ in 0..reader.u8().ok()? {
+        conditions.push(decode_condition(&mut reader)?);
+    }
+    Some((conditions, decode_expression(&mut reader)?))
+}
+
+fn decode_condition(reader: &mut Reader<'_>) -> Option<Condition> {
+    let tag = reader.u8().ok()?;
+    if tag == 4 {
+        let mut kinds = Vec::new();
+        for _ in 0..reader.u8().ok()? {
+            let length = reader.u8().ok()?;
+            let label = reader.take(u64::from(length)).ok()?;
+            kinds.push(*FileKind::ALL.iter().find(|kind| kind.label().as_bytes() == label)?);
+        }
+        return Some(Condition::Container(kinds));
+    }
+    let (low, high) = (reader.u64_le().ok()?, reader.u64_le().ok()?);
+    match tag {
+        1 => Some(Condition::FileSize(low, high)),
+        2 => Some(Condition::EntryPoint(low, high)),
+        3 => Some(Condition::NumberOfSections(low, high)),
+        _ => None,
+    }
+}
+
+fn decode_expression(reader: &mut Reader<'_>) -> Option<Expression> {
+    // Each with its depth.
+    let mut stack: Vec<(Expression, usize)> = Vec::new();
+    while !reader.is_empty() {
+        let (expression, below) = match step(reader)? {
+            Step::Count(id, comparison, count) => (Expression::Count { id, comparison, count }, 0),
+            Step::Block(comparison, count, distinct) => {
+                let (inner, depth) = stack.pop()?;
+                (Expression::Block { inner: Box::new(inner), comparison, count, distinct }, depth)
+            }
+            Step::And(operands) => {
+                let (operands, depth) = take(&mut stack, operands)?;
+                (Expression::And(operands), depth)
+            }
+            Step::Or(operands) => {
+                let (operands, depth) = take(&mut stack, operands)?;
+                (Expression::Or(operands), depth)
+            }
+        };
+        if below >= DEEPEST {
+            return None;
+        }
+        stack.push((expression, below + 1));
+    }
+    let (expression, _) = stack.pop()?;
+    stack.is_empty().then_some(expression)
+}
+
+/// The last `operands` expressions, and the depth of the deepest.
+fn take(stack: &mut Vec<(Expression, usize)>, operands: usize) -> Option<(Vec<Expression>, usize)> {
+    let start = stack.len().checked_sub(operands)?;
+    let deepest = stack.get(start..)?.iter().map(|(_, depth)| *depth).max().unwrap_or(0);
+    Some((stack.drain(start..).map(|(expression, _)| expression).collect(), deepest))
+}
+
+#[cfg(test)]
+mod tests;

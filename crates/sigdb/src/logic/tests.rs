@@ -1,0 +1,259 @@
+//! What expressions mean, as tables. Those marked so were asked of ClamAV 1.4.6.
+
+use super::*;
+use Comparison::{Equal, Greater, Less};
+use dachs_base::Section;
+
+fn id(id: u8) -> Expression {
+    count(id, Greater, 0)
+}
+
+fn count(id: u8, comparison: Comparison, count: u32) -> Expression {
+    Expression::Count { id, comparison, count }
+}
+
+fn and(operands: &[Expression]) -> Expression {
+    Expression::And(operands.to_vec())
+}
+
+fn or(operands: &[Expression]) -> Expression {
+    Expression::Or(operands.to_vec())
+}
+
+fn block(inner: Expression, comparison: Comparison, count: u32, distinct: u32) -> Expression {
+    Expression::Block { inner: Box::new(inner), comparison, count, distinct }
+}
+
+fn evaluate(expression: &Expression, counts: &[u32]) -> bool {
+    let logic = encode(&[], expression, 64).unwrap();
+    let facts = Facts::default();
+    let around = Circumstances { size: 0, facts: Some(&facts), container: None };
+    holds(&logic, &around, &|id| counts.get(usize::from(id)).copied().unwrap_or(0))
+}
+
+/// Each as ClamAV 1.4.6 answered for `text`: how often each subsignature matched, and whether the expression held.
+#[test]
+fn expressions_mean_what_clamav_makes_of_them() {
+    let zero_or_one = || or(&[id(0), id(1)]);
+    let zero_and_one = || and(&[id(0), id(1)]);
+    type Row = (&'static str, Expression, Vec<([u32; 4], bool)>);
+    let table: Vec<Row> = vec![
+        (
+            "(0=0|1)>0,2",
+            block(or(&[count(0, Equal, 0), id(1)]), Greater, 0, 2),
+            vec![([0, 1, 0, 0], true), ([0, 2, 0, 0], true)],
+        ),
+        ("(0=0|1)>1,2", block(or(&[count(0, Equal, 0), id(1)]), Greater, 1, 2), vec![([0, 2, 0, 0], true)]),
+        (
+            "((0|1)>5|2)>1",
+            block(or(&[block(zero_or_one(), Greater, 5, 0), id(2)]), Greater, 1, 0),
+            vec![([1, 0, 1, 0], false), ([2, 0, 1, 0], false), ([0, 0, 2, 0], true)],
+        ),
+        (
+            "((0&1)|2)>1",
+            block(or(&[zero_and_one(), id(2)]), Greater, 1, 0),
+            vec![([3, 0, 1, 0], false), ([1, 1, 1, 0], true)],
+        ),
+        (
+            "(0>1|1)>1",
+            block(or(&[count(0, Greater, 1), id(1)]), Greater, 1, 0),
+            vec![([1, 1, 0, 0], false), ([2, 1, 0, 0], true)],
+        ),
+        ("(0<3|1)>2,2", block(or(&[count(0, Less, 3), id(1)]), Greater, 2, 2), vec![([2, 1, 0, 0], true)]),
+        (
+            "((0|1)>1|2)>2",
+            block(or(&[block(zero_or_one(), Greater, 1, 0), id(2)]), Greater, 2, 0),
+            vec![([2, 0, 1, 0], true)],
+        ),
+        (
+            "((0|1)>1|2)>2,2",
+            block(or(&[block(zero_or_one(), Greater, 1, 0), id(2)]), Greater, 2, 2),
+            vec![([2, 0, 1, 0], false)],
+        ),
+        (
+            "((0|1)>1|2|3)>3,2",
+            block(or(&[block(zero_or_one(), Greater, 1, 0), id(2), id(3)]), Greater, 3, 2),
+            vec![([2, 0, 1, 1], true)],
+        ),
+        ("((0&1)|2)>0,3", block(or(&[zero_and_one(), id(2)]), Greater, 0, 3), vec![([1, 1, 1, 0], true)]),
+        ("((0&1)|2)>0,2", block(or(&[zero_and_one(), id(2)]), Greater, 0, 2), vec![([1, 0, 1, 0], false)]),
+        (
+            "((0&1)<3|2)=0",
+            block(or(&[block(zero_and_one(), Less, 3, 0), id(2)]), Equal, 0, 0),
+            vec![([0; 4], true), ([1, 0, 0, 0], true)],
+        ),
+        ("(0&1)<3", block(zero_and_one(), Less, 3, 0), vec![([5, 0, 0, 0], true), ([2, 2, 0, 0], false)]),
+        ("(0|1)=0", block(zero_or_one(), Equal, 0, 0), vec![([0; 4], true), ([0, 1, 0, 0], false)]),
+        ("(0|1)=0,1", block(zero_or_one(), Equal, 0, 1), vec![([0; 4], false)]),
+        ("(0|1)<3,1", block(zero_or_one(), Less, 3, 1), vec![([0; 4], false), ([1, 0, 0, 0], true)]),
+        (
+            "((0|1)=2&2)>2",
+            block(and(&[block(zero_or_one(), Equal, 2, 0), id(2)]), Greater, 2, 0),
+            vec![([1, 1, 1, 0], true)],
+        ),
+        (
+            "((0|1)=2&2)>3",
+            block(and(&[block(zero_or_one(), Equal, 2, 0), id(2)]), Greater, 3, 0),
+            vec![([1, 1, 1, 0], false)],
+        ),
+        (
+            "(0|1|2)>2,2",
+            block(or(&[id(0), id(1), id(2)]), Greater, 2, 2),
+            vec![([3, 0, 0, 0], false), ([2, 1, 0, 0], true)],
+        ),
+        (
+            "((0&2)>1,2|1)>1,2",
+            block(or(&[block(and(&[id(0), id(2)]), Greater, 1, 2), id(1)]), Greater, 1, 2),
+            vec![([1, 0, 1, 0], false), ([1, 1, 1, 0], false)],
+        ),
+        ("0=0", count(0, Equal, 0), vec![([0; 4], true), ([1, 0, 0, 0], false)]),
+        ("0|1&2, the first operator splits", or(&[id(0), and(&[id(1), id(2)])]), vec![([1, 0, 0, 0], true)]),
+        ("(0|1&2), the last one splits", and(&[zero_or_one(), id(2)]), vec![([1, 0, 0, 0], false)]),
+    ];
+    for (text, expression, cases) in &table {
+        for (counts, held) in cases {
+            assert_eq!(evaluate(expression, counts), *held, "{text} with {counts:?}");
+        }
+        assert_eq!(holds_without_matches(expression), evaluate(expression, &[]), "{text}");
+        assert_eq!(decode(&encode(&[], expression, 4).unwrap()), Some((vec![], expression.clone())), "{text}");
+    }
+}
+
+/// A second evaluation, written as the text above says it, recursively.
+mod oracle {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    type Contribution = Option<(u64, BTreeSet<u8>)>;
+
+    pub(super) fn contribution(expression: &Expression, counts: &[u32]) -> Contribution {
+        let compare = |comparison, value: u64, count: u32| match comparison {
+            Equal => value == u64::from(count),
+            Greater => value > u64::from(count),
+            Less => value < u64::from(count),
+        };
+        match expression {
+            Expression::And(operands) => {
+                operands.iter().map(|operand| contribution(operand, counts)).collect::<Option<Vec<_>>>().map(sum)
+            }
+            Expression::Or(operands) => {
+                let held: Vec<_> = operands.iter().filter_map(|operand| contribution(operand, counts)).collect();
+                (!held.is_empty()).then(|| sum(held))
+            }
+            Expression::Block { inner, comparison, count, distinct } => {
+                let (total, ids) = contribution(inner, counts).unwrap_or_default();
+                let held = compare(*comparison, total, *count) && ids.len() >= *distinct as usize;
+                held.then(|| (total, BTreeSet::new()))
+            }
+            Expression::Count { id, comparison, count } => {
+                let value = u64::from(counts[usize::from(*id)]);
+                compare(*comparison, value, *count).then(|| (value, BTreeSet::from([*id])))
+            }
+        }
+    }
+
+    fn sum(parts: Vec<(u64, BTreeSet<u8>)>) -> (u64, BTreeSet<u8>) {
+        parts.into_iter().fold((0, BTreeSet::new()), |(total, mut ids), (more, other)| {
+            ids.extend(other);
+            (total + more, ids)
+        })
+    }
+}
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(self.0 >> 33).unwrap() % bound
+    }
+
+    fn comparison(&mut self) -> Comparison {
+        [Equal, Greater, Less][self.below(3) as usize]
+    }
+
+    fn expression(&mut self, depth: u32) -> Expression {
+        let choice = if depth == 0 { 0 } else { self.below(5) };
+        let operands = |dice: &mut Dice| (0..dice.below(4)).map(|_| dice.expression(depth - 1)).collect::<Vec<_>>();
+        match choice {
+            0 | 1 => count(u8::try_from(self.below(6)).unwrap(), self.comparison(), self.below(4)),
+            2 => Expression::And(operands(self)),
+            3 => Expression::Or(operands(self)),
+            _ => block(self.expression(depth - 1), self.comparison(), self.below(6), self.below(4)),
+        }
+    }
+}
+
+#[test]
+fn evaluation_agrees_with_the_oracle() {
+    let mut dice = Dice(1);
+    for _ in 0..20_000 {
+        let expression = dice.expression(4);
+        let counts: Vec<u32> = (0..6).map(|_| dice.below(4)).collect();
+        let expected = oracle::contribution(&expression, &counts).is_some();
+        assert_eq!(evaluate(&expression, &counts), expected, "{expression:?} {counts:?}");
+        let encoded = encode(&[], &expression, 6).unwrap();
+        assert_eq!(decode(&encoded), Some((vec![], expression)));
+    }
+}
+
+#[test]
+fn conditions_are_asked_of_the_object() {
+    let facts = Facts { entry_point: Some(100), sections: vec![Section::default(); 3] };
+    let bare = Facts { entry_point: None, sections: vec![Section::default()] };
+    // condition, object's size, facts, container, holds
+    let container = |kinds: &[FileKind]| Condition::Container(kinds.to_vec());
+    type Row<'a> = (Condition, u64, Option<&'a Facts>, Option<FileKind>, bool);
+    let table: Vec<Row<'_>> = vec![
+        (Condition::FileSize(10, 20), 10, None, None, true),
+        (Condition::FileSize(10, 20), 20, None, None, true),
+        (Condition::FileSize(10, 20), 21, None, None, false),
+        (Condition::FileSize(20, 10), 15, None, None, false),
+        (Condition::EntryPoint(100, 100), 0, Some(&facts), None, true),
+        (Condition::EntryPoint(101, u64::MAX), 0, Some(&facts), None, false),
+        (Condition::EntryPoint(0, u64::MAX), 0, Some(&bare), None, false),
+        (Condition::EntryPoint(0, u64::MAX), 0, None, None, false),
+        (Condition::NumberOfSections(3, 4), 0, Some(&facts), None, true),
+        (Condition::NumberOfSections(3, 4), 0, Some(&bare), None, false),
+        (Condition::NumberOfSections(0, 9), 0, None, None, false),
+        (container(&[FileKind::Zip]), 0, None, Some(FileKind::Zip), true),
+        (container(&[FileKind::Rar, FileKind::Zip]), 0, None, Some(FileKind::Zip), true),
+        (container(&[FileKind::Zip]), 0, None, Some(FileKind::Rar), false),
+        (container(&[FileKind::Zip]), 0, None, None, false),
+        (container(&[]), 0, None, None, true),
+        (container(&[]), 0, None, Some(FileKind::Zip), false),
+    ];
+    for (condition, size, facts, container, expected) in table {
+        let logic = encode(std::slice::from_ref(&condition), &count(0, Equal, 0), 1).unwrap();
+        let around = Circumstances { size, facts, container };
+        assert_eq!(holds(&logic, &around, &|_| 0), expected, "{condition:?} {size} {container:?}");
+        assert!(!holds(&logic, &around, &|_| 1));
+        assert_eq!(decode(&logic), Some((vec![condition], count(0, Equal, 0))));
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_is_refused() {
+    let mut deep = id(0);
+    for _ in 0..DEEPEST {
+        deep = and(&[deep]);
+    }
+    assert_eq!(encode(&[], &deep, 1), Err(Refusal::TooDeep));
+    assert_eq!(encode(&[], &or(&[id(0), id(7)]), 7), Err(Refusal::MissingSubsignature(7)));
+    assert!(matches!(encode(&[], &or(&vec![id(0); LONGEST]), 1), Err(Refusal::TooMany(_))));
+}
+
+#[test]
+fn hostile_logic_never_holds() {
+    let facts = Facts::default();
+    let around = Circumstances { size: 0, facts: Some(&facts), container: None };
+    let mut deep = vec![0, 0, 0];
+    deep.extend([4, 0, 0, 0, 0, 0, 0, 0, 0].repeat(DEEPEST));
+    assert_eq!(decode(&deep), None);
+    for logic in [&[][..], &[0], &[0, 7, 1, 0, 0, 0], &[0, 0, 0, 0, 0], &[0, 9], &[0, 4], &[1, 9], &[9, 4], &[0, 3, 0]]
+    {
+        assert!(!holds(logic, &around, &|_| 9), "{logic:?}");
+        assert_eq!(decode(logic), None, "{logic:?}");
+    }
+}

@@ -1,1 +1,51 @@
-//! stub
+//! Source texts to an image.
+//!
+//! Signatures come as texts in ClamAV's formats: loose files, or members of its signed containers. This crate reads them
+//! line by line into the language of `dachs_sigdb::model`, and feeds a `dachs_sigdb::Builder`:
+//!
+//! ```text
+//! paths --files--> Input --container--> members --lines--> hash | ndb | logical --> Builder --> image
+//!                                                             |
+//!                                                body, offset, expression, attributes
+//! ```
+//!
+//! * A malformed line ends the compilation with an error that names it; nothing is guessed.
+//! * A line that is sound but cannot be used is left out, and counted by its reason; see [`Compilation::problems`].
+//! * A container whose digital signature does not verify is an error.
+//!
+//! The crate is linked by the trusted side alone, and [`files`] and [`compile_paths`] are all of it that touches the file
+//! system. `docs/signatures.md` tells what is read and how to write signatures.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod body;
+mod built_in;
+mod compile;
+mod container;
+mod cursor;
+mod error;
+mod explain;
+mod expression;
+mod files;
+mod hash;
+mod ignore;
+mod input;
+mod kind;
+mod level;
+mod lines;
+mod logical;
+mod modifiers;
+mod name;
+mod ndb;
+mod number;
+mod offset;
+mod refused;
+mod special;
+mod target;
+
+pub use built_in::builtin;
+pub use compile::{Compilation, Options, compile, compile_with};
+pub use error::{Error, Problem};
+pub use explain::explain;
+pub use files::{compile_paths, files};
+pub use input::Input;

@@ -1,0 +1,234 @@
+//! From sources to an image: reads each source line by line and feeds the builder.
+//!
+//! Nothing is kept of a line once it is read, so that the memory used is that of the builder. What is left out is counted
+//! by its reason, in the image and in [`Compilation::problems`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader, Read};
+
+use dachs_sigdb::Builder;
+use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, SourceInfo};
+use flate2::read::MultiGzDecoder;
+
+use crate::ignore::Ignored;
+use crate::input::Origin;
+use crate::kind::{self, Kind};
+use crate::lines::{Bounded, Lines, MOST};
+use crate::refused::Refused;
+use crate::{Error, Input, Problem, container, hash, logical, name, ndb};
+
+/// What was asked for besides the sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Take signatures of potentially unwanted programs too: the kinds whose names end with `u`.
+    pub unwanted: bool,
+}
+
+/// What came of a compilation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compilation {
+    /// The image; see `dachs_sigdb::Image`.
+    pub image: Vec<u8>,
+    /// What was left out and why: one entry for each reason in each source.
+    pub problems: Vec<Problem>,
+}
+
+/// Compiles sources without options. They are read in the order given, which matters for lists of what to leave out.
+///
+/// # Errors
+/// At the first source that cannot be read, and at the first malformed line; there is no image then.
+pub fn compile(sources: &[Input]) -> Result<Compilation, Error> {
+    compile_with(sources, &Options::default())
+}
+
+/// Compiles sources; see [`compile`].
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(sources: &[Input], options: &Options) -> Result<Compilation, Error> {
+    let mut compiler = Compiler { options: options.clone(), ..Compiler::default() };
+    sources.iter().try_for_each(|source| compiler.input(source))?;
+    Ok(compiler.finish())
+}
+
+/// How far a source is trusted, which its signatures' names show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    BuiltIn,
+    Official,
+    Unofficial,
+}
+
+/// A source that is being read.
+pub(crate) struct Member {
+    pub(crate) info: SourceInfo,
+    pub(crate) kind: Kind,
+    pub(crate) trust: Trust,
+    /// It holds signatures of unwanted programs only.
+    pub(crate) unwanted: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Compiler {
+    builder: Builder,
+    options: Options,
+    ignored: Ignored,
+    /// The numbers of the sources, by name.
+    numbers: HashMap<String, u32>,
+    /// How often each reason occurred in each source.
+    left_out: BTreeMap<(u32, String), u64>,
+    names: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+/// What a line gives.
+enum Entry {
+    Allow(HashRule),
+    Body(BodyRule),
+    Hash(HashRule),
+    Logical(LogicalRule),
+}
+
+impl Compiler {
+    fn input(&mut self, input: &Input) -> Result<(), Error> {
+        let (name, zipped) = kind::ungzipped(input.name());
+        let (kind, unwanted) = match kind::of(name) {
+            Some((Kind::Paper, _)) | None => return self.unknown(input),
+            Some(known) => known,
+        };
+        if let Kind::Container(form) = kind {
+            return container::load(self, input, form);
+        }
+        let reader = input.open().map_err(|error| Error::reading(name, error))?;
+        let reader: Box<dyn Read> = if zipped { Box::new(MultiGzDecoder::new(reader)) } else { reader };
+        let trust = if input.origin == Origin::BuiltIn { Trust::BuiltIn } else { Trust::Unofficial };
+        let info = SourceInfo { name: name.to_owned(), ..SourceInfo::default() };
+        let mut reader = BufReader::with_capacity(1 << 16, Bounded::new(reader, MOST));
+        self.member(Member { info, kind, trust, unwanted }, &mut reader)
+    }
+
+    /// A source of no known kind.
+    fn unknown(&mut self, input: &Input) -> Result<(), Error> {
+        match input.origin {
+            Origin::Listed => self.problem(input.name(), "not a source of signatures, left out"),
+            _ => return Err(Error::Unknown { name: input.name().to_owned() }),
+        }
+        Ok(())
+    }
+
+    /// Tells of something that is about a source as a whole.
+    pub(crate) fn problem(&mut self, source: &str, reason: &str) {
+        self.problems.push(Problem { source: source.to_owned(), line: None, reason: reason.to_owned() });
+    }
+
+    /// Reads one source, or one member of a container.
+    pub(crate) fn member(&mut self, member: Member, reader: &mut dyn BufRead) -> Result<(), Error> {
+        let number = self.number(&member.info);
+        if member.kind == Kind::Whole {
+            self.leave_out(number, &unsupported(&member.info.name));
+            return Ok(());
+        }
+        let mut lines = Lines::new(reader);
+        loop {
+            let at = lines.number.saturating_add(1);
+            let located = |reason: String| Problem { source: member.info.name.clone(), line: Some(at), reason };
+            let line = lines.next().map_err(|error| match Error::reading(&member.info.name, error) {
+                Error::Malformed(problem) => Error::Malformed(located(problem.reason)),
+                other => other,
+            })?;
+            let Some(line) = line else { return Ok(()) };
+            if !line.starts_with(b"#") {
+                self.line(&member, number, at, line).map_err(|reason| Error::Malformed(located(reason)))?;
+            }
+        }
+    }
+
+    /// The number of a source; sources of one name are one.
+    fn number(&mut self, info: &SourceInfo) -> u32 {
+        if let Some(number) = self.numbers.get(&info.name) {
+            return *number;
+        }
+        let number = self.builder.source(info.clone());
+        self.numbers.insert(info.name.clone(), number);
+        self.names.push(info.name.clone());
+        number
+    }
+
+    /// Takes one line; gives the reason if it is malformed.
+    fn line(&mut self, member: &Member, number: u32, at: u64, line: &[u8]) -> Result<(), String> {
+        if member.unwanted && !self.options.unwanted {
+            self.leave_out(number, "PUA (not asked for)");
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(line);
+        let parsed = match member.kind {
+            Kind::Allow => hash::parse(&text).map(|(name, rule)| (name, Entry::Allow(rule))),
+            Kind::Body => ndb::parse(&text).map(|(name, rule)| (name, Entry::Body(rule))),
+            Kind::BodyPlain => ndb::parse_plain(&text).map(|(name, rule)| (name, Entry::Body(rule))),
+            Kind::Hash => hash::parse(&text).map(|(name, rule)| (name, Entry::Hash(rule))),
+            Kind::Logical => logical::parse(&text).map(|(name, rule)| (name, Entry::Logical(rule))),
+            Kind::IgnoreLines => return ended(self.ignored.add_line(&text)),
+            Kind::IgnoreNames => return ended(self.ignored.add_name(&text)),
+            Kind::Container(_) | Kind::Lines | Kind::Paper | Kind::Whole => {
+                if !line.is_empty() {
+                    self.leave_out(number, &unsupported(&member.info.name));
+                }
+                return Ok(());
+            }
+        };
+        match parsed {
+            Ok((name, _)) if self.ignored.holds(&member.info.name, at, name, line) => {
+                self.leave_out(number, "named by an ignore list");
+            }
+            Ok((name, entry)) => self.add(number, name, member.trust, entry),
+            Err(Refused::Malformed(reason)) => return Err(reason.into_owned()),
+            Err(Refused::NotForUs(reason) | Refused::Unsupported(reason)) => self.leave_out(number, &reason),
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, number: u32, name: &str, trust: Trust, entry: Entry) {
+        let shown = match trust {
+            Trust::Unofficial => name::unofficial(name),
+            Trust::BuiltIn | Trust::Official => name.to_owned(),
+        };
+        let added = match entry {
+            Entry::Allow(rule) => {
+                self.builder.allow(number, &rule);
+                Ok(())
+            }
+            Entry::Body(rule) => self.builder.add_body(number, &shown, &rule),
+            Entry::Hash(rule) => self.builder.add_hash(number, &shown, &rule),
+            Entry::Logical(rule) => self.builder.add_logical(number, &shown, &rule),
+        };
+        if let Err(refusal) = added {
+            self.leave_out(number, &refusal.to_string());
+        }
+    }
+
+    fn leave_out(&mut self, number: u32, reason: &str) {
+        self.builder.skipped(number, reason);
+        let count = self.left_out.entry((number, reason.to_owned())).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn finish(mut self) -> Compilation {
+        for ((number, reason), count) in &self.left_out {
+            let source = usize::try_from(*number).ok().and_then(|at| self.names.get(at));
+            let reason = format!("{count} left out: {reason}");
+            self.problems.push(Problem { source: source.cloned().unwrap_or_default(), line: None, reason });
+        }
+        Compilation { image: self.builder.finish(), problems: self.problems }
+    }
+}
+
+fn unsupported(name: &str) -> String {
+    format!("kind .{} is not supported yet", kind::suffix(name))
+}
+
+fn ended(parsed: Result<(), Refused>) -> Result<(), String> {
+    match parsed {
+        Err(Refused::Malformed(reason)) => Err(reason.into_owned()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Lines of `.hdb`, `.hsb`, `.hdu`, `.hsu`, `.fp` and `.sfp`: `hash:size:name[:minFL[:maxFL]]`.
+//!
+//! MD5, SHA-1 and SHA-256 are told apart by their length, in any of the files. The size may be `*` for any; then the
+//! line must be meant for levels that know of this.
+
+use dachs_sigdb::model::{Digest, HashRule};
+
+use crate::level;
+use crate::name;
+use crate::number::{hex, leading};
+use crate::refused::{Parsed, Refused};
+
+/// Reads a line: the name and the rule.
+///
+/// # Errors
+/// When it is malformed or not for us.
+pub(crate) fn parse(line: &str) -> Parsed<(&str, HashRule)> {
+    let fields: Vec<&str> = line.splitn(6, ':').collect();
+    let (hash, size, name, levels) = match fields.as_slice() {
+        [hash, size, name, levels @ ..] if levels.len() <= 2 => (*hash, *size, *name, levels),
+        _ => return Err(Refused::malformed("expected hash:size:name, with up to two levels after it")),
+    };
+    let min = levels.first().map_or(0, |level| leading(level));
+    level::require(min, levels.get(1).map(|level| leading(level)))?;
+    if size == "*" && min < level::ANY_SIZE {
+        let least = level::ANY_SIZE;
+        return Err(Refused::malformed(format!("a hash for any size (*) needs a minimum level of at least {least}")));
+    }
+    let rule = HashRule { size: self::size(size)?, digest: digest(hash)? };
+    Ok((name::bare(name)?, rule))
+}
+
+fn size(text: &str) -> Parsed<Option<u64>> {
+    if text == "*" {
+        return Ok(None);
+    }
+    let digits = text.trim_start();
+    let size = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    let size = size.filter(|size| *size > 0);
+    size.map(Some).ok_or_else(|| Refused::malformed(format!("'{text}' is not a size above 0")))
+}
+
+fn digest(text: &str) -> Parsed<Digest> {
+    let bytes = hex(text)?;
+    let md5 = || bytes.as_slice().try_into().ok().map(Digest::Md5);
+    let sha1 = || bytes.as_slice().try_into().ok().map(Digest::Sha1);
+    let sha256 = || bytes.as_slice().try_into().ok().map(Digest::Sha256);
+    md5().or_else(sha1).or_else(sha256).ok_or_else(|| {
+        let digits = text.len();
+        Refused::malformed(format!("a hash of {digits} digits; MD5 has 32, SHA-1 40, SHA-256 64"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MD5: &str = "44d88612fea8a8f36de82e1278abb02f";
+
+    #[test]
+    fn the_length_tells_the_algorithm() {
+        let line = format!("{MD5}:68:Some.Name");
+        let (name, rule) = parse(&line).unwrap();
+        assert_eq!((name, rule.size), ("Some.Name", Some(68)));
+        assert!(matches!(rule.digest, Digest::Md5([0x44, 0xd8, ..])));
+        let cases = [(MD5.to_uppercase(), "Md5"), (format!("{MD5}00000000"), "Sha1"), (MD5.repeat(2), "Sha256")];
+        for (hash, algorithm) in cases {
+            let line = format!("{hash}:1:n");
+            let (_, rule) = parse(&line).unwrap();
+            assert!(format!("{:?}", rule.digest).starts_with(algorithm), "{hash}");
+        }
+    }
+
+    #[test]
+    fn malformed_lines_are_refused() {
+        let cases = [
+            format!("{MD5}:*:n"),
+            format!("{MD5}:*:n:"),
+            format!("{MD5}:*:n:72"),
+            format!("{MD5}:0:n"),
+            format!("{MD5}:-1:n"),
+            format!("{MD5}:a:n"),
+            format!("{MD5}:5a:n"),
+            format!("{MD5}::n"),
+            format!("{MD5}:5:n:51:255:1"),
+            format!("{MD5}:5"),
+            format!("{MD5}:5:"),
+            format!("{MD5}1:5:n"),
+            format!("{MD5}12:5:n"),
+            format!(" {MD5}:5:n"),
+            MD5.replace('4', "z") + ":5:n",
+            String::new(),
+            " ".to_owned(),
+        ];
+        for line in cases {
+            assert!(matches!(parse(&line), Err(Refused::Malformed(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn levels_decide_before_anything_else() {
+        for tail in ["5:n:300", "5:n:51:100", "*:n:73:100", "*:n:300", "5:n:51:a"] {
+            assert!(matches!(parse(&format!("{MD5}:{tail}")), Err(Refused::NotForUs(_))), "{tail}");
+        }
+        assert!(matches!(parse("nonsense:5:n:300"), Err(Refused::NotForUs(_))));
+        for tail in ["5:n", "5:n:", "5:n:a", "5:n:51:255", "5:n:216:216", "*:n:73", "*:n:73a", "05:n", " 5:n"] {
+            assert!(parse(&format!("{MD5}:{tail}")).is_ok(), "{tail}");
+        }
+    }
+}

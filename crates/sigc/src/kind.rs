@@ -1,0 +1,104 @@
+//! The kinds of sources, told by the ending of a name alone, in either case.
+
+/// What a source holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Digests of objects that are not to be detected.
+    Allow,
+    /// Body signatures, with target and offset.
+    Body,
+    /// Body signatures as name and bytes.
+    BodyPlain,
+    /// Several sources in one file.
+    Container(Form),
+    /// Digests of whole objects.
+    Hash,
+    /// Lines that are to be left out of other sources.
+    IgnoreLines,
+    /// Names that are to be left out of other sources.
+    IgnoreNames,
+    /// Logical signatures.
+    Logical,
+    /// Known, but not supported yet; a signature a line.
+    Lines,
+    /// Known, but not supported yet; a signature a file, or not text.
+    Whole,
+    /// Texts that belong to a container and hold no signatures.
+    Paper,
+}
+
+/// The forms of containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `.cvd`: signed as a whole, and its list of members too.
+    Cvd,
+    /// `.cld`: written after an update; only its list of members is signed.
+    Cld,
+    /// `.cud`: not signed.
+    Cud,
+}
+
+/// The kind of a source, and whether it is for unwanted programs only.
+pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
+    if name == "COPYING" {
+        return Some((Kind::Paper, false));
+    }
+    let suffix = suffix(name);
+    let kind = match suffix.as_str() {
+        "fp" | "sfp" => Kind::Allow,
+        "ndb" | "ndu" | "sdb" => Kind::Body,
+        "db" => Kind::BodyPlain,
+        "cvd" => Kind::Container(Form::Cvd),
+        "cld" => Kind::Container(Form::Cld),
+        "cud" => Kind::Container(Form::Cud),
+        "hdb" | "hsb" | "hdu" | "hsu" => Kind::Hash,
+        "ign" => Kind::IgnoreLines,
+        "ign2" => Kind::IgnoreNames,
+        "ldb" | "ldu" => Kind::Logical,
+        "cdb" | "cfg" | "crb" | "ftm" | "gdb" | "idb" | "imp" | "mdb" | "mdu" | "msb" | "msu" | "pdb" | "pwdb"
+        | "rmd" | "wdb" | "zmd" => Kind::Lines,
+        "cat" | "cbc" | "ioc" | "yar" | "yara" => Kind::Whole,
+        "info" => Kind::Paper,
+        _ => return None,
+    };
+    Some((kind, suffix.len() == 3 && suffix.ends_with("u") && suffix != "cud"))
+}
+
+/// The ending of a name, in lower case, without its dot.
+pub(crate) fn suffix(name: &str) -> String {
+    name.rsplit_once('.').map(|(_, suffix)| suffix.to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// The name without an ending `.gz`, and whether there was one.
+pub(crate) fn ungzipped(name: &str) -> (&str, bool) {
+    match name.rsplit_once('.') {
+        Some((stem, suffix)) if suffix.eq_ignore_ascii_case("gz") => (stem, true),
+        _ => (name, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_decides() {
+        assert_eq!(of("main.NDB"), Some((Kind::Body, false)));
+        assert_eq!(of("daily.ndu"), Some((Kind::Body, true)));
+        assert_eq!(of("a.b.cvd"), Some((Kind::Container(Form::Cvd), false)));
+        assert_eq!(of("pdb"), None);
+        assert_eq!(of("notes.txt"), None);
+        assert_eq!(ungzipped("main.ldb.gz"), ("main.ldb", true));
+    }
+
+    #[test]
+    fn only_kinds_for_unwanted_programs_end_with_u() {
+        for suffix in ["hdu", "hsu", "mdu", "msu", "ndu", "ldu"] {
+            assert!(of(&format!("x.{suffix}")).unwrap().1, "{suffix}");
+        }
+        for suffix in ["hdb", "cud", "ldb", "ign2"] {
+            let unwanted = of(&format!("x.{suffix}")).unwrap().1;
+            assert!(!unwanted, "{suffix}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What may follow a subsignature's body after `::`, in any order and combination.
+//!
+//! * `i`: letters match in either case.
+//! * `w`: each byte is followed by a zero byte, alternatives and unknown bytes included; gaps stay as they are.
+//! * `a`: also without `w`; alone it says nothing.
+//! * `f`: only as a whole word, which is `(W)` at both ends.
+
+use dachs_sigdb::model::{Element, Mark};
+
+use crate::body::Piece;
+use crate::refused::{Parsed, Refused};
+
+/// The modifiers of one subsignature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Modifiers {
+    /// `a`
+    pub(crate) ascii: bool,
+    /// `f`
+    pub(crate) full_word: bool,
+    /// `i`
+    pub(crate) no_case: bool,
+    /// `w`
+    pub(crate) wide: bool,
+}
+
+impl Modifiers {
+    /// Reads the letters.
+    ///
+    /// # Errors
+    /// When one of them is none of the four.
+    pub(crate) fn parse(text: &str) -> Parsed<Modifiers> {
+        let mut modifiers = Modifiers::default();
+        for letter in text.chars() {
+            match letter {
+                'a' => modifiers.ascii = true,
+                'f' => modifiers.full_word = true,
+                'i' => modifiers.no_case = true,
+                'w' => modifiers.wide = true,
+                other => return Err(Refused::malformed(format!("'{other}' is not a modifier (i, w, a or f)"))),
+            }
+        }
+        Ok(modifiers)
+    }
+
+    /// The body in the forms in which it is looked for.
+    ///
+    /// # Errors
+    /// When a form cannot be matched yet.
+    pub(crate) fn variants(self, pieces: &[Piece]) -> Parsed<Vec<Vec<Piece>>> {
+        let mut body = pieces.to_vec();
+        if self.no_case {
+            body.iter_mut().for_each(fold_piece);
+        }
+        if self.full_word {
+            body.insert(0, word());
+            body.push(word());
+        }
+        let mut variants = Vec::with_capacity(2);
+        if self.wide {
+            variants.push(widen(&body)?);
+        }
+        if self.ascii || !self.wide {
+            variants.push(body);
+        }
+        Ok(variants)
+    }
+}
+
+fn word() -> Piece {
+    Piece::Element(Element::Mark { mark: Mark::Word, negated: false })
+}
+
+fn fold_piece(piece: &mut Piece) {
+    if let Piece::Element(element) = piece {
+        fold(element);
+    }
+}
+
+/// Letters match in either case. Of a byte of which only the high nibble is known, the bit between upper and lower case
+/// is forgotten where the nibble is one of letters.
+fn fold(element: &mut Element) {
+    match element {
+        Element::Byte { value, mask: 0xff } if value.is_ascii_alphabetic() => {
+            *element = Element::Folded(value.to_ascii_lowercase());
+        }
+        Element::Byte { value, mask } if *mask == 0xf0 && (0x40..0x80).contains(value) => {
+            *mask = 0xd0;
+            *value &= 0xd0;
+        }
+        Element::Alternatives { options, .. } => options.iter_mut().flatten().for_each(fold),
+        _ => {}
+    }
+}
+
+/// A zero byte after each byte. `[x-y]` becomes a gap between parts.
+fn widen(pieces: &[Piece]) -> Parsed<Vec<Piece>> {
+    let mut wide = Vec::with_capacity(pieces.len().saturating_mul(2));
+    for piece in pieces {
+        match piece {
+            Piece::Element(element) => wide.extend(widen_element(element)?.into_iter().map(Piece::Element)),
+            Piece::Anchored { min, max } => wide.push(Piece::Cut { min: *min, max: Some(*max) }),
+            other => wide.push(other.clone()),
+        }
+    }
+    Ok(wide)
+}
+
+fn widen_element(element: &Element) -> Parsed<Vec<Element>> {
+    let zero = Element::Byte { value: 0, mask: 0xff };
+    Ok(match element {
+        Element::Alternatives { options, negated } => {
+            let options = options.iter().map(|option| widen_all(option)).collect::<Parsed<_>>()?;
+            vec![Element::Alternatives { options, negated: *negated }]
+        }
+        // Its border is two bytes wide, which patterns cannot say.
+        Element::Mark { mark: Mark::Word, .. } => {
+            return Err(Refused::unsupported("the border of a word in 16-bit characters is not supported yet"));
+        }
+        Element::Mark { .. } => vec![element.clone()],
+        _ => vec![element.clone(), zero],
+    })
+}
+
+fn widen_all(elements: &[Element]) -> Parsed<Vec<Element>> {
+    let wide: Vec<Vec<Element>> = elements.iter().map(widen_element).collect::<Parsed<_>>()?;
+    Ok(wide.into_iter().flatten().collect())
+}

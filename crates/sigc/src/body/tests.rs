@@ -1,3 +1,5 @@
+//! What bodies mean, what is malformed, and what is odd.
+
 use super::*;
 
 fn read(text: &str) -> Parsed<Pattern> {

@@ -1,3 +1,4 @@
+//! Genuine containers, our own, and broken ones.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -149,7 +150,8 @@ fn broken_containers_are_refused() {
     assert_refused("x.cud", &whole[..600], "a cut archive");
     assert_refused("x.cud", &[vec![b' '; 512], whole[512..].to_vec()].concat(), "no header");
     let last = |tar: &Vec<u8>| tar.len() - 1024;
-    let edits: [(&str, &dyn Fn(&mut Vec<u8>)); 9] = [
+    type Edit = dyn Fn(&mut Vec<u8>);
+    let edits: [(&str, &Edit); 9] = [
         ("another byte", &|tar| {
             let at = last(tar) + 512;
             tar[at] = b'u';

@@ -1,0 +1,40 @@
+//! Asks Debian's `clamscan`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names found, by file.
+pub(crate) type Found = BTreeMap<PathBuf, BTreeSet<String>>;
+
+/// True if there is a `clamscan`; says so if not.
+pub(crate) fn is_there() -> bool {
+    let there = Command::new("clamscan").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !there {
+        eprintln!("SKIPPED: there is no clamscan to compare with (Debian: apt-get install clamav)");
+    }
+    there
+}
+
+/// What ClamAV finds, or its complaint if it refuses the database.
+///
+/// Text is not normalised: the comparison is about signatures over the bytes of a file.
+pub(crate) fn scan(database: &Path, files: &[PathBuf]) -> Result<Found, String> {
+    let mut command = Command::new("clamscan");
+    command.args(["--no-summary", "--allmatch", "--normalize=no", "--scan-html=no", "--scan-mail=no", "-d"]);
+    let output = command.arg(database).args(files).output().map_err(|error| format!("clamscan: {error}"))?;
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let mut found: Found = files.iter().map(|file| (file.clone(), BTreeSet::new())).collect();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let Some((path, name)) = line.strip_suffix(" FOUND").and_then(|line| line.rsplit_once(": ")) else { continue };
+        found.entry(PathBuf::from(path)).or_default().insert(plain(name));
+    }
+    Ok(found)
+}
+
+/// A name without the ending that loose files get.
+pub(crate) fn plain(name: &str) -> String {
+    name.strip_suffix(".UNOFFICIAL").unwrap_or(name).to_owned()
+}

@@ -1,0 +1,101 @@
+//! Asks Debian's ClamAV and Dachs the same questions, and attacks the promises that Dachs makes.
+//!
+//! ```text
+//! cargo conformance peers [--seeds N] [--first N]     random signatures and files: do both find the same names?
+//! cargo conformance loads                             odd and broken signatures: do both take, or refuse, the same?
+//! cargo conformance bombs                             archives made to exhaust: bounded time and memory, never clean
+//! cargo conformance mutations [--count N] [--seed N]  broken archives: no crash, no payload called clean
+//! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
+//! cargo conformance machine [PATH...]                 real files and real signatures: no detection, bounded memory
+//! ```
+//!
+//! Everything is asked through the executables, so nothing of ours is linked here. `DACHS` names the executable;
+//! without it, the release is built. Questions are random but deterministic: a seed gives the same ones everywhere.
+//! Exit code 0: all promises hold; 1: one does not; 2: asked wrongly; a question whose peer is not installed is skipped
+//! with a line on standard error.
+#![forbid(unsafe_code)]
+
+mod bombs;
+mod clamav;
+mod container;
+mod dachs;
+mod executable;
+mod expression;
+mod loads;
+mod machine;
+mod memory;
+mod mutations;
+mod peers;
+mod random;
+mod scratch;
+mod signature;
+mod sparse;
+
+use std::process::ExitCode;
+
+/// What a question came to: how many promises were broken.
+type Broken = Result<usize, String>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else { return usage() };
+    let options = Options { rest: rest.to_vec() };
+    let broken = match name.as_str() {
+        "bombs" => bombs::run(),
+        "loads" => loads::run(),
+        "machine" => machine::run(&options),
+        "mutations" => mutations::run(&options),
+        "peers" => peers::run(&options),
+        "sparse" => sparse::run(&options),
+        _ => return usage(),
+    };
+    match broken {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(count) => {
+            println!("{name}: {count} promises broken");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: cargo conformance peers|loads|bombs|mutations|sparse|machine [OPTIONS]");
+    ExitCode::from(2)
+}
+
+/// The options after the question's name.
+struct Options {
+    rest: Vec<String>,
+}
+
+impl Options {
+    /// The number after an option.
+    fn number(&self, name: &str, default: u64) -> Result<u64, String> {
+        let Some(at) = self.rest.iter().position(|option| option == name) else { return Ok(default) };
+        let text = self.rest.get(at + 1).ok_or(format!("{name} needs a number"))?;
+        quantity(text).ok_or(format!("{name} {text}: not a number"))
+    }
+
+    /// The arguments that are no options.
+    fn paths(&self) -> Vec<String> {
+        self.rest.iter().filter(|option| option.starts_with('/') || option.starts_with('.')).cloned().collect()
+    }
+}
+
+/// A number with an optional K, M, G or T.
+fn quantity(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'T']);
+    let shift = match text.get(digits.len()..)? {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_shl(shift)
+}

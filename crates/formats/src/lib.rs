@@ -4,15 +4,21 @@
 //! a folder of its own with its specification cited.
 #![forbid(unsafe_code)]
 
+mod ar;
 mod bzip2;
+mod cpio;
 mod facts;
 mod gzip;
+mod identify;
 mod lz4;
 mod lzip;
 mod lzma;
+mod macho;
 mod normalise;
 mod sevenzip;
+mod stored;
 pub mod stream;
+mod tar;
 mod unpack;
 mod xz;
 mod zip;
@@ -44,8 +50,7 @@ impl Identity {
 /// Tells what an object is. Reads a bounded number of bytes from its start and its end.
 #[must_use]
 pub fn identify(source: &dyn Source) -> Identity {
-    let _ = source;
-    Identity { kind: FileKind::Data, also: Vec::new() }
+    identify::identify(source)
 }
 
 /// True if there is a reader that looks into objects of this kind.
@@ -68,7 +73,7 @@ pub enum Unpacking {
 #[must_use]
 pub fn unpack(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Unpacking {
     match (reader(kind), kind.class()) {
-        (Some(open), _) => Unpacking::Members(open(source, budget)),
+        (Some(open), _) => Unpacking::Members(open(&identify::located(kind, source), budget)),
         (None, Class::Archive | Class::Stream | Class::Document) => Unpacking::Unsupported,
         _ => Unpacking::Nothing,
     }
@@ -80,12 +85,16 @@ type Open = fn(&Arc<dyn Source>, &Budget) -> Box<dyn Unpack>;
 /// The reader for objects of a kind.
 fn reader(kind: FileKind) -> Option<Open> {
     Some(match kind {
+        FileKind::Ar | FileKind::Deb => ar::open,
         FileKind::Bzip2 => bzip2::open,
+        FileKind::Cpio => cpio::open,
         FileKind::Gzip => gzip::open,
         FileKind::Lz4 => lz4::open,
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,
+        FileKind::MachOUniversal => macho::open,
         FileKind::SevenZip => sevenzip::open,
+        FileKind::Tar => tar::open,
         FileKind::Xz => xz::open,
         FileKind::Zip => zip::open,
         FileKind::Zstd => zstd::open,

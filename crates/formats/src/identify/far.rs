@@ -1,0 +1,138 @@
+//! Signs that stand far from the start of an object: in sectors of discs, at the end, behind a program.
+
+use dachs_base::{FileKind, Source, read_vec_at};
+
+use crate::facts;
+
+/// The first sector of an ISO 9660 or UDF disc that is described (ECMA-119 6.2.1), and the size of one.
+const DISC: u64 = 16 * 2048;
+const SECTOR: usize = 2048;
+/// An end of central directory record, and the longest comment behind it (APPNOTE 4.3.16).
+const END_RECORD: usize = 22;
+const LONGEST_COMMENT: usize = 65_535;
+/// How much of what stands behind a program is looked at.
+const OVERLAY: usize = 64 * 1024;
+
+/// Disc images: the volume recognition sequence (ECMA-119 8, ECMA-167 2/9) and partition tables of large sectors.
+pub(super) fn disc(source: &dyn Source) -> Vec<FileKind> {
+    let sectors = read_vec_at(source, DISC, SECTOR * 8);
+    let names = || sectors.chunks(SECTOR).filter_map(|sector| sector.get(1..6));
+    let mut kinds = Vec::new();
+    if names().next() == Some(b"CD001") {
+        kinds.push(FileKind::Iso9660);
+    }
+    if names()
+        .take_while(|name| matches!(*name, b"CD001" | b"BEA01" | b"NSR02" | b"NSR03"))
+        .any(|name| name.starts_with(b"NSR"))
+    {
+        kinds.push(FileKind::Udf);
+    }
+    if kinds.is_empty() && read_vec_at(source, 4096, 8) == b"EFI PART" {
+        kinds.push(FileKind::Gpt);
+    }
+    kinds
+}
+
+/// What the last bytes of an object say.
+pub(super) fn tail(source: &dyn Source, length: u64) -> Vec<FileKind> {
+    let wanted = END_RECORD + LONGEST_COMMENT;
+    let start = length.saturating_sub(u64::try_from(wanted).unwrap_or(u64::MAX));
+    let tail = read_vec_at(source, start, wanted);
+    let trailer = tail.len().checked_sub(512).and_then(|at| tail.get(at..)).unwrap_or(&[]);
+    let mut kinds = Vec::new();
+    if ends_as_zip(source, start, &tail) {
+        kinds.push(FileKind::Zip);
+    }
+    if trailer.starts_with(b"koly\x00\x00\x00\x04") {
+        kinds.push(FileKind::Dmg);
+    }
+    if trailer.starts_with(b"conectix") {
+        kinds.push(FileKind::Vhd);
+    }
+    kinds
+}
+
+/// True if an end of central directory record stands in `tail` and the directory before it.
+fn ends_as_zip(source: &dyn Source, start: u64, tail: &[u8]) -> bool {
+    let mut rest = tail;
+    while let Some(at) = rest.windows(4).rposition(|window| window == b"PK\x05\x06") {
+        if directory_before(source, start, tail, at) {
+            return true;
+        }
+        rest = rest.get(..at).unwrap_or(&[]);
+        if tail.len() - at > LONGEST_COMMENT {
+            break;
+        }
+    }
+    false
+}
+
+/// APPNOTE 4.3.16: the size of the directory is at 12; a central header (4.3.12) must begin that far before the record,
+/// or, for ZIP64, a locator (4.3.15) stands before it.
+fn directory_before(source: &dyn Source, start: u64, tail: &[u8], at: usize) -> bool {
+    let size = tail.get(at + 12..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |size| u32::from_le_bytes(*size));
+    if size == 0 {
+        return false;
+    }
+    let locator =
+        at.checked_sub(20).and_then(|before| tail.get(before..)).is_some_and(|rest| rest.starts_with(b"PK\x06\x07"));
+    let record = start.saturating_add(u64::try_from(at).unwrap_or(0));
+    let directory = record.checked_sub(u64::from(size));
+    locator || directory.is_some_and(|directory| read_vec_at(source, directory, 4) == b"PK\x01\x02")
+}
+
+/// Archives that a program carries behind its last section, with the offset of each: what makes it self-extracting.
+pub(super) fn overlay(source: &dyn Source, kind: FileKind) -> Vec<(FileKind, u64)> {
+    let Some(start) = end_of_program(source, kind) else { return Vec::new() };
+    let bytes = read_vec_at(source, start, OVERLAY);
+    let at = |offset: usize| start.saturating_add(u64::try_from(offset).unwrap_or(0));
+    let mut found: Vec<(FileKind, u64)> = Vec::new();
+    for (kind, magic, inside) in SIGNS {
+        let place = bytes.windows(magic.len()).position(|window| window == *magic);
+        if let Some(offset) = place.and_then(|place| place.checked_sub(*inside))
+            && !found.iter().any(|(known, _)| known == kind)
+        {
+            found.push((*kind, at(offset)));
+        }
+    }
+    found
+}
+
+/// What is looked for behind programs: the kind, its magic, and where in the archive the magic stands.
+pub(super) const SIGNS: &[(FileKind, &[u8], usize)] = &[
+    (FileKind::SevenZip, b"7z\xbc\xaf\x27\x1c", 0),
+    (FileKind::Rar, b"Rar!\x1a\x07", 0),
+    (FileKind::Cab, b"MSCF\x00\x00\x00\x00", 0),
+    (FileKind::Nsis, b"\xef\xbe\xad\xdeNullsoftInst", 4),
+    (FileKind::AutoIt, b"\xa3\x48\x4b\xbe\x98\x6c\x4a\xa9\x99\x4c\x53\x0a\x86\xd6\x48\x7d", 0),
+    (FileKind::SquashFs, b"hsqs", 0),
+    (FileKind::InstallShield, b"ISSetupStream", 0),
+];
+
+/// Where the last section ends; for ELF, where the section table ends if that is later.
+fn end_of_program(source: &dyn Source, kind: FileKind) -> Option<u64> {
+    if !matches!(kind, FileKind::Pe | FileKind::Elf) {
+        return None;
+    }
+    let sections = facts(kind, source).sections;
+    let table = if kind == FileKind::Elf { end_of_section_table(source) } else { None };
+    let last = sections.iter().map(|section| section.offset.saturating_add(section.size)).max();
+    let end = last.max(table)?;
+    // Sections are rounded up, so that the last may seem to reach past the end, and into what follows it.
+    (end > 0).then_some(end)
+}
+
+/// ELF header: `e_shoff`, `e_shentsize`, `e_shnum`, for the classes and byte orders there are.
+fn end_of_section_table(source: &dyn Source) -> Option<u64> {
+    let head = read_vec_at(source, 0, 64);
+    let wide = *head.get(4)? == 2;
+    let little = *head.get(5)? == 1;
+    let number = |offset: usize, size: usize| -> Option<u64> {
+        let bytes = head.get(offset..offset + size)?;
+        let add = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
+        Some(if little { bytes.iter().rev().fold(0, add) } else { bytes.iter().fold(0, add) })
+    };
+    let (table, size, count) = if wide { ((40, 8), 58, 60) } else { ((32, 4), 46, 48) };
+    let length = number(size, 2)?.saturating_mul(number(count, 2)?);
+    number(table.0, table.1)?.checked_add(length)
+}

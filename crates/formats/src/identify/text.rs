@@ -1,0 +1,245 @@
+//! Texts: character set, markup, mail, scripts.
+//!
+//! The first KiB decides. A text holds no control characters besides white space; bytes above 127 are UTF-8 or, if that
+//! fails, an 8-bit character set. Formats that are written as text are told by how they begin, so that a text that only
+//! mentions them stays a text.
+
+use dachs_base::FileKind;
+
+/// How much is looked at.
+const LOOKED_AT: usize = 1024;
+/// Longest run of white space and comments skipped in front of markup.
+const NO_TEXT: &[u8] = &[];
+
+/// The kind of a text; `None` if it is none.
+pub(super) fn kind(head: &[u8]) -> Option<FileKind> {
+    let whole = head.len() <= LOOKED_AT;
+    let start = head.get(..LOOKED_AT).unwrap_or(head);
+    if let Some(wide) = utf16(start) {
+        return Some(markup(&wide).unwrap_or(FileKind::Utf16));
+    }
+    let set = character_set(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start), whole)?;
+    Some(markup(start).unwrap_or(set))
+}
+
+/// UTF-16 as its low bytes, if the text is in UTF-16: told by a byte order mark, or by zeros beside ASCII.
+fn utf16(start: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, _) = start.as_chunks::<2>();
+    let (marked, little) = match pairs.first()? {
+        [0xff, 0xfe] => (true, true),
+        [0xfe, 0xff] => (true, false),
+        [low, 0] if *low != 0 => (false, true),
+        [0, high] if *high != 0 => (false, false),
+        _ => return None,
+    };
+    let number = |pair: &[u8; 2]| if little { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
+    let numbers = || pairs.iter().skip(usize::from(marked)).map(number);
+    let plain = numbers().filter(|unit| u8::try_from(*unit).is_ok_and(is_text_byte)).count();
+    let valid =
+        numbers().all(|unit| u8::try_from(unit).map_or(unit < 0xfff0, |byte| byte >= 0x80 || is_text_byte(byte)));
+    let enough = if marked { pairs.len() > 1 } else { pairs.len() >= 4 && plain * 10 >= pairs.len() * 9 };
+    (valid && enough).then(|| numbers().map(|unit| u8::try_from(unit).unwrap_or(b'?')).collect())
+}
+
+/// ASCII, UTF-8, or an 8-bit character set.
+fn character_set(start: &[u8], whole: bool) -> Option<FileKind> {
+    if start.is_empty() || !start.iter().all(|byte| *byte >= 0x80 || is_text_byte(*byte)) {
+        return None;
+    }
+    if start.is_ascii() {
+        return Some(FileKind::Ascii);
+    }
+    match std::str::from_utf8(start) {
+        Ok(_) => Some(FileKind::Utf8),
+        Err(error) if !whole && error.error_len().is_none() => Some(FileKind::Utf8),
+        Err(_) => eight_bit(start).then_some(FileKind::Ascii),
+    }
+}
+
+/// Bytes that no text in an 8-bit character set has are excluded already; a few bytes could be anything.
+fn eight_bit(start: &[u8]) -> bool {
+    let high = start.iter().filter(|byte| **byte >= 0x80).count();
+    let c1 = start.iter().filter(|byte| (0x80..0xa0).contains(*byte)).count();
+    high * 2 <= start.len() || (start.len() >= 64 && c1 * 4 <= high)
+}
+
+fn is_text_byte(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | 0x1b | 0x20..=0x7e) || byte == 8
+}
+
+/// Formats written as text, by how they begin.
+fn markup(text: &[u8]) -> Option<FileKind> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let body = text.trim_ascii_start();
+    if body.starts_with(b"{\\rt") {
+        return Some(FileKind::Rtf);
+    }
+    if is_script(body) {
+        return Some(FileKind::Script);
+    }
+    if is_html(body) {
+        return Some(FileKind::Html);
+    }
+    if body.starts_with(b"<?xml") {
+        return Some(FileKind::Xml);
+    }
+    if find(text, b"(This file must be converted with BinHex").is_some() {
+        return Some(FileKind::BinHex);
+    }
+    if is_uuencoded(body) {
+        return Some(FileKind::Uuencode);
+    }
+    mail(text)
+}
+
+fn is_script(body: &[u8]) -> bool {
+    let begins = |word: &[u8]| body.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    body.starts_with(b"#!") || begins(b"<?php") || begins(b"@echo off") || begins(b"<?=") || begins(b"<job ")
+}
+
+/// Tags that a page begins with.
+const PAGE: [&[u8]; 16] = [
+    b"!doctype html",
+    b"html",
+    b"head",
+    b"body",
+    b"script",
+    b"iframe",
+    b"title",
+    b"meta",
+    b"style",
+    b"table",
+    b"div",
+    b"font",
+    b"br",
+    b"p",
+    b"h1",
+    b"a",
+];
+/// Tags that make a page of a text when a line begins with them.
+const INSIDE: [&[u8]; 5] = [b"!doctype html", b"html", b"head", b"script", b"iframe"];
+
+fn is_html(body: &[u8]) -> bool {
+    let start = skip_prolog(body);
+    let first = start.strip_prefix(b"<").is_some_and(|tag| PAGE.iter().any(|name| is_tag(tag, name)));
+    let line = |line: &[u8]| {
+        let tag = line.trim_ascii_start().strip_prefix(b"<").unwrap_or(NO_TEXT);
+        INSIDE.iter().any(|name| is_tag(tag, name))
+    };
+    first || body.split(|byte| matches!(byte, b'\n' | b'\r')).any(line)
+}
+
+/// Behind comments and an XML declaration.
+fn skip_prolog(body: &[u8]) -> &[u8] {
+    let mut rest = body;
+    loop {
+        let end: &[u8] = match rest {
+            [b'<', b'!', b'-', b'-', ..] => b"-->",
+            [b'<', b'?', b'x', b'm', b'l', ..] => b"?>",
+            _ => return rest,
+        };
+        let Some(at) = find(rest, end) else { return NO_TEXT };
+        rest = rest.get(at + end.len()..).unwrap_or(NO_TEXT).trim_ascii_start();
+    }
+}
+
+/// True if `tag`, what follows a `<`, has this name.
+fn is_tag(tag: &[u8], name: &[u8]) -> bool {
+    let named = tag.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    named && tag.get(name.len()).is_none_or(|next| matches!(next, b'>' | b'/') || next.is_ascii_whitespace())
+}
+
+/// `begin 644 name`, then a line that is as long as its first character says.
+fn is_uuencoded(body: &[u8]) -> bool {
+    let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let begin = lines.next().and_then(|line| line.strip_prefix(b"begin ")).unwrap_or(NO_TEXT);
+    let mode = begin.iter().take_while(|byte| (b'0'..=b'7').contains(*byte)).count();
+    let Some([count, data @ ..]) = lines.next() else { return false };
+    let encoded = usize::from(count.wrapping_sub(32) & 63).div_ceil(3) * 4;
+    (3..=4).contains(&mode) && begin.get(mode) == Some(&b' ') && data.len().abs_diff(encoded) <= 1
+}
+
+/// Fields that a message begins with (RFC 5322 3.6, RFC 2045, and what servers put before them).
+const FIELDS: [&[u8]; 34] = [
+    b"from",
+    b"to",
+    b"cc",
+    b"bcc",
+    b"date",
+    b"subject",
+    b"sender",
+    b"reply-to",
+    b"message-id",
+    b"in-reply-to",
+    b"references",
+    b"received",
+    b"return-path",
+    b"delivered-to",
+    b"delivery-date",
+    b"envelope-to",
+    b"mime-version",
+    b"content-type",
+    b"content-transfer-encoding",
+    b"content-disposition",
+    b"dkim-signature",
+    b"domainkey-signature",
+    b"arc-seal",
+    b"arc-message-signature",
+    b"arc-authentication-results",
+    b"authentication-results",
+    b"received-spf",
+    b"user-agent",
+    b"x-mailer",
+    b"x-original-to",
+    b"x-received",
+    b"x-spam-status",
+    b"list-id",
+    b"importance",
+];
+
+/// Mail: known header fields from the first line on, or a mailbox whose first line is a `From ` line.
+fn mail(text: &[u8]) -> Option<FileKind> {
+    let mbox = text.starts_with(b"From ");
+    let mut lines = text.split(|byte| *byte == b'\n').skip(usize::from(mbox)).peekable();
+    let mut known = 0;
+    if !lines.peek().is_some_and(|line| field(line).is_some_and(is_known)) {
+        return None;
+    }
+    for line in lines {
+        match (line.first(), field(line)) {
+            (Some(b' ' | b'\t'), _) => {}
+            (_, Some(name)) => known += usize::from(is_known(name)),
+            _ => break,
+        }
+    }
+    let mhtml =
+        contains(text, b"mime-version:") && contains(text, b"multipart/related") && !contains(text, b"received:");
+    match known {
+        0 => None,
+        1 if !mbox => None,
+        _ if mhtml && contains(text, b"text/html") => Some(FileKind::Mhtml),
+        _ => Some(FileKind::Mail),
+    }
+}
+
+/// The name in front of a colon.
+fn field(line: &[u8]) -> Option<&[u8]> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    let valid = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic());
+    valid.then_some(name)
+}
+
+fn is_known(name: &[u8]) -> bool {
+    FIELDS.iter().any(|field| field.eq_ignore_ascii_case(name))
+}
+
+/// Where `needle` stands.
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    text.windows(needle.len()).position(|window| window == needle)
+}
+
+/// True if `needle` (in lower case) stands in the text in any case.
+fn contains(text: &[u8], needle: &[u8]) -> bool {
+    text.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+}

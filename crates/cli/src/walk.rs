@@ -1,0 +1,407 @@
+//! Finds the files to scan.
+//!
+//! [`Walk`] is an iterator of [`Step`]s: files to be scanned, and what there is to say about the rest. The order depends
+//! on names alone (arguments as given, names in a directory by their bytes), so two walks of the same tree give the same
+//! steps.
+//!
+//! ```text
+//! argument ──> Frame ──> Frame ──> Frame ──> name ──> Step::File(Candidate)  opened later, see candidate.rs
+//!              asleep    open      open
+//! ```
+//!
+//! *Races.* Every name is looked up relative to an open directory and without following links, so nobody can turn a
+//! component of a path into a link under the walk. A symbolic link is followed only where the caller asked for it.
+//!
+//! *Deep trees.* The stack of frames is a vector, paths are never passed to the kernel whole, and at most [`AWAKE`]
+//! directories are open: those further up sleep and are opened again through `..` (or from the argument downwards), and
+//! the walk goes on only if the device and inode are the same as before.
+//!
+//! *Links.* With [`Follow::Always`] each directory is entered once an argument, known by device and inode. That ends
+//! loops, and trees of links that multiply.
+
+mod candidate;
+mod filter;
+mod frame;
+
+pub(crate) use candidate::{Candidate, Opened};
+pub(crate) use filter::Exclude;
+pub(crate) use frame::Identity;
+
+use std::collections::HashSet;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::io::Errno;
+
+use frame::Frame;
+
+/// How many directories are open at once.
+const AWAKE: usize = 24;
+
+/// Which symbolic links are followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Follow {
+    /// None, not even arguments.
+    Never,
+    /// Those given as arguments.
+    #[default]
+    Arguments,
+    /// All; each directory is still entered only once an argument.
+    Always,
+}
+
+/// What a walk goes into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Which symbolic links are followed.
+    pub(crate) follow: Follow,
+    /// True to stay on the file system of each argument.
+    pub(crate) one_file_system: bool,
+    /// What is left out.
+    pub(crate) exclude: Exclude,
+}
+
+/// Why something found is not scanned, though nothing went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Skip {
+    /// A directory that was entered before, through another name.
+    AlreadyVisited,
+    /// A device.
+    Device,
+    /// A symbolic link to nothing, or in a circle.
+    DeadLink,
+    /// `--exclude`.
+    Excluded,
+    /// A named pipe.
+    Fifo,
+    /// A file system that the kernel makes up.
+    KernelFileSystem,
+    /// `--one-file-system`.
+    OtherFileSystem,
+    /// A socket.
+    Socket,
+    /// A symbolic link, by `--follow-symlinks`.
+    SymbolicLink,
+    /// It went away between being found and being opened.
+    Vanished,
+}
+
+impl Skip {
+    /// The word used in JSON and in summaries; never changes.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Skip::AlreadyVisited => "already visited",
+            Skip::Device => "device",
+            Skip::DeadLink => "dead link",
+            Skip::Excluded => "excluded",
+            Skip::Fifo => "fifo",
+            Skip::KernelFileSystem => "kernel file system",
+            Skip::OtherFileSystem => "other file system",
+            Skip::Socket => "socket",
+            Skip::SymbolicLink => "symbolic link",
+            Skip::Vanished => "vanished",
+        }
+    }
+}
+
+/// What a walk comes by.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// A regular file.
+    File(Candidate),
+    /// The argument `-`.
+    Stdin,
+    /// Something that should have been looked at and cannot be.
+    Gap {
+        /// Where.
+        path: Vec<u8>,
+        /// Why.
+        reason: String,
+    },
+    /// An argument that makes no sense.
+    Wrong {
+        /// Which.
+        path: Vec<u8>,
+        /// Why.
+        reason: String,
+    },
+    /// Something that is not scanned on purpose.
+    Skipped {
+        /// Where.
+        path: Vec<u8>,
+        /// Why.
+        why: Skip,
+    },
+}
+
+/// The walk over all arguments.
+pub(crate) struct Walk {
+    options: Options,
+    arguments: std::vec::IntoIter<OsString>,
+    stack: Vec<Frame>,
+    /// The path of the topmost frame, or of what was last found in it.
+    path: Vec<u8>,
+    /// The device of the argument at hand.
+    device: u64,
+    visited: HashSet<Identity>,
+}
+
+impl Iterator for Walk {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        loop {
+            if let Some(step) = self.next_in_tree() {
+                return Some(step);
+            }
+            let argument = self.arguments.next()?;
+            if let Some(step) = self.start(argument.into_vec()) {
+                return Some(step);
+            }
+        }
+    }
+}
+
+impl Walk {
+    /// A walk over these files and directories.
+    pub(crate) fn new(arguments: Vec<OsString>, options: Options) -> Walk {
+        Walk {
+            options,
+            arguments: arguments.into_iter(),
+            stack: Vec::new(),
+            path: Vec::new(),
+            device: 0,
+            visited: HashSet::new(),
+        }
+    }
+
+    /// Begins with an argument: a step for a file, or a first frame for a directory.
+    fn start(&mut self, argument: Vec<u8>) -> Option<Step> {
+        if argument == b"-" {
+            return Some(Step::Stdin);
+        }
+        self.path.clone_from(&argument);
+        self.visited.clear();
+        if self.options.exclude.covers(&argument) {
+            return Some(self.skipped(Skip::Excluded));
+        }
+        let Ok(name) = CString::new(argument) else {
+            return Some(self.wrong("the path holds a zero byte"));
+        };
+        let follow = self.options.follow != Follow::Never;
+        match status(CWD, &name, follow) {
+            Ok(stat) => self.start_with(name, follow, &stat),
+            Err(error @ (Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::INVAL)) => {
+                Some(self.wrong(&said(error)))
+            }
+            Err(error) => Some(self.gap(&said(error))),
+        }
+    }
+
+    fn start_with(&mut self, name: CString, follow: bool, stat: &Stat) -> Option<Step> {
+        self.device = stat.st_dev;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => self.enter(CWD, name, follow, true),
+            FileType::RegularFile => {
+                Some(Step::File(Candidate::new(self.path.clone(), None, name, follow, false, stat)))
+            }
+            FileType::Symlink => Some(self.wrong("it is a symbolic link, and --follow-symlinks never was given")),
+            other => {
+                let what = special(other).label();
+                Some(self.wrong(&format!("it is a {what}; files, directories and - can be scanned")))
+            }
+        }
+    }
+
+    /// Goes on in the directories at hand; `None` when all are done.
+    fn next_in_tree(&mut self) -> Option<Step> {
+        loop {
+            let sleeps = self.stack.last()?.directory.is_none();
+            if sleeps && !self.wake_from_start() {
+                return self.give_up();
+            }
+            let frame = self.stack.last_mut()?;
+            self.path.truncate(frame.path_length);
+            match frame.next_name() {
+                Ok(Some(name)) => {
+                    if let Some(step) = self.visit(name) {
+                        return Some(step);
+                    }
+                }
+                Ok(None) => self.leave(),
+                Err(error) => return Some(self.gap(&format!("the directory cannot be read: {}", said(error)))),
+            }
+        }
+    }
+
+    /// Looks at one name in the topmost directory.
+    fn visit(&mut self, name: CString) -> Option<Step> {
+        if self.path.last() != Some(&b'/') {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(name.as_bytes());
+        if self.options.exclude.covers(&self.path) {
+            return Some(self.skipped(Skip::Excluded));
+        }
+        let frame = self.stack.last()?;
+        let (directory, kernel) = (frame.directory.clone()?, frame.kernel);
+        match status(&directory, &name, false) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink => {
+                self.visit_link(directory, name, kernel)
+            }
+            Ok(stat) => self.visit_with(directory, name, false, kernel, &stat),
+            Err(error) => Some(self.lookup_failed(error)),
+        }
+    }
+
+    fn visit_link(&mut self, directory: Arc<OwnedFd>, name: CString, kernel: bool) -> Option<Step> {
+        if self.options.follow != Follow::Always {
+            return Some(self.skipped(Skip::SymbolicLink));
+        }
+        match status(&directory, &name, true) {
+            Ok(stat) => self.visit_with(directory, name, true, kernel, &stat),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Some(self.skipped(Skip::DeadLink)),
+            Err(error) => Some(self.gap(&said(error))),
+        }
+    }
+
+    fn visit_with(&mut self, at: Arc<OwnedFd>, name: CString, follow: bool, kernel: bool, stat: &Stat) -> Option<Step> {
+        let foreign = self.options.one_file_system && stat.st_dev != self.device;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory | FileType::RegularFile if foreign => Some(self.skipped(Skip::OtherFileSystem)),
+            FileType::Directory => self.enter(at.as_fd(), name, follow, false),
+            FileType::RegularFile => {
+                Some(Step::File(Candidate::new(self.path.clone(), Some(at), name, follow, kernel, stat)))
+            }
+            other => Some(self.skipped(special(other))),
+        }
+    }
+
+    /// Opens a directory and puts it on the stack.
+    fn enter(&mut self, at: BorrowedFd<'_>, name: CString, follow: bool, first: bool) -> Option<Step> {
+        let opened = open_directory(at, &name, follow).and_then(|directory| Ok((fstat(&directory)?, directory)));
+        let (stat, directory) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Some(self.lookup_failed(error)),
+        };
+        let identity = Identity::from(&stat);
+        let parent = self.stack.last().map(|frame| (frame.identity.device, frame.kernel));
+        let kernel = match parent {
+            Some((device, kernel)) if device == identity.device => kernel,
+            _ => filter::is_made_by_kernel(&directory),
+        };
+        if kernel && !first && parent.is_some_and(|(_, kernel)| !kernel) {
+            return Some(self.skipped(Skip::KernelFileSystem));
+        }
+        if self.options.one_file_system && identity.device != self.device {
+            return Some(self.skipped(Skip::OtherFileSystem));
+        }
+        if self.options.follow == Follow::Always && !self.visited.insert(identity) {
+            return Some(self.skipped(Skip::AlreadyVisited));
+        }
+        let mut frame = Frame::new(directory, identity, name, self.path.len());
+        (frame.kernel, frame.by_link) = (kernel, follow);
+        self.push(frame);
+        None
+    }
+
+    fn push(&mut self, frame: Frame) {
+        self.stack.push(frame);
+        if let Some(index) = self.stack.len().checked_sub(AWAKE + 1)
+            && let Some(sleeper) = self.stack.get_mut(index)
+        {
+            sleeper.sleep();
+        }
+    }
+
+    /// Takes the topmost directory off the stack and opens the one before again, should it sleep.
+    fn leave(&mut self) {
+        let left = self.stack.pop();
+        if let (Some(left), Some(frame)) = (left, self.stack.last_mut())
+            && frame.directory.is_none()
+        {
+            wake_by_parent(frame, &left);
+        }
+    }
+
+    /// Leaves a directory that cannot be opened again, and says so.
+    fn give_up(&mut self) -> Option<Step> {
+        let frame = self.stack.pop()?;
+        self.path.truncate(frame.path_length);
+        Some(self.gap("the directory was moved while it was walked; part of it was not seen"))
+    }
+
+    /// Opens the topmost directory again by the names that led to it.
+    fn wake_from_start(&mut self) -> bool {
+        let mut at: Option<OwnedFd> = None;
+        for frame in &self.stack {
+            let from = at.as_ref().map_or(CWD, AsFd::as_fd);
+            match open_directory(from, &frame.name, frame.by_link) {
+                Ok(directory) => at = Some(directory),
+                Err(_) => return false,
+            }
+        }
+        match (at, self.stack.last_mut()) {
+            (Some(directory), Some(frame)) => frame.wake(directory).is_ok(),
+            _ => false,
+        }
+    }
+
+    fn lookup_failed(&self, error: Errno) -> Step {
+        match error {
+            Errno::NOENT => self.skipped(Skip::Vanished),
+            Errno::LOOP | Errno::NOTDIR => self.gap("it changed while it was opened"),
+            other => self.gap(&said(other)),
+        }
+    }
+
+    fn gap(&self, reason: &str) -> Step {
+        Step::Gap { path: self.path.clone(), reason: reason.to_owned() }
+    }
+
+    fn wrong(&self, reason: &str) -> Step {
+        Step::Wrong { path: self.path.clone(), reason: reason.to_owned() }
+    }
+
+    fn skipped(&self, why: Skip) -> Step {
+        Step::Skipped { path: self.path.clone(), why }
+    }
+}
+
+/// Opens a sleeping frame again through `..` of the directory just left, if that still leads there.
+fn wake_by_parent(frame: &mut Frame, left: &Frame) {
+    let opened = left.directory.as_ref().and_then(|directory| open_directory(directory, c"..", false).ok());
+    // If it does not, the walk tries from the start.
+    drop(opened.map(|directory| frame.wake(directory)));
+}
+
+/// What the system says about an error, in small letters and without a number.
+pub(crate) fn said(error: Errno) -> String {
+    let text = std::io::Error::from(error).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+fn status(at: impl AsFd, name: &CString, follow: bool) -> Result<Stat, Errno> {
+    statat(at, name, if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW })
+}
+
+fn open_directory(at: impl AsFd, name: &std::ffi::CStr, follow: bool) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    openat(at, name, if follow { flags } else { flags | OFlags::NOFOLLOW }, Mode::empty())
+}
+
+fn special(kind: FileType) -> Skip {
+    match kind {
+        FileType::Fifo => Skip::Fifo,
+        FileType::Socket => Skip::Socket,
+        FileType::Symlink => Skip::SymbolicLink,
+        _ => Skip::Device,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,7 @@ impl Interrupt {
     }
 
     /// Asks, as a signal would.
+    #[cfg(test)]
     pub(crate) fn ask(&self) {
         self.asked.store(true, Ordering::Relaxed);
     }

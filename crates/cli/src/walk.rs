@@ -5,7 +5,7 @@
 //! steps.
 //!
 //! ```text
-//! argument ──> Frame ──> Frame ──> Frame ──> name ──> Step::File(Candidate)  opened later, see candidate.rs
+//! argument ──> Frame ──> Frame ──> Frame ──> name ──> Step::File(Candidate)  opened later, see input.rs
 //!              asleep    open      open
 //! ```
 //!
@@ -23,7 +23,7 @@ mod candidate;
 mod filter;
 mod frame;
 
-pub(crate) use candidate::{Candidate, Opened};
+pub(crate) use candidate::Candidate;
 pub(crate) use filter::Exclude;
 pub(crate) use frame::Identity;
 
@@ -207,7 +207,7 @@ impl Walk {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.enter(CWD, name, follow, true),
             FileType::RegularFile => {
-                Some(Step::File(Candidate::new(self.path.clone(), None, name, follow, false, stat)))
+                Some(Step::File(Candidate { follow, ..Candidate::new(self.path.clone(), name, stat) }))
             }
             FileType::Symlink => Some(self.wrong("it is a symbolic link, and --follow-symlinks never was given")),
             other => {
@@ -275,7 +275,8 @@ impl Walk {
             FileType::Directory | FileType::RegularFile if foreign => Some(self.skipped(Skip::OtherFileSystem)),
             FileType::Directory => self.enter(at.as_fd(), name, follow, false),
             FileType::RegularFile => {
-                Some(Step::File(Candidate::new(self.path.clone(), Some(at), name, follow, kernel, stat)))
+                let found = Candidate::new(self.path.clone(), name, stat);
+                Some(Step::File(Candidate { directory: Some(at), follow, kernel, ..found }))
             }
             other => Some(self.skipped(special(other))),
         }

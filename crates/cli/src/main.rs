@@ -1,11 +1,57 @@
-//! dachs: the command line.
+//! The executable `dachs`: looks for malware, compiles signatures, and acts on what workers report.
+//!
+//! ```text
+//! dachs scan    args -> content -> pool of workers -> walk -> scan -> output -> exit code
+//! dachs worker  (hidden) the other side of the jail: dachs_worker::main
+//! dachs db, doctor, completions, man
+//! ```
+//!
+//! This process has the caller's rights and never parses what it scans: it opens files and hands descriptors to
+//! workers. `dachs worker` is told apart before anything else happens, so that a worker starts fast and small.
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "under construction")]
+
+mod args;
+mod commands;
+mod content;
 mod escape;
 mod exit;
+mod input;
 mod interrupt;
+mod order;
+mod output;
+mod progress;
 mod quantity;
+mod record;
+mod say;
+mod scan;
 mod spool;
+mod tally;
 mod walk;
 
-fn main() {}
+use std::env::args_os;
+use std::process::ExitCode;
+
+use exit::Exit;
+
+/// Counts only in workers; see `dachs_sys::alloc`.
+#[global_allocator]
+static ALLOCATOR: dachs_sys::alloc::Bounded = dachs_sys::alloc::Bounded;
+
+fn main() -> ExitCode {
+    if args_os().nth(1).is_some_and(|argument| argument == "worker") {
+        return dachs_worker::main();
+    }
+    match args::parse(args_os()) {
+        Ok(cli) => commands::run(cli).unwrap_or_else(|reason| fail(&reason)).into(),
+        Err(error) => {
+            // Help goes to standard output and is no mistake; if nobody reads it, there is nothing left to do.
+            let _ = error.print();
+            if error.use_stderr() { Exit::Error.into() } else { ExitCode::SUCCESS }
+        }
+    }
+}
+
+fn fail(reason: &str) -> Exit {
+    say::say(reason);
+    Exit::Error
+}

@@ -1,0 +1,222 @@
+//! `dachs db`: images are built, shown, checked, and signatures explained.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dachs_sigdb::{Info, SourceCounts};
+use serde_json::{Value, json};
+
+use super::answer;
+use crate::args::{AnswerFormat, ContentArgs, Db};
+use crate::content::{Content, Sources, compile, display, notes};
+use crate::escape::shown;
+use crate::exit::Exit;
+use crate::quantity::{count, size};
+use crate::say::say;
+
+/// Runs one of the commands.
+pub(super) fn run(args: Db) -> Result<Exit, String> {
+    match args {
+        Db::Build { output, builtin, pua, sources } => {
+            build(&output, &Sources { paths: sources, builtin, unwanted: pua })
+        }
+        Db::Info { format, paths } => info(&paths, format),
+        Db::Verify { image } => verify(&image),
+        Db::Explain { name, content } => explain(&name, &content),
+    }
+}
+
+fn build(output: &Path, sources: &Sources) -> Result<Exit, String> {
+    let compilation = compile(sources)?;
+    notes(&compilation.problems).iter().for_each(|note| say(note));
+    replace(output, &compilation.image)
+        .map_err(|error| format!("{}: the image cannot be written: {error}", display(output)))?;
+    let image = dachs_sigdb::Image::new(&compilation.image).map_err(|error| error.to_string())?;
+    let (signatures, bytes) = (count(u64::from(image.signature_count())), size(image.info().size));
+    say(&format!("{}: {signatures} signatures, {bytes}", display(output)));
+    Ok(Exit::Clean)
+}
+
+/// Writes a file under another name beside its place, makes it durable, and then puts it there.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = OsString::from(".");
+    beside.push(name);
+    beside.push(format!(".{}.part", std::process::id()));
+    let beside = folder.join(beside);
+    // A file of this name can only be a leftover of a process with our number that was killed.
+    let _ = fs::remove_file(&beside);
+    let written = OpenOptions::new().write(true).create_new(true).open(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        File::open(folder)?.sync_all()
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn info(paths: &[PathBuf], format: AnswerFormat) -> Result<Exit, String> {
+    let content = Content::load(paths, false)?;
+    content.notes.iter().for_each(|note| say(note));
+    let info = content.image()?.info();
+    match format {
+        AnswerFormat::Human => answer(&info_text(&info, now()))?,
+        AnswerFormat::Json => answer(&format!("{}\n", info_json(&info)))?,
+    }
+    Ok(Exit::Clean)
+}
+
+fn info_text(info: &Info, now: u64) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail, here and below.
+    let _ = writeln!(text, "Format      {}", info.format);
+    let _ = writeln!(text, "Size        {}", size(info.size));
+    let _ = writeln!(text, "Content     {}", hexadecimal(&info.content));
+    let _ = writeln!(text, "Signatures  {}", count(u64::from(info.signatures)));
+    for source in &info.sources {
+        source_text(&mut text, source, now);
+    }
+    text
+}
+
+fn source_text(text: &mut String, source: &SourceCounts, now: u64) {
+    let name = shown(source.info.name.as_bytes());
+    let version = source.info.version.map_or_else(String::new, |version| format!(", version {version}"));
+    let age = source.info.time.map_or_else(String::new, |time| format!(", {}", age(time, now)));
+    let official = if source.info.official { ", signature of its container verified" } else { "" };
+    let _ = writeln!(text, "\n{name}{version}{age}{official}");
+    let kinds = [
+        ("bodies", source.bodies),
+        ("hashes", source.hashes),
+        ("logical", source.logicals),
+        ("allowed", source.allowed),
+    ];
+    for (kind, number) in kinds.iter().filter(|(_, number)| *number > 0) {
+        let _ = writeln!(text, "  {kind:<10}{}", count(u64::from(*number)));
+    }
+    for (reason, number) in &source.skipped {
+        let _ = writeln!(text, "  left out  {}  {}", count(u64::from(*number)), shown(reason.as_bytes()));
+    }
+}
+
+fn info_json(info: &Info) -> Value {
+    let sources: Vec<Value> = info.sources.iter().map(source_json).collect();
+    json!({
+        "v": 1,
+        "format": info.format,
+        "size": info.size,
+        "content": hexadecimal(&info.content),
+        "signatures": info.signatures,
+        "sources": sources,
+    })
+}
+
+fn source_json(source: &SourceCounts) -> Value {
+    let skipped: Vec<Value> =
+        source.skipped.iter().map(|(reason, number)| json!({"reason": reason, "count": number})).collect();
+    json!({
+        "name": source.info.name,
+        "time": source.info.time,
+        "version": source.info.version,
+        "official": source.info.official,
+        "bodies": source.bodies,
+        "hashes": source.hashes,
+        "logicals": source.logicals,
+        "allowed": source.allowed,
+        "skipped": skipped,
+    })
+}
+
+fn verify(image: &Path) -> Result<Exit, String> {
+    let content = Content::from_image(image)?;
+    let signatures = content.image()?.signature_count();
+    answer(&format!("{}: whole, {} signatures\n", display(image), count(u64::from(signatures))))?;
+    Ok(Exit::Clean)
+}
+
+fn explain(name: &str, args: &ContentArgs) -> Result<Exit, String> {
+    let content = Content::load(&args.databases, args.pua)?;
+    let image = content.image()?;
+    let found = image.find(name);
+    if found.is_empty() {
+        return Err(format!("there is no signature named {} in this content", shown(name.as_bytes())));
+    }
+    let texts: Vec<String> = found.iter().map(|signature| dachs_sigc::explain(&image, *signature)).collect();
+    answer(&texts.join("\n"))?;
+    Ok(Exit::Clean)
+}
+
+/// How long ago: `3 days old`.
+fn age(time: u64, now: u64) -> String {
+    match now.checked_sub(time) {
+        None => "from the future".to_owned(),
+        Some(seconds) if seconds < 2 * 86_400 => format!("{} hours old", seconds / 3_600),
+        Some(seconds) => format!("{} days old", count(seconds / 86_400)),
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dachs_sigdb::model::SourceInfo;
+
+    fn sample() -> Info {
+        let info = SourceInfo { name: "a.cvd/a.ndb".into(), time: Some(1_000), version: Some(7), official: true };
+        let source =
+            SourceCounts { info, bodies: 1_000, skipped: vec![("no anchor".into(), 3)], ..SourceCounts::default() };
+        Info { format: 1, size: 2_048, content: [0xab; 32], signatures: 1_000, sources: vec![source] }
+    }
+
+    #[test]
+    fn an_image_is_shown_in_both_forms() {
+        let text = info_text(&sample(), 1_000 + 86_400 * 3);
+        for part in
+            ["2.0 KiB", "abab", "a.cvd/a.ndb, version 7, 3 days old, signature", "bodies    1,000", "3  no anchor"]
+        {
+            assert!(text.contains(part), "{text}");
+        }
+        assert_eq!(info_json(&sample())["sources"][0]["skipped"][0]["count"], json!(3));
+    }
+
+    #[test]
+    fn ages_are_in_words() {
+        let table = [
+            (200, 100, "from the future"),
+            (100, 100, "0 hours old"),
+            (0, 86_400, "24 hours old"),
+            (0, 864_000, "10 days old"),
+        ];
+        for (time, now, expected) in table {
+            assert_eq!(age(time, now), expected);
+        }
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.image");
+        for bytes in [&b"first"[..], b"second"] {
+            replace(&path, bytes).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(replace(&folder.path().join("no/x"), b"").is_err());
+        assert!(replace(Path::new("/"), b"").is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! `dachs scan`: content, workers, walk and output, put together.
+
+use std::io::{self, BufWriter, IsTerminal, Write, stdout};
+use std::path::PathBuf;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use dachs_base::Limits;
+use dachs_pool::{Config, Job, Pool};
+use rustix::fd::OwnedFd;
+
+use crate::args::{ExitOn, ScanArgs};
+use crate::content::{Content, ImageNames};
+use crate::exit::Exit;
+use crate::interrupt::Interrupt;
+use crate::output::human::Human;
+use crate::output::json::JsonLines;
+use crate::output::sarif::Sarif;
+use crate::output::summary::summary;
+use crate::output::{Format, Writer};
+use crate::progress::Progress;
+use crate::say::{is_seen, say, write_block};
+use crate::scan::{Finished, Scanner, Setting, scan};
+use crate::walk::Walk;
+
+/// The executable that workers are made from: this one.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// Scans what was asked for.
+pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
+    if let Some(option) = args.actions.asked() {
+        return Err(format!("{option}: actions on detected files are not built yet; nothing was scanned"));
+    }
+    let walk_options = args.walk_options()?;
+    let limits = args.limits.limits();
+    let interrupt = Interrupt::listen().map_err(|error| format!("signals cannot be caught: {error}"))?;
+    let content = Content::load(&args.content.databases, args.content.pua)?;
+    if !args.output.quiet {
+        content.notes.iter().for_each(|note| say(note));
+    }
+    let image = content.image()?;
+    let names = ImageNames::new(&image);
+    let mut workers = start(&args, &limits, &content)?;
+
+    let progress = progress(&args, || Walk::new(args.paths.clone(), walk_options.clone()));
+    let mut writer = writer(&args, &progress);
+    let walk = Walk::new(args.paths.clone(), walk_options.clone());
+    let ahead = args.jobs().saturating_mul(4);
+    let stdin_quota = args.limits.stdin();
+    let setting =
+        Setting { names: &names, interrupt: &interrupt, progress: &progress, ahead, stdin_quota, limits: &limits };
+    let (tally, trouble) = scan(walk, &mut workers, writer.as_mut(), &setting);
+    progress.finish();
+
+    if let Some(trouble) = trouble {
+        say(&trouble);
+    }
+    if !args.output.quiet {
+        write_block(&summary(&tally, u64::from(image.signature_count())));
+    }
+    if !interrupt.asked() {
+        workers.0.stop();
+    }
+    Ok(tally.exit(args.output.exit_on == ExitOn::Suspicious))
+}
+
+fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers, String> {
+    let config = Config {
+        jobs: args.jobs(),
+        limits: limits.clone(),
+        all_matches: args.all_matches,
+        image: content.share()?,
+        program: PathBuf::from(PROGRAM),
+    };
+    let pool = Pool::start(config).map_err(|error| format!("{error}; `dachs doctor` tells more"))?;
+    if args.output.verbose {
+        for layer in pool.layers().layers.iter().filter(|layer| !layer.on) {
+            say(&format!("the jail of the workers has no {}: {}", layer.layer, layer.detail));
+        }
+    }
+    Ok(Workers(pool))
+}
+
+/// A progress line if somebody watches.
+fn progress(args: &ScanArgs, ahead: impl FnOnce() -> Walk) -> Progress {
+    match is_seen() && !args.output.quiet {
+        true => Progress::new(ahead()),
+        false => Progress::hidden(),
+    }
+}
+
+fn writer(args: &ScanArgs, progress: &Progress) -> Box<dyn Writer> {
+    let is_terminal = stdout().is_terminal();
+    let out: Box<dyn Write> = match is_terminal {
+        true => Box::new(progress.above(stdout())),
+        false => Box::new(BufWriter::with_capacity(1 << 16, Raw)),
+    };
+    let verbose = args.output.verbose;
+    match args.output.format {
+        Format::Human => Box::new(Human::new(out, args.output.color.applies(is_terminal), verbose)),
+        Format::Jsonl => Box::new(JsonLines::new(out, verbose)),
+        Format::Sarif => Box::new(Sarif::new(out)),
+    }
+}
+
+/// Standard output without a buffer of its own.
+struct Raw;
+
+impl Write for Raw {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The pool as the scan sees it.
+struct Workers(Pool);
+
+impl Scanner for Workers {
+    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64) -> Result<(), String> {
+        self.0.submit(Job { tag, file, size }).map_err(|error| error.to_string())
+    }
+
+    fn wait(&mut self, patience: Duration) -> Result<Option<Finished>, String> {
+        match self.0.results().recv_timeout(patience) {
+            Ok(done) => Ok(Some(Finished { tag: done.tag, report: done.report, elapsed: done.elapsed })),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err("the pool of workers ended unexpectedly".to_owned()),
+        }
+    }
+}

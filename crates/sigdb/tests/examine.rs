@@ -1,0 +1,290 @@
+//! What is found in an object, where, and in which order.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+mod common;
+
+use common::*;
+use dachs_base::{Budget, Clock, Facts, FileKind, Limit, Limits, Memory, NoClock, Section, Source, Strength, Target};
+use dachs_sigdb::model::*;
+use dachs_sigdb::{Image, View};
+
+#[test]
+fn digests_are_found_as_a_naive_list_finds_them() {
+    let mut dice = Dice(3);
+    let objects: Vec<Vec<u8>> =
+        (0..300).map(|_| (0..6 + dice.below(40)).map(|_| dice.bytes::<1>()[0]).collect()).collect();
+    let digests = [md5, sha1, sha256];
+    let mut builder = builder();
+    let mut list: Vec<(String, Digest, Option<u64>)> = Vec::new();
+    for (index, object) in objects.iter().enumerate().filter(|(index, _)| index % 3 > 0) {
+        for round in 0..1 + dice.below(3) {
+            let size = [None, Some(object.len() as u64), Some(object.len() as u64 + 1)][dice.below(3) as usize];
+            list.push((format!("S{index}.{round}"), digests[dice.below(3) as usize](object), size));
+        }
+    }
+    for (name, digest, size) in &list {
+        hash(&mut builder, name, *digest, *size);
+    }
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    image.verify().unwrap();
+    let mut found_any = 0;
+    for object in &objects {
+        let fits = |(_, digest, size): &&(String, Digest, Option<u64>)| {
+            digests.iter().any(|make| make(object) == *digest) && size.is_none_or(|size| size == object.len() as u64)
+        };
+        let mut expected: Vec<&str> = list.iter().filter(fits).map(|(name, ..)| name.as_str()).collect();
+        let mut found: Vec<&str> =
+            names(&image, &examine(&image, object, true).findings).into_iter().map(|(name, _)| name).collect();
+        expected.sort_unstable();
+        found.sort_unstable();
+        found_any += found.len();
+        assert_eq!(found, expected);
+    }
+    assert!(found_any > 100);
+}
+
+#[test]
+fn objects_of_other_sizes_are_not_read() {
+    let mut builder = builder();
+    hash(&mut builder, "A", md5(b"abcdefgh"), Some(8));
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let sparse = |length| Sparse { allowance: 20.into(), ..Sparse::new(length, vec![(0, b"abcdefgh".to_vec())]) };
+    let look = |source: &Sparse| examine_source(&image, source, FileKind::Data, &Facts::default(), true);
+    assert_eq!(look(&sparse(1 << 40)).findings, []);
+    assert_eq!(look(&sparse(1 << 40)).bytes, 1 << 40);
+    assert_eq!(names(&image, &look(&sparse(8)).findings), [("A", None)]);
+    let unknown = Sparse { known: false, ..sparse(8) };
+    assert_eq!(names(&image, &look(&unknown).findings), [("A", None)]);
+}
+
+#[test]
+fn findings_come_in_clamavs_order() {
+    let mut builder = builder();
+    let object = b"MZ one two three four";
+    builder.add_logical(0, "L.any", &logical(Target::Any, &[], id(0), &["one"])).unwrap();
+    builder.add_logical(0, "L.pe.2", &logical(Target::Pe, &[], id(0), &["two"])).unwrap();
+    builder.add_logical(0, "L.pe.1", &logical(Target::Pe, &[], id(0), &["one"])).unwrap();
+    hash(&mut builder, "H.any", sha256(object), None);
+    hash(&mut builder, "H.sized", sha256(object), Some(object.len() as u64));
+    hash(&mut builder, "H.md5", md5(object), None);
+    builder.add_body(0, "B.any", &body(Target::Any, Offset::ANY, "MZ")).unwrap();
+    builder.add_body(0, "B.pe", &body(Target::Pe, Offset::ANY, "four")).unwrap();
+    builder.add_body(0, "B.elf", &body(Target::Elf, Offset::ANY, "four")).unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    image.verify().unwrap();
+    let facts = Facts { entry_point: Some(0), ..Facts::default() };
+    let examined = examine_source(&image, &Memory::new(*object), FileKind::Pe, &facts, true);
+    let expected = [
+        ("B.pe", Some(17)),
+        ("B.any", Some(0)),
+        ("H.md5", None),
+        ("H.sized", None),
+        ("H.any", None),
+        ("L.pe.2", Some(7)),
+        ("L.pe.1", Some(3)),
+        ("L.any", Some(3)),
+    ];
+    assert_eq!(names(&image, &examined.findings), expected);
+    assert_eq!((examined.bytes, examined.limit), (object.len() as u64, None));
+    let first = examine_source(&image, &Memory::new(*object), FileKind::Pe, &facts, false);
+    assert_eq!(names(&image, &first.findings), [("B.pe", Some(17))]);
+}
+
+#[test]
+fn a_weak_finding_does_not_end_the_search() {
+    let mut builder = builder();
+    builder.add_body(0, "PUA.A", &body(Target::Any, Offset::ANY, "needle")).unwrap();
+    builder.add_logical(0, "Heuristics.B", &logical(Target::Any, &[], id(0), &["needle"])).unwrap();
+    builder.add_logical(0, "Strong.C", &logical(Target::Any, &[], id(0), &["needle"])).unwrap();
+    builder.add_logical(0, "Strong.D", &logical(Target::Any, &[], id(0), &["needle"])).unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let examined = examine(&image, b"a needle", false);
+    assert_eq!(
+        names(&image, &examined.findings).iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        ["PUA.A", "Heuristics.B", "Strong.C"]
+    );
+    assert_eq!(
+        examined.findings.iter().map(|finding| finding.strength).collect::<Vec<_>>(),
+        [Strength::Weak, Strength::Weak, Strength::Strong]
+    );
+}
+
+#[test]
+fn a_signature_is_found_once() {
+    let mut builder = builder();
+    builder.add_body(0, "A", &body(Target::Any, Offset::ANY, "na")).unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    assert_eq!(names(&image, &examine(&image, b"banananana", true).findings), [("A", Some(2))]);
+}
+
+#[test]
+fn tiny_objects_fulfil_nothing() {
+    let mut builder = builder();
+    builder.add_body(0, "B", &body(Target::Any, Offset::ANY, "ab")).unwrap();
+    builder.add_logical(0, "L", &logical(Target::Any, &[], count(0, Comparison::Equal, 0), &["zz"])).unwrap();
+    for length in 0..8_usize {
+        hash(&mut builder, "H", md5(&b"abababab"[..length]), Some(length as u64));
+    }
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    for length in 0..8 {
+        let found = examine(&image, &b"abababab"[..length], true);
+        assert_eq!((found.findings.len(), found.bytes), (if length > 5 { 3 } else { 0 }, length as u64));
+    }
+}
+
+#[test]
+fn matches_are_counted_where_they_may_start() {
+    let counts = |expression: Expression| logical(Target::Any, &[], expression, &["aa"]);
+    let mut builder = builder();
+    builder.add_logical(0, "five", &counts(count(0, Comparison::Equal, 5))).unwrap();
+    builder.add_logical(0, "none", &counts(count(0, Comparison::Equal, 0))).unwrap();
+    let mut within = counts(count(0, Comparison::Equal, 2));
+    within.subsignatures = vec![Subsignature::Body {
+        offset: Offset { base: OffsetBase::Absolute(4), shift: 1 },
+        patterns: vec![pattern("aa")],
+    }];
+    builder.add_logical(0, "two at 4 and 5", &within).unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let found = |object: &[u8]| names(&image, &examine(&image, object, true).findings);
+    assert_eq!(found(b"...aaaaaa..."), [("five", Some(3)), ("two at 4 and 5", Some(4))]);
+    assert_eq!(found(b".....baab..."), []);
+    assert_eq!(found(b"............"), [("none", None)]);
+}
+
+#[test]
+fn offsets_need_their_facts() {
+    let rules = [
+        ("EOF", OffsetBase::End(4)),
+        ("EP", OffsetBase::EntryPoint(0)),
+        ("SL", OffsetBase::LastSection(0)),
+        ("S0", OffsetBase::Section { index: 0, offset: 0 }),
+        ("abs", OffsetBase::Absolute(16)),
+    ];
+    let mut builder = builder();
+    for target in [Target::Pe, Target::Any] {
+        for (name, base) in rules {
+            builder.add_body(0, name, &body(target, Offset { base, shift: 0 }, "here")).unwrap();
+        }
+    }
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let found = |kind, facts: &Facts| {
+        let examined = examine_source(&image, &Memory::new(*b"................here"), kind, facts, true);
+        let mut names: Vec<&str> = names(&image, &examined.findings).into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    };
+    let section = Section { offset: 16, size: 4 };
+    let whole = Facts { entry_point: Some(16), sections: vec![section] };
+    let both = |names: &[&'static str]| names.iter().flat_map(|name| [*name, *name]).collect::<Vec<_>>();
+    assert_eq!(found(FileKind::Pe, &whole), both(&["EOF", "EP", "S0", "SL", "abs"]));
+    assert_eq!(
+        found(FileKind::Pe, &Facts { entry_point: None, sections: vec![section] }),
+        both(&["EOF", "S0", "SL", "abs"])
+    );
+    // The header could not be read: every relative offset is off.
+    assert_eq!(found(FileKind::Pe, &Facts::default()), both(&["abs"]));
+    assert_eq!(found(FileKind::Data, &Facts::default()), ["EOF", "abs"]);
+}
+
+#[test]
+fn one_pattern_serves_many_signatures() {
+    let mut builder = builder();
+    for number in 0..50 {
+        builder.add_body(0, &format!("B{number}"), &body(Target::Any, Offset::ANY, "shared")).unwrap();
+    }
+    let alone = {
+        let mut builder = common::builder();
+        builder.add_body(0, "B", &body(Target::Any, Offset::ANY, "shared")).unwrap();
+        builder.finish()
+    };
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    image.verify().unwrap();
+    assert_eq!(examine(&image, b"it is shared", true).findings.len(), 50);
+    assert!(bytes.len() < alone.len() + 50 * 64);
+}
+
+#[test]
+fn the_allow_list_knows_digests_and_sizes() {
+    let mut builder = builder();
+    builder.allow(0, &HashRule { digest: md5(b"good file"), size: Some(9) });
+    builder.allow(0, &HashRule { digest: sha256(b"other file"), size: Some(9) });
+    let sized = builder.finish();
+    let mut builder = common::builder();
+    builder.allow(0, &HashRule { digest: sha1(b"any size"), size: None });
+    let any = builder.finish();
+    let (sized, any) = (Image::new(&sized).unwrap(), Image::new(&any).unwrap());
+    sized.verify().unwrap();
+    any.verify().unwrap();
+    let memory = |bytes: &[u8]| Memory::new(bytes);
+    assert!(sized.allows(&memory(b"good file")) && any.allows(&memory(b"any size")));
+    assert!(
+        !sized.allows(&memory(b"other file"))
+            && !sized.allows(&memory(b"any size"))
+            && !any.allows(&memory(b"good file"))
+    );
+    let unread = Sparse { allowance: 0.into(), ..Sparse::new(1 << 40, vec![]) };
+    assert!(!sized.allows(&unread));
+    let unknown = Sparse { known: false, ..Sparse::new(9, vec![(0, b"good file".to_vec())]) };
+    assert!(sized.allows(&unknown));
+}
+
+/// A clock that expires after some looks.
+struct Looks(std::sync::atomic::AtomicU32);
+
+impl Clock for Looks {
+    fn expired(&self) -> bool {
+        self.0
+            .fetch_update(std::sync::atomic::Ordering::Relaxed, std::sync::atomic::Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            })
+            .is_err()
+    }
+}
+
+#[test]
+fn limits_end_the_examination_and_are_told() {
+    let mut builder = builder();
+    builder.add_logical(0, "none", &logical(Target::Any, &[], count(0, Comparison::Equal, 0), &["zzzz"])).unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let facts = Facts::default();
+    let look = |source: &dyn Source, budget: &Budget| {
+        image.examine(&View { source, kind: FileKind::Data, facts: &facts, container: None }, budget, true)
+    };
+    let object = Memory::new(vec![b'.'; 3 << 20]);
+    let slow = Budget::new(Limits::default(), Looks(2.into()));
+    let examined = look(&object, &slow);
+    assert_eq!(examined.limit.map(|reached| reached.limit), Some(Limit::Time));
+    assert!(examined.findings.is_empty() && examined.bytes < 3 << 20);
+    let small = Budget::new(Limits { memory: 50_000, ..Limits::default() }, NoClock);
+    assert_eq!(look(&object, &small).limit.map(|reached| reached.limit), Some(Limit::Memory));
+    let enough = Budget::new(Limits { memory: 500_000, ..Limits::default() }, NoClock);
+    let examined = look(&object, &enough);
+    assert_eq!((examined.findings.len(), examined.bytes, examined.limit), (1, 3 << 20, None));
+    assert_eq!(enough.memory_left(), 500_000);
+}
+
+#[test]
+fn findings_are_bounded_but_a_strong_one_is_kept() {
+    let mut builder = builder();
+    for number in 0..20 {
+        builder.add_body(0, &format!("PUA.{number}"), &body(Target::Any, Offset::ANY, "needle")).unwrap();
+    }
+    builder.add_body(0, "Strong", &body(Target::Any, Offset::ANY, "strong")).unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let budget = Budget::new(Limits { detections: 5, ..Limits::default() }, NoClock);
+    let source = Memory::new(*b"a needle; a strong one");
+    let view = View { source: &source, kind: FileKind::Data, facts: &Facts::default(), container: None };
+    let findings = image.examine(&view, &budget, true).findings;
+    assert_eq!((findings.len(), findings[5].strength), (6, Strength::Strong));
+}

@@ -174,7 +174,7 @@ impl<const N: usize> Sorted for Vec<Pending<N>> {
     fn sizes(&self) -> Vec<(u64, u32)> {
         let mut sizes = Vec::new();
         let mut last = None;
-        for (index, pending) in (0_u32..).zip(self) {
+        for (index, pending) in (0..=u32::MAX).zip(self) {
             if last != Some(pending.key) {
                 last = Some(pending.key);
                 sizes.push((u64::from_be_bytes(pending.key), index));
@@ -217,7 +217,7 @@ impl HashWriter {
         self.signatures.sort();
         self.allowed.sort();
         self.signatures.each(List::Signatures, &mut |_, table| {
-            for (index, signature) in (0_u32..).zip(table.signatures()) {
+            for (index, signature) in (0..=u32::MAX).zip(table.signatures()) {
                 place(signature, index);
             }
         });
@@ -354,7 +354,7 @@ impl<'a, const N: usize> Table<'a, N> {
         };
         let skipped = candidates.partition_point(|candidate| candidate < digest);
         let start = range.start.saturating_add(u32::try_from(skipped).unwrap_or(u32::MAX));
-        for (index, candidate) in (start..).zip(candidates.iter().skip(skipped)) {
+        for (index, candidate) in (start..=u32::MAX).zip(candidates.iter().skip(skipped)) {
             if candidate != digest || !each(index) {
                 return;
             }
@@ -404,12 +404,13 @@ impl<'a, const N: usize> Table<'a, N> {
             let range = usize::try_from(slot(key, self.bits)).ok().and_then(|at| slots.get(at..)?.first_chunk::<2>());
             range.is_some_and(|[start, end]| (*start..*end).contains(&index))
         };
-        let sizes_placed = (0..).zip(self.sizes).all(|(index, record)| in_slot(index, mix(size_of_record(record))));
+        let sizes_placed =
+            (0..=u32::MAX).zip(self.sizes).all(|(index, record)| in_slot(index, mix(size_of_record(record))));
         let sizes_sorted = self.sizes.is_sorted_by(|a, b| {
             mix(size_of_record(a)) < mix(size_of_record(b)) && first_of_record(a) < first_of_record(b)
         });
         if self.sizes.is_empty() {
-            let placed = (0..).zip(self.digests).all(|(index, digest)| in_slot(index, lead(digest)));
+            let placed = (0..=u32::MAX).zip(self.digests).all(|(index, digest)| in_slot(index, lead(digest)));
             return if placed && self.digests.is_sorted() { Ok(()) } else { Err(broken("digests are not in order")) };
         }
         let starts = self.first(0) == 0;

@@ -1,5 +1,5 @@
 //! What is found in an object, where, and in which order.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "test code")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What goes into a builder comes out of the image, and the same calls give the same bytes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "test code")]
 
 mod common;
 

@@ -3,12 +3,13 @@
 //! ```text
 //! level      = item (op item)*           op = `&` or `|`, of equal rank
 //! item       = id [comparison] | `(` level `)` [comparison]
-//! comparison = (`=` | `>` | `<`) number [`,` number]
+//! comparison = (`=` | `>` | `<`)+ number [`,` number]
 //! ```
 //!
 //! There is no precedence. Outside of parentheses the first operator splits the expression, so `0|1&2` is `0|(1&2)`;
 //! inside of them the last one does, so `(0|1&2)` is `(0|1)&2`. A comparison may follow a parenthesis only if an
-//! operator stands directly inside of it. The `,m` of a single id says nothing.
+//! operator stands directly inside of it. The `,m` of a single id says nothing. Of several signs the last one counts: so
+//! `==` is `=`, and so, alas, is `>=`.
 //!
 //! ClamAV also swallows other characters after a number; here they are malformed.
 
@@ -145,15 +146,24 @@ impl Parser<'_> {
 
     /// The comparison that comes next: how, with what, and how many different subsignatures.
     fn comparison(&mut self) -> Parsed<Option<(Comparison, u32, u32)>> {
-        let comparison = match self.cursor.peek() {
-            Some(b'=') => Comparison::Equal,
-            Some(b'>') => Comparison::Greater,
-            Some(b'<') => Comparison::Less,
-            _ => return Ok(None),
-        };
-        self.cursor.bump();
+        let mut last = None;
+        while let Some(sign) = self.sign() {
+            last = Some(sign);
+        }
+        let Some(comparison) = last else { return Ok(None) };
         let count = self.number()?.ok_or_else(|| Refused::malformed("a comparison without a number"))?;
         Ok(Some((comparison, count, self.distinct()?)))
+    }
+
+    fn sign(&mut self) -> Option<Comparison> {
+        let sign = match self.cursor.peek()? {
+            b'=' => Comparison::Equal,
+            b'>' => Comparison::Greater,
+            b'<' => Comparison::Less,
+            _ => return None,
+        };
+        self.cursor.bump();
+        Some(sign)
     }
 
     fn distinct(&mut self) -> Parsed<u32> {
@@ -225,6 +235,9 @@ mod tests {
             ("0,2", "0"),
             ("0=1,&1", "(0=1&1)"),
             ("01", "1"),
+            ("(8==9)", "8=9"),
+            ("0>=2", "0=2"),
+            ("0=>2", "0>2"),
             ("(0|1)>1", "(0|1)>1,0"),
             ("(0|1)>1,2", "(0|1)>1,2"),
             ("((0&2)>1,2|1)>1,2", "((0&2)>1,2|1)>1,2"),
@@ -249,7 +262,6 @@ mod tests {
             "(0",
             "0)",
             "0&&1",
-            "0==1",
             "0>",
             "0=a",
             "(0)=2",

@@ -140,6 +140,11 @@ fn a_malformed_member_is_named_with_its_line() {
     assert!(error.starts_with("x.cud/a.ndb:2: "), "{error}");
 }
 
+/// Where the last member begins.
+fn last(tar: &[u8]) -> usize {
+    tar.len() - 1024
+}
+
 #[test]
 fn broken_containers_are_refused() {
     let one: &[(&str, &[u8])] = &[("a.ndb", b"t:0:*:616263\n")];
@@ -149,47 +154,45 @@ fn broken_containers_are_refused() {
     assert_refused("x.cud", &[&whole[..512], b"no archive"].concat(), "no archive");
     assert_refused("x.cud", &whole[..600], "a cut archive");
     assert_refused("x.cud", &[vec![b' '; 512], whole[512..].to_vec()].concat(), "no header");
-    let last = |tar: &Vec<u8>| tar.len() - 1024;
-    type Edit = dyn Fn(&mut Vec<u8>);
-    let edits: [(&str, &Edit); 9] = [
-        ("another byte", &|tar| {
+    let edits: [(&str, fn(&mut Vec<u8>)); 9] = [
+        ("another byte", |tar| {
             let at = last(tar) + 512;
             tar[at] = b'u';
         }),
-        ("a wrong checksum", &|tar| {
+        ("a wrong checksum", |tar| {
             let at = last(tar) + 150;
             tar[at] ^= 1;
         }),
-        ("a link", &|tar| {
+        ("a link", |tar| {
             let at = last(tar);
             tar[at + 156] = b'2';
             checksum(&mut tar[at..]);
         }),
-        ("a folder in a name", &|tar| {
+        ("a folder in a name", |tar| {
             let at = last(tar);
             tar[at] = b'/';
             checksum(&mut tar[at..]);
         }),
-        ("another name", &|tar| {
+        ("another name", |tar| {
             let at = last(tar);
             tar[at] = b'b';
             checksum(&mut tar[at..]);
         }),
-        ("a size that is none", &|tar| {
+        ("a size that is none", |tar| {
             let at = last(tar);
             tar[at + 124] = b'x';
             checksum(&mut tar[at..]);
         }),
-        ("a huge size", &|tar| {
+        ("a huge size", |tar| {
             let at = last(tar);
             tar[at + 124..at + 135].fill(b'7');
             checksum(&mut tar[at..]);
         }),
-        ("a member less", &|tar| {
+        ("a member less", |tar| {
             let at = last(tar);
             tar.truncate(at);
         }),
-        ("a member twice", &|tar| {
+        ("a member twice", |tar| {
             let at = last(tar);
             tar.extend_from_within(at..);
         }),

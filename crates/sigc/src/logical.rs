@@ -90,8 +90,7 @@ fn read_all(texts: &[&str], target: Target, deferred: &mut Deferred) -> Parsed<V
 
 fn subsignature(text: &str, index: u8, target: Target) -> Parsed<Subsignature> {
     special::check(text, index, target)?;
-    let (placed, modifiers) = text.split_once("::").unwrap_or((text, ""));
-    let (offset, body) = placed.split_once(':').unwrap_or(("*", placed));
+    let (offset, body, modifiers) = split(text);
     let mut deferred = Deferred::default();
     let modifiers = Modifiers::parse(modifiers)?;
     let offset = deferred.take(offset::parse(offset, target))?;
@@ -102,6 +101,22 @@ fn subsignature(text: &str, index: u8, target: Target) -> Parsed<Subsignature> {
         offset: offset.unwrap_or(dachs_sigdb::model::Offset::ANY),
         patterns: patterns.unwrap_or_default(),
     })
+}
+
+/// Offset, body and modifiers. Where `::` stands twice, ClamAV takes what is before the first one as the body and ignores
+/// the rest; real databases have such lines.
+fn split(text: &str) -> (&str, &str, &str) {
+    match text.split_once("::") {
+        Some((body, rest)) if rest.contains("::") => ("*", body, ""),
+        Some((placed, modifiers)) => {
+            let (offset, body) = placed.split_once(':').unwrap_or(("*", placed));
+            (offset, body, modifiers)
+        }
+        None => {
+            let (offset, body) = text.split_once(':').unwrap_or(("*", text));
+            (offset, body, "")
+        }
+    }
 }
 
 /// A malformed subsignature is named by its number.
@@ -160,6 +175,7 @@ mod tests {
             "t;Target:0;0;EP+0:6162",
             "t;Target:0;0;6?6?::i",
             "t;Target:7;0;zz",
+            "t;Target:0;0;0:6162::i::i",
             "t;Target:0;0&1;6162;1/ab/",
             "t;;0;6162",
         ] {
@@ -202,6 +218,8 @@ mod tests {
             "t;Target:0;0;6162::ii",
             "t;Target:0;0;:6162",
             "t;Target:0;0;61::w",
+            "t;Target:0;0;6162::i*6566::i",
+            "t;Target:0;0;6162::x::",
             "t;Target:0;0;*:6162",
             "t;Target:0;0;(61|6263)64656667::i",
         ] {

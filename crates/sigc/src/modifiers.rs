@@ -1,6 +1,6 @@
 //! What may follow a subsignature's body after `::`, in any order and combination.
 //!
-//! * `i`: letters match in either case.
+//! * `i`: letters match in either case, in alternatives too; nibbles stay as they are.
 //! * `w`: each byte is followed by a zero byte, alternatives and unknown bytes included; gaps stay as they are.
 //! * `a`: also without `w`; alone it says nothing.
 //! * `f`: only as a whole word, which is `(W)` at both ends.
@@ -76,16 +76,11 @@ fn fold_piece(piece: &mut Piece) {
     }
 }
 
-/// Letters match in either case. Of a byte of which only the high nibble is known, the bit between upper and lower case
-/// is forgotten where the nibble is one of letters.
+/// Letters match in either case; bytes that are known by half stay as they are.
 fn fold(element: &mut Element) {
     match element {
         Element::Byte { value, mask: 0xff } if value.is_ascii_alphabetic() => {
             *element = Element::Folded(value.to_ascii_lowercase());
-        }
-        Element::Byte { value, mask } if *mask == 0xf0 && (0x40..0x80).contains(value) => {
-            *mask = 0xd0;
-            *value &= 0xd0;
         }
         Element::Alternatives { options, .. } => options.iter_mut().flatten().for_each(fold),
         _ => {}

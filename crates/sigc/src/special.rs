@@ -42,6 +42,8 @@ fn regex(text: &str, index: u8, target: Target) -> Parsed<()> {
     let (before, rest) = text.split_once('/').unwrap_or((text, ""));
     let (_, flags) =
         rest.rsplit_once('/').ok_or_else(|| Refused::malformed("a regular expression without its last /"))?;
+    // Modifiers of bodies are ignored here, as real databases need it.
+    let flags = flags.split_once("::").map_or(flags, |(flags, _)| flags);
     if let Some(flag) = flags.chars().find(|flag| !REGEX_FLAGS.contains(*flag)) {
         return Err(Refused::malformed(format!("'{flag}' is not a flag of a regular expression")));
     }
@@ -121,6 +123,7 @@ mod tests {
         for text in [
             "0/abcd/",
             "0/ab:cd/is",
+            "0/abcd/s::i",
             "0:0/abcd/",
             "VI:0/a/",
             "0&0/x/g",

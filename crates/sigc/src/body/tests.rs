@@ -232,7 +232,9 @@ fn modifiers_change_the_body() {
     assert_eq!(with("6162{3}6364", "w")[0].elements[4], gap(3, 3));
     assert_eq!(with("61[1-2]6364", "w")[0].elements[2], gap(1, 2));
     assert_eq!(with("6162", "iwa")[0].elements[0], folded);
-    assert_eq!(with("61626?", "i")[0].elements[2], Element::Byte { value: 0x40, mask: 0xd0 });
+    assert_eq!(with("61626?", "i")[0].elements[2], Element::Byte { value: 0x60, mask: 0xf0 });
+    let options = vec![vec![folded.clone()], vec![Element::Folded(b'b')]];
+    assert_eq!(with("6162(61|42)", "i")[0].elements[2], Element::Alternatives { options, negated: false });
     let word = with("6162", "f").remove(0).elements;
     assert_eq!(word[0], Element::Mark { mark: Mark::Word, negated: false });
     assert_eq!(word[0], word[3]);

@@ -154,7 +154,8 @@ fn broken_containers_are_refused() {
     assert_refused("x.cud", &[&whole[..512], b"no archive"].concat(), "no archive");
     assert_refused("x.cud", &whole[..600], "a cut archive");
     assert_refused("x.cud", &[vec![b' '; 512], whole[512..].to_vec()].concat(), "no header");
-    let edits: [(&str, fn(&mut Vec<u8>)); 9] = [
+    type Case = (&'static str, fn(&mut Vec<u8>));
+    let edits: [Case; 9] = [
         ("another byte", |tar| {
             let at = last(tar) + 512;
             tar[at] = b'u';

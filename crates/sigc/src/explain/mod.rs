@@ -1,0 +1,162 @@
+//! A signature, decoded for a person.
+//!
+//! ```text
+//! Some.Name-1.UNOFFICIAL
+//!   source:     local.ldb
+//!   kind:       logical signature
+//!   objects:    Windows executables (PE)
+//!   condition:  its size is from 1 to 9 bytes
+//!   expression: 0 & (1 | 2 > 1)
+//!   0: anywhere: 4d5a "MZ", 2 to 7 bytes, 5045 "PE"
+//!   1: ...
+//! ```
+
+mod pattern;
+
+use std::fmt::Write;
+
+use dachs_base::FileKind;
+use dachs_sigdb::Image;
+use dachs_sigdb::model::{
+    BodyRule, Comparison, Condition, Digest, Expression, HashRule, LogicalRule, Offset, OffsetBase, Rule, Subsignature,
+};
+
+use crate::target::describe;
+
+/// The signature decoded for a person, in lines; empty if there is no such signature.
+#[must_use]
+pub fn explain(image: &Image<'_>, signature: u32) -> String {
+    let (Some(name), Some(rule)) = (image.name(signature), image.decode(signature)) else { return String::new() };
+    let mut text = format!("{}\n", plain(name));
+    line(&mut text, "source", &source(image, signature));
+    match rule {
+        Rule::Body(rule) => body(&mut text, &rule),
+        Rule::Hash(rule) => hash(&mut text, &rule),
+        Rule::Logical(rule) => logical(&mut text, &rule),
+        _ => line(&mut text, "kind", "one that this version cannot show"),
+    }
+    text
+}
+
+fn line(text: &mut String, what: &str, value: &str) {
+    let label = format!("{what}:");
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {label:<11} {value}");
+}
+
+/// Names come from sources that others wrote: control characters do not reach a terminal.
+fn plain(name: &str) -> String {
+    name.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+fn source(image: &Image<'_>, signature: u32) -> String {
+    let number = image.source_of(signature).and_then(|number| usize::try_from(number).ok());
+    let Some(source) = number.and_then(|number| image.info().sources.into_iter().nth(number)) else {
+        return "unknown".to_owned();
+    };
+    let mut text = plain(&source.info.name);
+    if let Some(version) = source.info.version {
+        text += &format!(", version {version}");
+    }
+    if source.info.official {
+        text += ", digital signature verified";
+    }
+    text
+}
+
+fn hash(text: &mut String, rule: &HashRule) {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    line(text, "kind", "digest of a whole object");
+    line(text, "objects", describe(dachs_base::Target::Any));
+    match &rule.digest {
+        Digest::Md5(digest) => line(text, "MD5", &hex(digest)),
+        Digest::Sha1(digest) => line(text, "SHA-1", &hex(digest)),
+        Digest::Sha256(digest) => line(text, "SHA-256", &hex(digest)),
+    }
+    match rule.size {
+        Some(size) => line(text, "size", &format!("{size} bytes")),
+        None => line(text, "size", "any"),
+    }
+}
+
+fn body(text: &mut String, rule: &BodyRule) {
+    line(text, "kind", "body signature");
+    line(text, "objects", describe(rule.target));
+    line(text, "place", &place(rule.offset));
+    line(text, "pattern", &pattern::show(&rule.pattern));
+}
+
+fn logical(text: &mut String, rule: &LogicalRule) {
+    line(text, "kind", "logical signature");
+    line(text, "objects", describe(rule.target));
+    rule.conditions.iter().for_each(|shown| line(text, "condition", &condition(shown)));
+    line(text, "expression", &expression(&rule.expression, false));
+    for (number, subsignature) in rule.subsignatures.iter().enumerate() {
+        let shown = match subsignature {
+            Subsignature::Body { offset, patterns } => {
+                let patterns: Vec<String> = patterns.iter().map(pattern::show).collect();
+                format!("{}: {}", place(*offset), patterns.join("; or "))
+            }
+            _ => "one that this version cannot show".to_owned(),
+        };
+        line(text, &number.to_string(), &shown);
+    }
+}
+
+fn place(offset: Offset) -> String {
+    let start = match offset.base {
+        OffsetBase::Absolute(0) => "at the start".to_owned(),
+        OffsetBase::Absolute(at) => format!("at byte {at}"),
+        OffsetBase::Any => return "anywhere".to_owned(),
+        OffsetBase::End(back) => format!("{back} bytes before the end"),
+        OffsetBase::EntryPoint(0) => "at the entry point".to_owned(),
+        OffsetBase::EntryPoint(ahead) if ahead > 0 => format!("{ahead} bytes after the entry point"),
+        OffsetBase::EntryPoint(back) => format!("{} bytes before the entry point", back.unsigned_abs()),
+        OffsetBase::LastSection(offset) => format!("{offset} bytes into the last section"),
+        OffsetBase::Section { index, offset } => format!("{offset} bytes into section {index}"),
+        OffsetBase::WithinSection(index) => format!("anywhere in section {index}"),
+        _ => "at a place that this version cannot show".to_owned(),
+    };
+    if offset.shift > 0 { format!("{start}, or up to {} bytes later", offset.shift) } else { start }
+}
+
+fn condition(condition: &Condition) -> String {
+    match condition {
+        Condition::Container(kinds) if kinds.is_empty() => "it is not inside of another object".to_owned(),
+        Condition::Container(kinds) => {
+            let kinds: Vec<&str> = kinds.iter().map(|kind| FileKind::label(*kind)).collect();
+            format!("it was unpacked from {}", kinds.join(" or "))
+        }
+        Condition::EntryPoint(from, to) => format!("its entry point is from byte {from} to {to}"),
+        Condition::FileSize(from, to) => format!("its size is from {from} to {to} bytes"),
+        Condition::NumberOfSections(from, to) => format!("it has from {from} to {to} sections"),
+        _ => "one that this version cannot show".to_owned(),
+    }
+}
+
+/// The expression with all parentheses that it needs when `&` and `|` have no rank.
+fn expression(shown: &Expression, inside: bool) -> String {
+    let list = |items: &[Expression], by: &str| {
+        let items: Vec<String> = items.iter().map(|item| expression(item, true)).collect();
+        let list = items.join(by);
+        if inside { format!("({list})") } else { list }
+    };
+    match shown {
+        Expression::And(items) => list(items, " & "),
+        Expression::Or(items) => list(items, " | "),
+        Expression::Block { inner, comparison, count, distinct } => {
+            let least = if *distinct > 0 { format!(" with {distinct} different ones") } else { String::new() };
+            format!("{} {} {count}{least}", expression(inner, true), sign(*comparison))
+        }
+        Expression::Count { id, comparison: Comparison::Greater, count: 0 } => id.to_string(),
+        Expression::Count { id, comparison, count } => format!("{id} {} {count}", sign(*comparison)),
+    }
+}
+
+fn sign(comparison: Comparison) -> char {
+    match comparison {
+        Comparison::Equal => '=',
+        Comparison::Greater => '>',
+        Comparison::Less => '<',
+    }
+}

@@ -7,6 +7,7 @@
 mod ar;
 mod bzip2;
 mod cpio;
+mod codec;
 mod facts;
 mod gzip;
 mod identify;

@@ -1,0 +1,187 @@
+//! The decoders that archives embed: raw streams without a header of their own, whose parameters stand in the archive.
+//!
+//! Each function takes the compressed bytes and gives a reader of the plain ones. It reserves the decoder's memory
+//! first, so a dictionary of absurd size is refused before it exists: the error is then of the kind
+//! [`ErrorKind::OutOfMemory`]. Where the plain length is known, no more memory is taken than that length needs.
+
+mod inflate;
+
+use std::io::{self, BufRead, ErrorKind, Read};
+
+use dachs_base::Budget;
+use lzma_rust2::{Lzma2Reader, LzmaReader, XzReader};
+use ppmd_rust::{Ppmd7Decoder, Ppmd8Decoder, RestoreMethod};
+
+use crate::stream::Fenced;
+
+/// A decoder at work.
+pub(crate) type Decoder = Box<dyn Read + Send>;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+
+/// Deflate (RFC 1951).
+pub(crate) fn deflate(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, 64 * KIB, || Ok(inflate::Inflate::new(input)))
+}
+
+/// Deflate64: deflate with a window of 64 KiB (APPNOTE 4.4.5, method 9).
+pub(crate) fn deflate64(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, 320 * KIB, || Ok(deflate64::Deflate64Decoder::with_buffer(input)))
+}
+
+/// One bzip2 stream, or several of them one behind the other.
+pub(crate) fn bzip2(input: impl BufRead + Send + 'static, many: bool, budget: &Budget) -> io::Result<Decoder> {
+    let memory = 4 * MIB;
+    match many {
+        true => fenced(budget, memory, || Ok(bzip2::bufread::MultiBzDecoder::new(input))),
+        false => fenced(budget, memory, || Ok(bzip2::bufread::BzDecoder::new(input))),
+    }
+}
+
+/// LZMA without a header. `length` is the plain length, absent if an end mark ends the stream.
+pub(crate) fn lzma(
+    input: impl Read + Send + 'static,
+    properties: [u8; 5],
+    length: Option<u64>,
+    budget: &Budget,
+) -> io::Result<Decoder> {
+    let [first, dictionary @ ..] = properties;
+    let dictionary = clamp_dictionary(u32::from_le_bytes(dictionary), length);
+    let need = lzma_rust2::lzma_get_memory_usage_by_props(dictionary, first)?;
+    fenced(budget, u64::from(need) * KIB, || {
+        LzmaReader::new_with_props(input, length.unwrap_or(u64::MAX), first, dictionary, None)
+    })
+}
+
+/// LZMA2 without a header; `property` is the size of the dictionary as xz writes it (xz format 5.3.1).
+pub(crate) fn lzma2(
+    input: impl Read + Send + 'static,
+    property: u8,
+    length: Option<u64>,
+    budget: &Budget,
+) -> io::Result<Decoder> {
+    let dictionary = match property {
+        0..40 => (2 | u32::from(property & 1)) << (property / 2 + 11),
+        40 => u32::MAX,
+        _ => return Err(invalid("the size of the dictionary is not valid")),
+    };
+    let dictionary = clamp_dictionary(dictionary, length);
+    let need = u64::from(lzma_rust2::lzma2_get_memory_usage(dictionary)) + 32;
+    fenced(budget, need * KIB, || Ok(Lzma2Reader::new(input, dictionary, None)))
+}
+
+/// A stream in the xz format. As its dictionary is not known beforehand, most of the memory that is left is set aside.
+pub(crate) fn xz(input: impl Read + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    let memory = budget.memory_left() / 4 * 3;
+    let limit = u32::try_from(memory / KIB).unwrap_or(u32::MAX);
+    fenced(budget, memory, || Ok(XzReader::new_mem_limit(input, true, limit)))
+}
+
+/// One frame of Zstandard (RFC 8878).
+pub(crate) fn zstd(mut input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    let window = zstd_window(input.fill_buf()?).ok_or_else(|| invalid("it does not begin with a frame"))?;
+    fenced(budget, window.saturating_add(MIB), || {
+        ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, window).map_err(io::Error::other)
+    })
+}
+
+/// The window that a frame needs (RFC 8878 3.1.1.1).
+fn zstd_window(header: &[u8]) -> Option<u64> {
+    let mut reader = dachs_base::Reader::new(header.strip_prefix(&[0x28, 0xB5, 0x2F, 0xFD])?, "zstd frame header");
+    let descriptor = reader.u8().ok()?;
+    let single_segment = descriptor & 0x20 != 0;
+    if !single_segment {
+        let (exponent, mantissa) = split(reader.u8().ok()?);
+        let base = 1u64 << (10 + exponent);
+        return Some(base + base / 8 * mantissa);
+    }
+    reader.skip([0, 1, 2, 4].get(usize::from(descriptor & 3)).copied()?).ok()?;
+    let content = match descriptor >> 6 {
+        0 => u64::from(reader.u8().ok()?),
+        1 => u64::from(reader.u16_le().ok()?) + 256,
+        2 => u64::from(reader.u32_le().ok()?),
+        _ => reader.u64_le().ok()?,
+    };
+    Some(content.max(KIB))
+}
+
+fn split(window: u8) -> (u64, u64) {
+    (u64::from(window >> 3), u64::from(window & 7))
+}
+
+/// A frame of LZ4.
+pub(crate) fn lz4(input: impl Read + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, 9 * MIB, || Ok(lz4_flex::frame::FrameDecoder::new(input)))
+}
+
+/// PPMd variant H, as in 7z.
+pub(crate) fn ppmd7(
+    input: impl Read + Send + 'static,
+    order: u32,
+    memory: u32,
+    budget: &Budget,
+) -> io::Result<Decoder> {
+    fenced(budget, u64::from(memory) + MIB, || Ppmd7Decoder::new(input, order, memory).map_err(io::Error::other))
+}
+
+/// PPMd variant I, as in ZIP (APPNOTE 5.10): `parameters` are order, memory and restoration in one number.
+pub(crate) fn ppmd8(input: impl Read + Send + 'static, parameters: u16, budget: &Budget) -> io::Result<Decoder> {
+    let order = u32::from(parameters & 0xF) + 1;
+    let memory = (u32::from(parameters >> 4 & 0xFF) + 1) << 20;
+    let restoration = match parameters >> 12 {
+        0 => RestoreMethod::Restart,
+        1 => RestoreMethod::CutOff,
+        _ => return Err(io::Error::new(ErrorKind::Unsupported, "PPMd with an unknown way of restoration")),
+    };
+    fenced(budget, u64::from(memory) + MIB, || {
+        Ppmd8Decoder::new(input, order, memory, restoration).map_err(io::Error::other)
+    })
+}
+
+/// No distance in a stream is longer than the stream, so its dictionary need not be.
+fn clamp_dictionary(dictionary: u32, length: Option<u64>) -> u32 {
+    let needed = length.and_then(|length| u32::try_from(length).ok()).unwrap_or(u32::MAX);
+    dictionary.min(needed).clamp(4096, u32::MAX - 15)
+}
+
+fn fenced<R: Read + Send + 'static>(
+    budget: &Budget,
+    memory: u64,
+    make: impl FnOnce() -> io::Result<R>,
+) -> io::Result<Decoder> {
+    Ok(Box::new(Fenced::new(budget, memory, make)?))
+}
+
+fn invalid(detail: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dachs_base::{Limits, NoClock};
+
+    #[test]
+    fn a_dictionary_is_refused_before_it_exists() {
+        let budget = Budget::new(Limits { memory: 1 << 20, ..Limits::default() }, NoClock);
+        let kind = |result: io::Result<Decoder>| result.err().map(|error| error.kind());
+        let huge = [0x5D, 0xFF, 0xFF, 0xFF, 0x3F];
+        assert_eq!(kind(lzma(&[0u8; 9][..], huge, None, &budget)), Some(ErrorKind::OutOfMemory));
+        assert_eq!(kind(lzma(&[0u8; 9][..], huge, Some(100), &budget)), None);
+        assert_eq!(kind(lzma2(&[0u8; 9][..], 40, None, &budget)), Some(ErrorKind::OutOfMemory));
+        assert_eq!(kind(lzma2(&[0u8; 9][..], 40, Some(100), &budget)), None);
+        assert_eq!(kind(lzma2(&[0u8; 9][..], 41, Some(100), &budget)), Some(ErrorKind::InvalidData));
+        assert_eq!(kind(ppmd7(&[0u8; 9][..], 6, 1 << 24, &budget)), Some(ErrorKind::OutOfMemory));
+        assert_eq!(kind(ppmd8(&[0u8; 9][..], 0x0FF5, &budget)), Some(ErrorKind::OutOfMemory));
+        assert_eq!(kind(zstd(&[0x28, 0xB5, 0x2F, 0xFD, 0, 0xF8][..], &budget)), Some(ErrorKind::OutOfMemory));
+    }
+
+    #[test]
+    fn the_window_of_a_frame_is_found() {
+        assert_eq!(zstd_window(&[0x28, 0xB5, 0x2F, 0xFD, 0, 0x01]), Some(1024 + 128));
+        assert_eq!(zstd_window(&[0x28, 0xB5, 0x2F, 0xFD, 0x20, 9]), Some(1024));
+        assert_eq!(zstd_window(&[0x28, 0xB5, 0x2F, 0xFD, 0x60 | 2, 0, 0, 0, 0x10]), Some(4096 + 256));
+        assert_eq!(zstd_window(b"\x28\xB5\x2F\xFE\0\0"), None);
+    }
+}

@@ -6,8 +6,8 @@
 
 mod ar;
 mod bzip2;
-mod cpio;
 mod codec;
+mod cpio;
 mod facts;
 mod gzip;
 mod identify;

@@ -1,15 +1,42 @@
 //! Starts workers, feeds them, times them out, replaces them, and turns a death into a report.
+//!
+//! ```text
+//! submit -> Queue -> Slot (a thread each) --request and file--> shared worker          <-fork- zygote
+//!                      │                  <-reply, hostile----                           ▲
+//!                      │                  --request and file--> one-file worker        <─┘
+//!                      ▼                                                                 │
+//!                    Done                 Control: forks, ends, starts the zygote again ─┘
+//! ```
+//!
+//! A worker may do anything to the file it was given and to nothing else; whatever it does, the job it had gives one
+//! [`Done`] with a [`Report`]: its own, or one with the reason why there is none. Files that were scanned by a worker
+//! before it went bad keep their reports; those after it get a fresh worker.
+//!
+//! The crate parses nothing but replies and links no parser.
 #![forbid(unsafe_code)]
 
+mod control;
+mod ends;
+mod queue;
+mod slot;
+
+use control::{Control, Start};
 use dachs_base::{Limits, Report};
+use queue::Queue;
+use slot::{Shop, Slot};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 pub use dachs_proto::{JailReport, LayerReport};
+
+/// So many jobs wait for each slot; each holds a descriptor.
+const QUEUED: usize = 4;
 
 /// What a pool needs.
 #[derive(Debug)]
@@ -75,18 +102,19 @@ impl fmt::Display for PoolError {
 
 impl std::error::Error for PoolError {}
 
-/// A pool of jailed workers.
+/// A pool of jailed workers. Ends them all when it is dropped.
 #[derive(Debug)]
 pub struct Pool {
     results: Receiver<Done>,
     submitter: Submitter,
     layers: JailReport,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// Gives jobs to a pool, from any thread.
 #[derive(Clone, Debug)]
 pub struct Submitter {
-    jobs: std::sync::mpsc::SyncSender<Job>,
+    jobs: Arc<Queue>,
 }
 
 impl Submitter {
@@ -95,7 +123,7 @@ impl Submitter {
     /// # Errors
     /// When the pool was stopped.
     pub fn submit(&self, job: Job) -> Result<(), PoolError> {
-        self.jobs.send(job).map_err(|_| PoolError::Stopped)
+        if self.jobs.push(job) { Ok(()) } else { Err(PoolError::Stopped) }
     }
 }
 
@@ -105,8 +133,17 @@ impl Pool {
     /// # Errors
     /// When it cannot be started or refuses.
     pub fn start(config: Config) -> Result<Pool, PoolError> {
-        drop(config);
-        Err(PoolError::Silent)
+        let Config { jobs, limits, all_matches, image, program } = config;
+        let (control, layers) = Control::new(Start { program, image, memory: limits.memory })?;
+        let shop = Arc::new(Shop { control, limits, all_matches });
+        let jobs = jobs.max(1);
+        let queue = Arc::new(Queue::new(jobs.saturating_mul(QUEUED)));
+        let (sender, results) = channel();
+        let mut pool = Pool { results, submitter: Submitter { jobs: queue }, layers, threads: Vec::new() };
+        for _ in 0..jobs {
+            pool.threads.push(slot(&shop, &pool.submitter.jobs, &sender).map_err(PoolError::Start)?);
+        }
+        Ok(pool)
     }
 
     /// Queues a file; waits while the queue is full. Every submitted job gives exactly one [`Done`].
@@ -123,7 +160,7 @@ impl Pool {
         self.submitter.clone()
     }
 
-    /// Where the results arrive, in the order in which they are done. Never blocks the workers.
+    /// Where the results arrive, in the order in which they are done. Workers never wait for them to be taken.
     #[must_use]
     pub fn results(&self) -> &Receiver<Done> {
         &self.results
@@ -137,4 +174,29 @@ impl Pool {
 
     /// Waits for the jobs at hand, drops those in the queue, and ends all processes.
     pub fn stop(self) {}
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.submitter.jobs.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Starts the thread of a slot. It ends when the queue is closed.
+fn slot(shop: &Arc<Shop>, jobs: &Arc<Queue>, results: &Sender<Done>) -> io::Result<JoinHandle<()>> {
+    let (shop, jobs, results) = (Arc::clone(shop), Arc::clone(jobs), results.clone());
+    std::thread::Builder::new().name("dachs-slot".to_owned()).spawn(move || {
+        let mut slot = Slot::new(&shop);
+        while let Some(job) = jobs.pop() {
+            let begin = Instant::now();
+            let report = slot.scan(&job);
+            // Nobody listens: the pool is being dropped.
+            let _ = results.send(Done { tag: job.tag, report, elapsed: begin.elapsed() });
+        }
+        slot.close();
+    })
 }

@@ -1,0 +1,203 @@
+//! The zygote: started, asked for workers, and started again when it dies.
+//!
+//! One question, one answer, under one lock. The zygote is trusted no more than needed: it gets two descriptors, its
+//! answers are waited for only so long, and one that says nonsense is killed and replaced. A pool whose zygote cannot be
+//! started several times in a row gives up, and every further file is reported as not scanned.
+
+use crate::PoolError;
+use dachs_proto::{Answer, End, JailReport, LONGEST, Order, Setup};
+use dachs_sys::process;
+use dachs_sys::socket;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long the zygote may take to get ready, or to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a killed process may take to end: one that hangs in the kernel is left behind.
+const DYING: Duration = Duration::from_secs(5);
+/// So many starts may fail in a row.
+const STARTS: u32 = 5;
+
+/// What a zygote is started with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) program: PathBuf,
+    pub(crate) image: OwnedFd,
+    pub(crate) memory: u64,
+}
+
+/// Makes workers.
+#[derive(Debug)]
+pub(crate) struct Control {
+    start: Start,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    zygote: Option<Zygote>,
+    /// Counts zygotes.
+    generation: u64,
+    /// Starts that failed since one did not.
+    failures: u32,
+    /// Counts workers.
+    workers: u64,
+}
+
+#[derive(Debug)]
+struct Zygote {
+    child: Child,
+    socket: OwnedFd,
+}
+
+/// A worker, from the outside.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    number: u64,
+    generation: u64,
+    handle: OwnedFd,
+    socket: OwnedFd,
+}
+
+impl Worker {
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Control {
+    /// Starts the first zygote.
+    pub(crate) fn new(start: Start) -> Result<(Control, JailReport), PoolError> {
+        let (zygote, report) = Zygote::start(&start)?;
+        let state = State { zygote: Some(zygote), ..State::default() };
+        Ok((Control { start, state: Mutex::new(state) }, report))
+    }
+
+    /// A new worker. If the zygote has died, a new one is started first.
+    pub(crate) fn fork(&self) -> Result<Worker, PoolError> {
+        let mut state = self.lock();
+        loop {
+            state.ensure(&self.start)?;
+            match state.fork() {
+                Err(PoolError::Silent) => state.bury(),
+                forked => return forked,
+            }
+        }
+    }
+
+    /// Ends a worker, if it has not ended by itself, and tells how it ended.
+    pub(crate) fn end(&self, worker: Worker) -> End {
+        // One that has ended already stays as it is.
+        let _ = process::kill(worker.handle.as_fd());
+        if !process::ended(worker.handle.as_fd(), DYING).unwrap_or(false) {
+            return End::Unknown;
+        }
+        let mut state = self.lock();
+        if worker.generation != state.generation {
+            return End::Unknown;
+        }
+        match state.ask(&Order::Wait { worker: worker.number }, None) {
+            Ok((Answer::Ended(end), _)) => end,
+            _ => {
+                state.bury();
+                End::Unknown
+            }
+        }
+    }
+
+    /// True if the worker's zygote is still the one that is asked.
+    pub(crate) fn is_current(&self, worker: &Worker) -> bool {
+        self.lock().generation == worker.generation
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Starts a zygote if there is none.
+    fn ensure(&mut self, start: &Start) -> Result<(), PoolError> {
+        if self.zygote.is_some() {
+            return Ok(());
+        }
+        if self.failures >= STARTS {
+            return Err(PoolError::Silent);
+        }
+        // Taken back when a worker could be forked.
+        self.failures += 1;
+        self.zygote = Some(Zygote::start(start)?.0);
+        Ok(())
+    }
+
+    /// Asks for a worker. `Silent` means that the zygote is of no use any more.
+    fn fork(&mut self) -> Result<Worker, PoolError> {
+        let (ours, its) = socket::pair().map_err(PoolError::Start)?;
+        // The default fits as well, where the kernel does not allow more.
+        let _ = socket::allow_packets_of(its.as_fd(), LONGEST * 2);
+        self.workers += 1;
+        let number = self.workers;
+        match self.ask(&Order::Fork { worker: number }, Some(its.as_fd())) {
+            Ok((Answer::Forked, Some(handle))) => {
+                self.failures = 0;
+                Ok(Worker { number, generation: self.generation, handle, socket: ours })
+            }
+            Ok((Answer::NotForked(error), _)) => Err(PoolError::Start(io::Error::from_raw_os_error(error))),
+            _ => Err(PoolError::Silent),
+        }
+    }
+
+    fn ask(&self, order: &Order, its: Option<BorrowedFd<'_>>) -> Result<(Answer, Option<OwnedFd>), PoolError> {
+        let zygote = self.zygote.as_ref().ok_or(PoolError::Silent)?;
+        let packet = order.encode().map_err(|_| PoolError::Silent)?;
+        socket::send(zygote.socket.as_fd(), &packet, its).map_err(|_| PoolError::Silent)?;
+        zygote.answer()
+    }
+
+    /// Gives a zygote up.
+    fn bury(&mut self) {
+        self.zygote = None;
+        self.generation += 1;
+    }
+}
+
+impl Zygote {
+    fn start(start: &Start) -> Result<(Zygote, JailReport), PoolError> {
+        let (ours, its) = socket::pair().map_err(PoolError::Start)?;
+        socket::set_patience(ours.as_fd(), Some(PATIENCE)).map_err(PoolError::Start)?;
+        let image = start.image.try_clone().map_err(PoolError::Start)?;
+        let mut command = Command::new(&start.program);
+        command.arg("worker").env_clear().stdin(its).stdout(image).stderr(Stdio::null());
+        let child = command.spawn().map_err(PoolError::Start)?;
+        // It holds the zygote's end of the socket, and nobody would notice the zygote's death.
+        drop(command);
+        let zygote = Zygote { child, socket: ours };
+        let setup = Setup { memory: start.memory }.encode().map_err(|_| PoolError::Silent)?;
+        socket::send(zygote.socket.as_fd(), &setup, None).map_err(|_| PoolError::Silent)?;
+        match zygote.answer()?.0 {
+            Answer::Ready(report) => Ok((zygote, report)),
+            Answer::Refused(reason) => Err(PoolError::Refused(reason)),
+            _ => Err(PoolError::Silent),
+        }
+    }
+
+    fn answer(&self) -> Result<(Answer, Option<OwnedFd>), PoolError> {
+        let mut packet = [0; 8 << 10];
+        let received = socket::receive_with_descriptor(self.socket.as_fd(), &mut packet);
+        let (length, handle) = received.map_err(|_| PoolError::Silent)?;
+        let answer = Answer::decode(packet.get(..length).unwrap_or_default()).map_err(|_| PoolError::Silent)?;
+        Ok((answer, handle))
+    }
+}
+
+impl Drop for Zygote {
+    fn drop(&mut self) {
+        // Its workers die with it. It may be dead already; then there is only its status to take.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

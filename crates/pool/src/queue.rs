@@ -1,0 +1,60 @@
+//! The queue of jobs: bounded, and it can be closed from either side.
+
+use crate::Job;
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    longest: usize,
+    state: Mutex<State>,
+    /// Rung when a job comes or goes, or the queue is closed.
+    came: Condvar,
+    went: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+impl Queue {
+    pub(crate) fn new(longest: usize) -> Queue {
+        Queue { longest, state: Mutex::default(), came: Condvar::new(), went: Condvar::new() }
+    }
+
+    /// Adds a job; waits while the queue is full. False if it is closed.
+    pub(crate) fn push(&self, job: Job) -> bool {
+        let full = |state: &mut State| !state.closed && state.jobs.len() >= self.longest;
+        let mut state = self.went.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
+        if state.closed {
+            return false;
+        }
+        state.jobs.push_back(job);
+        self.came.notify_one();
+        true
+    }
+
+    /// The next job; waits for one. None once the queue is closed.
+    pub(crate) fn pop(&self) -> Option<Job> {
+        let empty = |state: &mut State| !state.closed && state.jobs.is_empty();
+        let mut state = self.came.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let job = state.jobs.pop_front();
+        self.went.notify_one();
+        job
+    }
+
+    /// Drops what is queued and takes nothing more.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.jobs.clear();
+        self.came.notify_all();
+        self.went.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

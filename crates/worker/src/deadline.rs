@@ -1,0 +1,36 @@
+//! The soft deadline of a scan.
+
+use dachs_base::Clock;
+use std::time::{Duration, Instant};
+
+/// A point in time after which a scan should stop by itself. The pool kills those that do not.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    at: Option<Instant>,
+}
+
+impl Deadline {
+    /// So long from now; never, if that is beyond what the clock can tell.
+    #[must_use]
+    pub fn after(time: Duration) -> Deadline {
+        Deadline { at: Instant::now().checked_add(time) }
+    }
+}
+
+impl Clock for Deadline {
+    fn expired(&self) -> bool {
+        self.at.is_some_and(|at| Instant::now() >= at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_pass() {
+        assert!(Deadline::after(Duration::ZERO).expired());
+        assert!(!Deadline::after(Duration::from_secs(100)).expired());
+        assert!(!Deadline::after(Duration::MAX).expired());
+    }
+}

@@ -1,0 +1,83 @@
+//! A worker: one request and one file after another.
+
+use crate::{Deadline, Engine, FileSource};
+use dachs_base::{Anomaly, AnomalyKind, Budget, Report};
+use dachs_engine::{Options, Outcome};
+use dachs_proto::{Body, LONGEST, Reply, Request, exit};
+use dachs_sigdb::Image;
+use dachs_sys::jail::{Jailed, socket};
+use dachs_sys::process::exit_now;
+use dachs_sys::socket::{receive_with_descriptor, send};
+use std::os::fd::OwnedFd;
+use std::panic::PanicHookInfo;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// No request is longer.
+const REQUEST: usize = 1024;
+/// The number of the request at hand, for the last words of a panic. No worker has yet read one while it is 0.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// Serves requests until the pool closes the socket, or until a file that had to be alone is done. Gives the exit code.
+pub(crate) fn serve(jailed: &Jailed, image: &Image<'_>, engine: Engine) -> i32 {
+    loop {
+        let (request, file) = match next() {
+            Ok(Some(next)) => next,
+            Ok(None) => return exit::DONE,
+            Err(Confused) => return exit::TALK,
+        };
+        let alone = !request.isolate;
+        let body = scan(jailed, image, engine, &request, file);
+        if reply(&Reply { number: request.number, body }).is_err() {
+            return exit::TALK;
+        }
+        if alone {
+            return exit::DONE;
+        }
+    }
+}
+
+/// The pool and the worker do not understand each other.
+struct Confused;
+
+/// The next request; none when the pool has closed the socket.
+fn next() -> Result<Option<(Request, Option<OwnedFd>)>, Confused> {
+    let mut packet = [0; REQUEST];
+    let (length, file) = receive_with_descriptor(socket(), &mut packet).map_err(|_| Confused)?;
+    if length == 0 {
+        return Ok(None);
+    }
+    let request = Request::decode(packet.get(..length).unwrap_or_default()).map_err(|_| Confused)?;
+    NUMBER.store(request.number, Relaxed);
+    Ok(Some((request, file)))
+}
+
+fn scan(_jailed: &Jailed, image: &Image<'_>, engine: Engine, request: &Request, file: Option<OwnedFd>) -> Body {
+    let Some(file) = file else {
+        return Body::Report(Report::unscanned(Anomaly::new(AnomalyKind::Unreadable, "it did not reach the worker")));
+    };
+    let source = Arc::new(FileSource::new(file, request.size));
+    let deadline = Deadline::after(request.limits.time_for(request.size));
+    let budget = Budget::new(request.limits.clone(), deadline);
+    let options = Options { all_matches: request.all_matches, isolate: request.isolate };
+    match engine(source, image, &budget, &options) {
+        Outcome::Isolate(kind) => Body::Isolate(kind),
+        Outcome::Report(report) => Body::Report(report),
+    }
+}
+
+fn reply(reply: &Reply) -> Result<(), Confused> {
+    let packet = reply.encode().map_err(|_| Confused)?;
+    debug_assert!(packet.len() <= LONGEST);
+    send(socket(), &packet, None).map_err(|_| Confused)
+}
+
+/// What a panic does in the zygote and in workers: tell its place, and end the process. Nothing is written anywhere.
+pub(crate) fn last_words(panic: &PanicHookInfo<'_>) {
+    let number = NUMBER.load(Relaxed);
+    if number != 0 {
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let _ = reply(&Reply { number, body: Body::Panicked(place) });
+    }
+    exit_now(exit::PANIC);
+}

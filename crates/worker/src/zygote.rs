@@ -1,0 +1,109 @@
+//! The zygote: maps the image, closes the jail, and from then on only forks.
+
+use crate::{Engine, scan};
+use dachs_proto::{Answer, End, JailReport, LayerReport, Order, Setup, exit};
+use dachs_sigdb::Image;
+use dachs_sys::jail::{self, Child, Closed, Fork, Plan, socket};
+use dachs_sys::map::Map;
+use dachs_sys::process::{exit_now, take_over};
+use dachs_sys::socket::{receive, receive_with_descriptor, send};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// No order is longer.
+const ORDER: usize = 64;
+/// Longer sentences are cut to this many characters.
+const SENTENCE: usize = 500;
+
+/// The zygote could not begin, or nobody listens to it any more in a way it did not expect.
+pub(crate) struct Failure;
+
+/// Runs until the pool closes the control socket.
+pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(), Failure> {
+    let image = take_over().map_err(|_| Failure)?;
+    std::panic::set_hook(Box::new(scan::last_words));
+    let setup = setup()?;
+    let map = Map::new(image.as_fd()).map_err(|error| refuse(&format!("the image cannot be mapped: {error}")))?;
+    drop(image);
+    let image = Image::new(&map).map_err(|error| refuse(&error.to_string()))?;
+    let mapped = u64::try_from(map.len()).unwrap_or(u64::MAX);
+    let plan = change(Plan { memory: setup.memory, mapped, memory_code: exit::MEMORY, ..Plan::default() });
+    // The keys of hash tables are drawn once in a process, and not by a system call inside the jail.
+    let children = HashMap::new();
+    let closed = jail::close(plan).map_err(|error| refuse(&error.to_string()))?;
+    answer(&Answer::Ready(report(&closed)), None)?;
+    Zygote { closed, image, engine, children }.obey()
+}
+
+fn setup() -> Result<Setup, Failure> {
+    let mut packet = [0; ORDER];
+    let length = receive(socket(), &mut packet).map_err(|_| Failure)?;
+    Setup::decode(packet.get(..length).unwrap_or_default()).map_err(|_| Failure)
+}
+
+fn refuse(reason: &str) -> Failure {
+    let _ = answer(&Answer::Refused(reason.chars().take(SENTENCE).collect()), None);
+    Failure
+}
+
+fn answer(answer: &Answer, handle: Option<BorrowedFd<'_>>) -> Result<(), Failure> {
+    let packet = answer.encode().map_err(|_| Failure)?;
+    send(socket(), &packet, handle).map_err(|_| Failure)
+}
+
+fn report(closed: &Closed) -> JailReport {
+    let layer = |status: &jail::Status| LayerReport {
+        layer: status.layer.to_owned(),
+        on: status.on,
+        detail: status.detail.clone(),
+    };
+    JailReport { layers: closed.layers().iter().map(layer).collect() }
+}
+
+struct Zygote<'a> {
+    closed: Closed,
+    image: Image<'a>,
+    engine: Engine,
+    children: HashMap<u64, Child>,
+}
+
+impl Zygote<'_> {
+    /// One order after another.
+    fn obey(mut self) -> Result<(), Failure> {
+        let mut packet = [0; ORDER];
+        loop {
+            let (length, descriptor) = receive_with_descriptor(socket(), &mut packet).map_err(|_| Failure)?;
+            if length == 0 {
+                return Ok(());
+            }
+            match (Order::decode(packet.get(..length).unwrap_or_default()), descriptor) {
+                (Ok(Order::Fork { worker }), Some(its)) => self.fork(worker, its)?,
+                (Ok(Order::Wait { worker }), None) => self.wait(worker)?,
+                _ => return Err(Failure),
+            }
+        }
+    }
+
+    fn fork(&mut self, worker: u64, its: OwnedFd) -> Result<(), Failure> {
+        match self.closed.fork(its) {
+            Ok(Fork::Worker(loose)) => exit_now(match loose.tighten() {
+                Ok(jailed) => scan::serve(&jailed, &self.image, self.engine),
+                Err(_) => exit::JAIL,
+            }),
+            Ok(Fork::Zygote(child, handle)) => {
+                self.children.insert(worker, child);
+                answer(&Answer::Forked, Some(handle.as_fd()))
+            }
+            Err(error) => answer(&Answer::NotForked(error.raw_os_error().unwrap_or_default()), None),
+        }
+    }
+
+    fn wait(&mut self, worker: u64) -> Result<(), Failure> {
+        let end = match self.children.remove(&worker).map(Child::wait) {
+            Some(Ok(jail::End::Exited(code))) => End::Exited(code),
+            Some(Ok(jail::End::Killed(signal))) => End::Killed(signal),
+            Some(Err(_)) | None => End::Unknown,
+        };
+        answer(&Answer::Ended(end), None)
+    }
+}

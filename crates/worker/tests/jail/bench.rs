@@ -1,0 +1,89 @@
+//! What the tests stand on: pools of this executable, and files in memory.
+
+use dachs_base::{Limits, Report};
+use dachs_pool::{Config, Done, Job, Pool};
+use dachs_sys::jail::{Layer, Plan};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Layers that can be left out, by the names of the links that do.
+pub(crate) const LAYERS: [(&str, Layer); 5] = [
+    ("without-filter", Layer::Filter),
+    ("without-landlock", Layer::Landlock),
+    ("without-limits", Layer::Limits),
+    ("without-rooms", Layer::Rooms),
+    ("without-user", Layer::User),
+];
+
+/// A pool of this executable.
+pub(crate) struct Bench {
+    pool: Pool,
+    _folder: tempfile::TempDir,
+}
+
+/// Reads from the name of the executable what to leave out.
+pub(crate) fn plan(plan: Plan) -> Plan {
+    let name = std::env::args().next().unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    let without = LAYERS.iter().find(|(link, _)| *link == name).map(|(_, layer)| *layer);
+    let number = |start: &str| name.strip_prefix(start).and_then(|number| number.parse().ok());
+    Plan { without, without_rule: number("minus-"), without_zygote_rule: number("zygote-minus-"), ..plan }
+}
+
+impl Bench {
+    /// One with everything, and these limits.
+    pub(crate) fn new(jobs: usize, limits: Limits) -> Bench {
+        Bench::named("whole", jobs, limits).unwrap()
+    }
+
+    /// One that leaves out what the name says.
+    pub(crate) fn named(name: &str, jobs: usize, limits: Limits) -> Result<Bench, dachs_pool::PoolError> {
+        let folder = tempfile::tempdir().unwrap();
+        let program = link(folder.path(), name);
+        let image = dachs_sys::fd::sealed_memory("image", &image()).unwrap();
+        let pool = Pool::start(Config { jobs, limits, all_matches: true, image, program })?;
+        Ok(Bench { pool, _folder: folder })
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Scans one file of these bytes.
+    pub(crate) fn scan(&self, bytes: &[u8]) -> Report {
+        self.submit(0, file(bytes), size(bytes));
+        self.next().report
+    }
+
+    pub(crate) fn submit(&self, tag: u64, file: OwnedFd, size: u64) {
+        self.pool.submit(Job { tag, file, size }).unwrap();
+    }
+
+    pub(crate) fn next(&self) -> Done {
+        self.pool.results().recv_timeout(Duration::from_secs(60)).expect("every job gives a result")
+    }
+}
+
+/// What a report says in its first anomaly; empty if it has none.
+pub(crate) fn said(report: &Report) -> &str {
+    report.anomalies.first().map_or("", |anomaly| anomaly.detail.as_str())
+}
+
+pub(crate) fn file(bytes: &[u8]) -> OwnedFd {
+    dachs_sys::fd::sealed_memory("file", bytes).unwrap()
+}
+
+pub(crate) fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap()
+}
+
+fn image() -> Vec<u8> {
+    dachs_sigdb::Builder::new().finish()
+}
+
+fn link(folder: &Path, name: &str) -> PathBuf {
+    let link = folder.join(name);
+    std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &link).unwrap();
+    link
+}

@@ -1,0 +1,119 @@
+//! An engine that does what the file says: a word, and arguments after blanks. Any other file it scans as always.
+
+use dachs_base::{Anomaly, Budget, FileKind, Report, Source, read_vec_at};
+use dachs_engine::{Options, Outcome};
+use dachs_proto::{Body, LONGEST, Reply};
+use dachs_sigdb::Image;
+use dachs_sys::attack::{self, PRIMITIVES, Target};
+use std::ffi::CString;
+use std::sync::Arc;
+
+/// The passed file is the fifth descriptor of a worker.
+const FILE: i32 = 4;
+
+pub(crate) fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: &Options) -> Outcome {
+    let text = String::from_utf8(read_vec_at(&*file, 0, 300)).unwrap_or_default();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.as_slice() {
+        ["alone", ..] if options.isolate => Outcome::Isolate(FileKind::Zip),
+        ["alone", rest @ ..] | rest if let Some(report) = act(rest, &*file, budget) => Outcome::Report(report),
+        _ => dachs_engine::scan(file, image, budget, options),
+    }
+}
+
+fn act(words: &[&str], file: &dyn Source, budget: &Budget) -> Option<Report> {
+    match *words {
+        ["attack", number, folder] => return Some(attack(number.parse().unwrap(), folder)),
+        ["bytes"] => dachs_sys::process::exit_now(77),
+        ["crash"] => attack::crash(),
+        ["abort"] => std::process::abort(),
+        ["deep"] => return Some(note(&attack::overflow_stack(0).to_string())),
+        ["descriptor"] => attack::say(b"junk", true),
+        ["exit", code] => dachs_sys::process::exit_now(code.parse().unwrap()),
+        ["hang"] => hang(),
+        ["hash"] => return Some(note(&std::collections::HashMap::from([(1, 2)]).len().to_string())),
+        ["holes", ..] => return Some(note(&file.next_data(4096).to_string())),
+        ["long"] => return Some(long_report()),
+        ["memory", bytes] => return Some(note(&fill(bytes.parse().unwrap()).to_string())),
+        ["grow"] => return Some(note(&grow().to_string())),
+        ["patience"] => return Some(wait_politely(budget)),
+        ["panic"] => panic!("on purpose"),
+        ["replay", seed] => attack::say(&mutated(seed.parse().unwrap()), false),
+        _ => return None,
+    }
+    Some(note("it lives"))
+}
+
+fn note(detail: &str) -> Report {
+    let mut report = Report::default();
+    report.anomalies.push(Anomaly::odd(detail));
+    report
+}
+
+fn attack(number: usize, folder: &str) -> Report {
+    let target = Target { file: FILE, folder: CString::new(folder).unwrap() };
+    match PRIMITIVES[number].attempt(&target) {
+        attack::Outcome::Allowed => note("allowed"),
+        attack::Outcome::Refused(error) => note(&format!("refused {error}")),
+    }
+}
+
+fn hang() {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
+fn wait_politely(budget: &Budget) -> Report {
+    loop {
+        if let Err(reached) = budget.check_time() {
+            let mut report = Report::default();
+            report.note(reached.into(), budget.limits());
+            return report;
+        }
+    }
+}
+
+/// Takes memory in pieces that are used, all at once.
+fn fill(bytes: usize) -> usize {
+    let pieces: Vec<Vec<u8>> = (0..bytes / 100_000).map(|_| vec![1; 100_000]).collect();
+    pieces.iter().map(Vec::len).sum()
+}
+
+/// Takes memory in all the ways that go to the kernel: small pieces, a large one, a large one that grows.
+fn grow() -> usize {
+    let small: Vec<Vec<u8>> = (0..10_000).map(|_| std::hint::black_box(vec![1; 1000])).collect();
+    let mut large: Vec<u8> = Vec::with_capacity(1 << 20);
+    for step in 20..26 {
+        large.reserve_exact(1 << step);
+        large.extend([1; 1000]);
+    }
+    small.len() + std::hint::black_box(large).len()
+}
+
+/// More than fits in a packet.
+fn long_report() -> Report {
+    let anomalies = (0..100).map(|_| Anomaly::damaged("x".repeat(5000))).collect();
+    Report { anomalies, ..Report::default() }
+}
+
+/// A reply with a few bytes changed, or cut, or plain noise.
+fn mutated(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).unwrap()
+    };
+    if seed.is_multiple_of(3) {
+        return (0..next() % 300).map(|_| next().to_le_bytes()[0]).collect();
+    }
+    let mut packet = Reply { number: seed, body: Body::Report(long_report()) }.encode().unwrap();
+    packet.truncate(next() % LONGEST + 1);
+    for _ in 0..=next() % 8 {
+        let at = next() % packet.len();
+        packet[at] = next().to_le_bytes()[0];
+    }
+    packet
+}

@@ -66,8 +66,16 @@ const SAMPLES: [(&str, &str, &str); 14] = [
         "pty.spawn('sh')",
         "Heuristics.ReverseShell.Python",
     ),
-    ("IEX (New-Object Net.WebClient).Down", "loadString('x')", "Heuristics.PowerShell.DownloadAndRun"),
-    ("(New-Object Net.WebClient).Down", "loadString('x') | IEX", "Heuristics.PowerShell.DownloadAndRun"),
+    (
+        "powershell -W Hidden IEX (New-Object Net.WebClient).Down",
+        "loadString('x')",
+        "Heuristics.PowerShell.HiddenDownload",
+    ),
+    (
+        "powershell -WindowStyle Hidden (New-Object Net.WebClient).Down",
+        "loadString('x') | IEX",
+        "Heuristics.PowerShell.HiddenDownload",
+    ),
 ];
 
 #[test]

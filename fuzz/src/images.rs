@@ -1,7 +1,10 @@
 //! Images of signatures: `sigdb::Image`.
 
 use dachs_base::{Budget, Facts, FileKind, Limits, Memory, NoClock};
+use dachs_sigc::{Input, compile};
 use dachs_sigdb::{Image, View};
+use sha2::{Digest, Sha256};
+use std::sync::OnceLock;
 
 /// Objects that every image is asked about: empty, text, and something with the head of a program.
 const OBJECTS: [(&[u8], FileKind); 3] = [
@@ -28,4 +31,44 @@ pub fn hostile(data: &[u8]) {
         let _ = image.examine(&view, &budget, true);
         let _ = image.allows(&source);
     }
+}
+
+/// Signatures of every sort, so that every section of the image is there.
+const TEXTS: [(&str, &str); 5] = [
+    ("a.ndb", "A:0:*:616263*646566\nB:0:10,20:61(62|63)6465{3-9}666768\nC:1:EP+0:616263\nD:0:EOF-9:(B)61626364\n"),
+    (
+        "a.ldb",
+        "E;Engine:51-255,Target:0,FileSize:1-999;(0&1)>2,1|2;616263;646566::i;10:676869::wa\nF;Target:0;0=0;7a7a7a7a\n",
+    ),
+    ("a.hdb", "44d88612fea8a8f36de82e1278abb02f:39:G\n44d88612fea8a8f36de82e1278abb02e:*:H:73\n"),
+    ("a.hsb", "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f:14:I\n"),
+    ("a.fp", "44d88612fea8a8f36de82e1278abb02d:39:J\n"),
+];
+
+/// Takes the bytes as changes to a good image, each of two bytes for where and one for what, and repairs the checksum of
+/// its header, so that what lies behind it is reached.
+pub fn changed(data: &[u8]) {
+    static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
+    let good = GOOD.get_or_init(|| {
+        let inputs: Vec<Input> = TEXTS.iter().map(|(name, text)| Input::bytes(*name, text.as_bytes())).collect();
+        compile(&inputs).expect("the texts are good").image
+    });
+    let mut image = good.clone();
+    for change in data.chunks_exact(3) {
+        let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % image.len();
+        image[at] = change[2];
+    }
+    repair(&mut image);
+    hostile(&image);
+}
+
+/// Writes magic, version, length and checksum, as the frame of an image has them (`sigdb`, layout).
+fn repair(image: &mut [u8]) {
+    let length = (image.len() as u64).to_le_bytes();
+    image[..12].copy_from_slice(b"DACHSIMG\x01\0\0\0");
+    image[16..24].copy_from_slice(&length);
+    let table = u64::from_le_bytes(image[24..32].try_into().unwrap_or_default());
+    let table = image.get(usize::try_from(table).unwrap_or(usize::MAX)..).unwrap_or_default();
+    let checksum = Sha256::new().chain_update(&image[..32]).chain_update(table).finalize();
+    image[32..64].copy_from_slice(&checksum);
 }

@@ -10,12 +10,16 @@
 //! |---|---|---|
 //! | [`images`] | an image of signatures | evaluation ends, indices stay inside |
 //! | [`matching`] | a set of patterns | the matcher agrees with the naive search |
+//! | [`messages`] | a message between processes | decoded, encoded and decoded is the same |
+//! | [`texts`] | signature texts and containers | what is taken makes a good image |
 //! | [`unpacking`] | files and archives | members are finite, and read the same twice |
 #![forbid(unsafe_code)]
 
 pub mod images;
 pub mod matching;
+pub mod messages;
 pub mod targets;
+pub mod texts;
 pub mod unpacking;
 
 pub use dachs_base::FileKind;

@@ -1,6 +1,6 @@
 //! The targets by name, for the runner that needs no libFuzzer.
 
-use crate::{FileKind, images, matching, unpacking};
+use crate::{FileKind, images, matching, messages, texts, unpacking};
 
 /// A target: its name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -9,8 +9,25 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const ALL: &[Target] = &[
     ("ar", |data| unpacking::as_kind(FileKind::Ar, data)),
     ("bzip2", |data| unpacking::as_kind(FileKind::Bzip2, data)),
+    ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
+    ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),
     ("identify_unpack", unpacking::everything),
+    ("lz4", |data| unpacking::as_kind(FileKind::Lz4, data)),
+    ("lzip", |data| unpacking::as_kind(FileKind::Lzip, data)),
+    ("lzma", |data| unpacking::as_kind(FileKind::Lzma, data)),
+    ("macho", |data| unpacking::as_kind(FileKind::MachOUniversal, data)),
     ("matcher_oracle", matching::against_the_oracle),
     ("matcher_set", matching::hostile_set),
+    ("proto_others", messages::others),
+    ("proto_reply", messages::reply),
+    ("sevenzip", |data| unpacking::as_kind(FileKind::SevenZip, data)),
+    ("sigc_container", texts::container),
+    ("sigc_lines", texts::lines),
+    ("sigc_signature", texts::signature),
+    ("sigdb_changed", images::changed),
     ("sigdb_image", images::hostile),
+    ("tar", |data| unpacking::as_kind(FileKind::Tar, data)),
+    ("xz", |data| unpacking::as_kind(FileKind::Xz, data)),
+    ("zip", |data| unpacking::as_kind(FileKind::Zip, data)),
+    ("zstd", |data| unpacking::as_kind(FileKind::Zstd, data)),
 ];

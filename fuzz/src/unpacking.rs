@@ -71,8 +71,10 @@ fn read_twice(source: &dyn Source) {
         }
         at += got;
     }
-    let whole = source.problem().is_none();
-    assert!(!whole || read_vec_at(source, 0, 1 << 12) == start, "the same offset gave different bytes");
+    let again = read_vec_at(source, 0, 1 << 12);
     let length = source.known_len();
-    assert!(!whole || at >= ENOUGH || length.is_none_or(|length| length == at), "the length is not what could be read");
+    if source.problem().is_none() {
+        assert_eq!(again, start, "the same offset gave different bytes");
+        assert!(at >= ENOUGH || length.is_none_or(|length| length == at), "the length is not what could be read");
+    }
 }

@@ -1,7 +1,6 @@
 //! Every format that is unpacked has its citation, its row in docs/formats.md and a fuzz target.
 //!
-//! A format is a module of `dachs-formats` with a function `open`: the folder `crates/formats/src/…/NAME/` with
-//! its `mod.rs`, or `NAME.rs`. A fuzz target covers a format if it has the format's name, or if its essay has a line
+//! A format is a folder of `dachs-formats` whose `mod.rs` has a function `open`: `crates/formats/src/NAME/`. A fuzz target covers a format if it has the format's name, or if its essay has a line
 //! `Covers: NAME, NAME`. A row of docs/formats.md covers it if one of its cells is the name, as code or not.
 
 use std::collections::BTreeSet;
@@ -12,7 +11,7 @@ use super::tree::{File, Tree};
 
 const ROOT: &str = "crates/formats/src/";
 const TABLE: &str = "docs/formats.md";
-const CITATIONS: [&str; 6] = ["RFC", "APPNOTE", "http://", "https://", "pecification", "POSIX"];
+const CITATIONS: [&str; 7] = ["RFC", "APPNOTE", "http://", "https://", "pecification", "POSIX", "Format 1"];
 
 /// Formats that lack one of the three.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
@@ -38,9 +37,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
 /// The modules that have a function `open`, with their names.
 fn formats(tree: &Tree) -> impl Iterator<Item = (&str, &File)> {
     tree.below(ROOT, ".rs").filter_map(|file| {
-        let path = file.path.strip_prefix(ROOT)?.strip_suffix(".rs")?;
-        let module = path.strip_suffix("/mod").unwrap_or(path);
-        let name = module.rsplit('/').next()?;
+        let name = file.path.strip_prefix(ROOT)?.strip_suffix("/mod.rs")?;
         let opens = blank(&file.text).lines().any(|line| line.starts_with("pub") && line.contains(" fn open("));
         opens.then_some((name, file))
     })
@@ -90,14 +87,17 @@ mod tests {
 
     #[test]
     fn an_incomplete_format_fails() {
-        let found = check(&tree(&[("crates/formats/src/ar.rs", "//! Archives.\npub fn open() {}\n")]));
+        let found = check(&tree(&[("crates/formats/src/ar/mod.rs", "//! Archives.\npub fn open() {}\n")]));
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found.iter().all(|finding| finding.message.starts_with("the format ar lacks")));
     }
 
     #[test]
     fn modules_without_open_are_no_formats() {
-        let files = [("crates/formats/src/stream.rs", "//! Streams.\nfn open_all() {}\n// pub fn open()\n")];
+        let files = [
+            ("crates/formats/src/stream/mod.rs", "//! Streams.\nfn open_all() {}\n// pub fn open()\n"),
+            ("crates/formats/src/stream/frames.rs", "//! Frames.\npub fn open() {}\n"),
+        ];
         assert_eq!(check(&tree(&files)), []);
     }
 }

@@ -118,8 +118,8 @@ pub(crate) enum Db {
         /// The form of the answer.
         #[arg(long, value_enum, default_value_t)]
         format: AnswerFormat,
-        /// A compiled image, or sources, which are compiled to be counted.
-        #[arg(required = true, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+        /// A compiled image, or sources, which are compiled to be counted [default: what a scan would use].
+        #[arg(value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
         paths: Vec<PathBuf>,
     },
     /// Check every checksum and every index of an image.

@@ -18,6 +18,9 @@ use crate::exit::Exit;
 use crate::quantity::{count, size};
 use crate::say::say;
 
+/// What the names of signatures end with that come from a source without a verified origin, as in ClamAV.
+const UNOFFICIAL: &str = ".UNOFFICIAL";
+
 /// Runs one of the commands.
 pub(super) fn run(args: Db) -> Result<Exit, String> {
     match args {
@@ -145,7 +148,10 @@ fn verify(image: &Path) -> Result<Exit, String> {
 fn explain(name: &str, args: &ContentArgs) -> Result<Exit, String> {
     let content = Content::load(&args.databases, args.pua)?;
     let image = content.image()?;
-    let found = image.find(name);
+    let mut found = image.find(name);
+    if found.is_empty() {
+        found = image.find(&format!("{name}{UNOFFICIAL}"));
+    }
     if found.is_empty() {
         return Err(format!("there is no signature named {} in this content", shown(name.as_bytes())));
     }

@@ -1,0 +1,98 @@
+//! The EICAR test file, bare and in each container that is unpacked.
+
+use crate::support::{command, eicar, folder, has_tool, run, scan, scan_stream, skip, tool};
+
+#[test]
+fn the_test_file_is_found() {
+    let folder = folder(&[("eicar.com", &eicar()), ("nothing", b"nothing")]);
+    let run = scan(&[], folder.path());
+    assert_eq!(run.code, 1, "{}{}", run.out, run.err);
+    assert_eq!(run.out.lines().count(), 1, "{}", run.out);
+    assert!(run.out.contains("eicar.com: ") && run.out.to_lowercase().contains("eicar"), "{}", run.out);
+    assert!(run.err.contains("Scanned     2 files"), "{}", run.err);
+}
+
+#[test]
+fn the_built_in_set_knows_the_test_file() {
+    let folder = folder(&[("eicar.com", &eicar())]);
+    let empty = tempfile::tempdir().unwrap();
+    let run = run(command(&["scan"]).arg(folder.path()).env("DACHS_CONTENT", empty.path()));
+    if run.err.contains(" 0 signatures") {
+        return skip("the built-in set is empty");
+    }
+    assert_eq!(run.code, 1, "{}{}", run.out, run.err);
+}
+
+#[test]
+fn the_test_file_is_found_in_a_stream() {
+    let run = scan_stream(&[], &eicar());
+    assert_eq!(run.code, 1, "{}{}", run.out, run.err);
+    assert!(run.out.starts_with("-: "), "{}", run.out);
+    assert_eq!(scan_stream(&[], b"nothing").code, 0);
+    assert_eq!(scan_stream(&[], b"").code, 0);
+}
+
+#[test]
+fn a_stream_that_is_too_long_is_incomplete() {
+    let run = scan_stream(&["--max-stdin", "1K"], &[b'x'; 5_000]);
+    assert_eq!(run.code, 3, "{}{}", run.out, run.err);
+    assert!(run.out.contains("only its first 1024 bytes were read (--max-stdin)"), "{}", run.out);
+}
+
+/// What is made, by which tool.
+const CONTAINERS: [(&str, &str, &[&str]); 13] = [
+    ("deflated.zip", "python3", &["-c", "import zipfile as z; z.ZipFile('deflated.zip','w',8).write('eicar.com')"]),
+    ("stored.zip", "python3", &["-c", "import zipfile as z; z.ZipFile('stored.zip','w',0).write('eicar.com')"]),
+    ("bzip2.zip", "python3", &["-c", "import zipfile as z; z.ZipFile('bzip2.zip','w',12).write('eicar.com')"]),
+    ("lzma.zip", "python3", &["-c", "import zipfile as z; z.ZipFile('lzma.zip','w',14).write('eicar.com')"]),
+    ("plain.tar", "python3", &["-c", "import tarfile as t; f=t.open('plain.tar','w'); f.add('eicar.com'); f.close()"]),
+    (
+        "packed.tar.gz",
+        "python3",
+        &["-c", "import tarfile as t; f=t.open('packed.tar.gz','w:gz'); f.add('eicar.com'); f.close()"],
+    ),
+    ("eicar.gz", "python3", &["-c", "import gzip as g; g.open('eicar.gz','w').write(open('eicar.com','rb').read())"]),
+    ("eicar.bz2", "python3", &["-c", "import bz2 as g; g.open('eicar.bz2','w').write(open('eicar.com','rb').read())"]),
+    ("eicar.xz", "python3", &["-c", "import lzma as g; g.open('eicar.xz','w').write(open('eicar.com','rb').read())"]),
+    ("eicar.zst", "zstd", &["-q", "eicar.com", "-o", "eicar.zst"]),
+    ("eicar.lz4", "lz4", &["-q", "eicar.com", "eicar.lz4"]),
+    ("eicar.7z", "7z", &["a", "eicar.7z", "eicar.com"]),
+    ("eicar.lz", "lzip", &["-k", "eicar.com", "-o", "eicar.lz"]),
+];
+
+#[test]
+fn the_test_file_is_found_in_each_container() {
+    let folder = folder(&[("eicar.com", &eicar())]);
+    let mut missed = Vec::new();
+    for (name, program, arguments) in CONTAINERS {
+        if !has_tool(program) {
+            continue;
+        }
+        tool(folder.path(), program, arguments);
+        let run = scan(&["--format", "jsonl"], folder.path().join(name));
+        if run.code == 3 && run.lines()[0]["anomalies"][0]["what"] == "unsupported" {
+            skip(&format!("{name} is of a format that cannot be opened yet"));
+            continue;
+        }
+        let found =
+            run.lines().iter().any(|line| line["detections"][0]["object"].as_array().is_some_and(|way| way.len() > 1));
+        if run.code != 1 || !found {
+            missed.push(format!("{name}: {} {}{}", run.code, run.out, run.err));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn a_way_through_two_archives_is_told() {
+    if !has_tool("python3") {
+        return;
+    }
+    let folder = folder(&[("eicar.com", &eicar())]);
+    let script =
+        "import zipfile as z; z.ZipFile('in.zip','w').write('eicar.com'); z.ZipFile('out.zip','w').write('in.zip')";
+    tool(folder.path(), "python3", &["-c", script]);
+    let run = scan(&[], folder.path().join("out.zip"));
+    assert_eq!(run.code, 1, "{}{}", run.out, run.err);
+    assert!(run.out.trim_end().ends_with("(in in.zip » eicar.com)"), "{}", run.out);
+}

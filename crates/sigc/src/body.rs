@@ -120,8 +120,8 @@ fn check_part(part: &[Piece]) -> Parsed<()> {
     }
     let count = part.len();
     let beside = |at: usize| {
-        let first = at == 1 && part.first().is_some_and(is_known);
-        let last = at.checked_add(2) == Some(count) && part.last().is_some_and(is_known);
+        let first = at == 1 && part.first().is_some_and(is_byte);
+        let last = at.checked_add(2) == Some(count) && part.last().is_some_and(is_byte);
         first || last
     };
     let anchored = part.iter().enumerate().filter(|(_, piece)| matches!(piece, Piece::Anchored { .. }));
@@ -133,6 +133,10 @@ fn check_part(part: &[Piece]) -> Parsed<()> {
 
 fn is_known(piece: &Piece) -> bool {
     matches!(piece, Piece::Element(Element::Byte { mask: 0xff, .. } | Element::Folded(_)))
+}
+
+fn is_byte(piece: &Piece) -> bool {
+    matches!(piece, Piece::Element(Element::Byte { .. } | Element::Folded(_)))
 }
 
 fn element(piece: Piece) -> Element {

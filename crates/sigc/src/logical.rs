@@ -29,11 +29,11 @@ pub(crate) fn parse(line: &str) -> Parsed<(&str, LogicalRule)> {
     if subsignatures.is_empty() {
         return Err(Refused::malformed("there is no subsignature"));
     }
-    let name = name::bare(name)?;
-    let mut deferred = Deferred::default();
-    let attributes = attributes::parse(attributes, &mut deferred)?;
     let (expression, highest) = expression::parse(expression)?;
     check_count(subsignatures.len(), highest)?;
+    let mut deferred = Deferred::default();
+    let attributes = attributes::parse(attributes, &mut deferred)?;
+    let name = name::bare(name)?;
     let subsignatures = read_all(subsignatures, attributes.target, &mut deferred)?;
     deferred.take(target::supported(attributes.target))?;
     deferred.finish()?;

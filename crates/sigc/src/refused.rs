@@ -37,20 +37,21 @@ impl Refused {
     }
 }
 
-/// Keeps the first reason why a line is left out, while the rest of it is still checked: a malformed piece goes through.
+/// Keeps the first thing that is not supported yet, while the rest of the line is still checked: what is malformed or not
+/// for us goes through.
 #[derive(Debug, Default)]
 pub(crate) struct Deferred(Option<Refused>);
 
 impl Deferred {
-    /// The value, or nothing when it has to be left out.
+    /// The value, or nothing when it is not supported yet.
     pub(crate) fn take<T>(&mut self, parsed: Parsed<T>) -> Parsed<Option<T>> {
         match parsed {
             Ok(value) => Ok(Some(value)),
-            Err(malformed @ Refused::Malformed(_)) => Err(malformed),
-            Err(left_out) => {
-                self.0.get_or_insert(left_out);
+            Err(unsupported @ Refused::Unsupported(_)) => {
+                self.0.get_or_insert(unsupported);
                 Ok(None)
             }
+            Err(other) => Err(other),
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) fn check(text: &str, index: u8, target: Target) -> Parsed<()> {
         return Err(Refused::unsupported("macro groups are not supported yet"));
     }
     if text.contains('#') {
-        compare(text, index)?;
+        compare(text)?;
         return Err(Refused::unsupported("comparisons of bytes (byte_compare) are not supported yet"));
     }
     Ok(())
@@ -86,7 +86,7 @@ fn macro_call(text: &str) -> Parsed<()> {
 }
 
 /// `id(>>offset#options#comparison)`
-fn compare(text: &str, index: u8) -> Parsed<()> {
+fn compare(text: &str) -> Parsed<()> {
     let form = || Refused::malformed("a comparison of bytes must be of the form id(>>offset#options#comparison)");
     let (id, rest) = text.split_once('(').ok_or_else(form)?;
     let mut fields = rest.strip_suffix(')').ok_or_else(form)?.split('#');
@@ -95,9 +95,7 @@ fn compare(text: &str, index: u8) -> Parsed<()> {
     else {
         return Err(form());
     };
-    if decimal(id, "the subsignature of a comparison")? >= u64::from(index) && index > 0 {
-        return Err(Refused::malformed("a comparison of bytes must name an earlier subsignature"));
-    }
+    decimal(id, "the subsignature of a comparison")?;
     shift.strip_prefix(">>").or_else(|| shift.strip_prefix("<<")).ok_or_else(form)?;
     let sound = options.starts_with(['h', 'd', 'a', 'i']) && comparison.starts_with(['<', '>', '=']);
     if sound { Ok(()) } else { Err(form()) }
@@ -150,7 +148,6 @@ mod tests {
             "0(>>5#ab4#=5",
             "0(5#ab4#=5)",
             "0(>>5#=5)",
-            "1(>>5#ab4#=5)",
             "fuzzy_img#af2a",
             "fuzzy_img#af2ad01ed42993c7#1",
             "fuzzy_img#zf2ad01ed42993c7",

@@ -14,6 +14,18 @@
 //! fits, so an object of such a size is never digested. `mix` is a multiplication by an odd number: it can be undone, so
 //! no two sizes share a mixed value, and it spreads sizes, which lie close together, evenly over the slots.
 //!
+//! Records, little-endian but for the digests, which are as their standards write them:
+//!
+//! ```text
+//! table          0 MD5, 1 SHA-1, 2 SHA-256; 3 more for any size; 6 more for the allow list
+//! directory      for each slot the index of its first key u32, and one more with the number of keys
+//! size           size u64 | index of its first digest u32
+//! digest         16, 20 or 32 bytes
+//! signature      u32; the allow list has none
+//! mix(size)      size * 0x9E3779B97F4A7C15 modulo 2^64
+//! slots          a power of two, at least 1; the slot of a key is its topmost bits
+//! ```
+//!
 //! Tables of digests for objects of any size need no sizes: digests are evenly spread already, so the directory is
 //! indexed by a digest's own first bits.
 
@@ -524,6 +536,20 @@ impl<'a> Hashes<'a> {
             5 => self.sha256.any.entry(index).map(|(digest, size)| rule((Digest::Sha256(digest), size))),
             _ => None,
         }
+    }
+
+    /// The signature of the entry at `index` of a table of this list.
+    pub(crate) fn owner(&self, table: u16, index: u32) -> Option<u32> {
+        let signatures = match table {
+            0 => self.md5.sized.signatures,
+            1 => self.sha1.sized.signatures,
+            2 => self.sha256.sized.signatures,
+            3 => self.md5.any.signatures,
+            4 => self.sha1.any.signatures,
+            5 => self.sha256.any.signatures,
+            _ => return None,
+        };
+        number(signatures, index)
     }
 
     pub(crate) fn verify(&self, signatures: u32) -> Result<(), ImageError> {

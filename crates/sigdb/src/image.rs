@@ -120,7 +120,7 @@ impl<'a> Image<'a> {
         let broken = |signature: &u32| !self.is_sound(*signature);
         match (0..self.signature_count()).find(broken) {
             None => Ok(()),
-            Some(_) => Err(ImageError::Section { section: "signatures", reason: "one cannot be decoded" }),
+            Some(_) => Err(ImageError::Section { section: "signatures", reason: "one has no source or no rule" }),
         }
     }
 
@@ -207,9 +207,13 @@ impl<'a> Image<'a> {
         Some((target, self.rules(target)?))
     }
 
-    /// Can the signature be decoded, and does its source exist?
+    /// Does the signature's source exist, and its rule?
     fn is_sound(&self, signature: u32) -> bool {
-        let known = self.source_of(signature).is_some_and(|source| source < self.sources.count());
-        known && self.decode(signature).is_some()
+        let Some(record) = self.signatures.record(signature) else { return false };
+        let has_rule = match record.kind {
+            RuleKind::Hash => self.hashes.owner(record.item, record.place) == Some(signature),
+            RuleKind::Body | RuleKind::Logical => self.decode(signature).is_some(),
+        };
+        record.source < self.sources.count() && has_rule
     }
 }

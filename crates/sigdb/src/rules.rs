@@ -342,9 +342,8 @@ impl<'a> RuleSet<'a> {
 
     /// One subsignature.
     pub(crate) fn subsignature(&self, number: u32) -> Option<Sub> {
-        let mut reader = Reader::new(at(self.subsignatures, number)?, "subsignature");
-        let (rule, pattern) = (reader.u32_le().ok()?, reader.u32_le().ok()?);
-        let word = reader.u32_le().ok()?;
+        let ([rule, pattern, word], []) = at(self.subsignatures, number)?.as_chunks::<4>() else { return None };
+        let [rule, pattern, word] = [rule, pattern, word].map(|bytes| u32::from_le_bytes(*bytes));
         Some(Sub { rule, pattern, count: word & 0xFF, offset: word >> 8 })
     }
 
@@ -358,9 +357,12 @@ impl<'a> RuleSet<'a> {
 
     /// One rule.
     pub(crate) fn rule(&self, number: u32) -> Option<RuleRecord> {
-        let mut reader = Reader::new(at(self.rules, number)?, "rule");
-        let mut next = || reader.u32_le().ok();
-        Some(RuleRecord { signature: next()?, first: next()?, count: next()?, logic: next()?, logic_length: next()? })
+        let ([signature, first, count, logic, logic_length], []) = at(self.rules, number)?.as_chunks::<4>() else {
+            return None;
+        };
+        let [signature, first, count, logic, logic_length] =
+            [signature, first, count, logic, logic_length].map(|bytes| u32::from_le_bytes(*bytes));
+        Some(RuleRecord { signature, first, count, logic, logic_length })
     }
 
     /// The logic of a rule; empty for body signatures.

@@ -1,4 +1,11 @@
 //! Where an image's content came from, and what was left out of it.
+//!
+//! ```text
+//! source         name: start u32, length u32 in the texts | time u64 | flags u32 | version u32
+//!                | signatures of one pattern u32 | digests u32 | logical signatures u32 | allow list u32
+//!                flags: 1 it has a time, 2 it has a version, 4 it is official
+//! skip reason    source u32 | how many u32 | reason: start u32, length u32 in the texts; sorted by source and reason
+//! ```
 
 use crate::image::SourceCounts;
 use crate::layout::{Frame, Section, Writer, at, count, length};

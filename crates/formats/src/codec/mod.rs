@@ -2,7 +2,8 @@
 //!
 //! Each function takes the compressed bytes and gives a reader of the plain ones. It reserves the decoder's memory
 //! first, so a dictionary of absurd size is refused before it exists: the error is then of the kind
-//! [`ErrorKind::OutOfMemory`]. Where the plain length is known, no more memory is taken than that length needs.
+//! [`ErrorKind::OutOfMemory`]. Where the plain length is known, no more memory is taken than that length needs. Decoders
+//! that throw away bytes when they fail are read in small steps.
 
 mod inflate;
 
@@ -12,7 +13,7 @@ use dachs_base::Budget;
 use lzma_rust2::{Lzma2Reader, LzmaReader, XzReader};
 use ppmd_rust::{Ppmd7Decoder, Ppmd8Decoder, RestoreMethod};
 
-use crate::stream::Fenced;
+use crate::stream::{Careful, Fenced};
 
 /// A decoder at work.
 pub(crate) type Decoder = Box<dyn Read + Send>;
@@ -50,7 +51,7 @@ pub(crate) fn lzma(
     let dictionary = clamp_dictionary(u32::from_le_bytes(dictionary), length);
     let need = lzma_rust2::lzma_get_memory_usage_by_props(dictionary, first)?;
     fenced(budget, u64::from(need) * KIB, || {
-        LzmaReader::new_with_props(input, length.unwrap_or(u64::MAX), first, dictionary, None)
+        LzmaReader::new_with_props(input, length.unwrap_or(u64::MAX), first, dictionary, None).map(Careful::new)
     })
 }
 
@@ -68,20 +69,21 @@ pub(crate) fn lzma2(
     };
     let dictionary = clamp_dictionary(dictionary, length);
     let need = u64::from(lzma_rust2::lzma2_get_memory_usage(dictionary)) + 32;
-    fenced(budget, need * KIB, || Ok(Lzma2Reader::new(input, dictionary, None)))
+    fenced(budget, need * KIB, || Ok(Careful::new(Lzma2Reader::new(input, dictionary, None))))
 }
 
-/// A stream in the xz format. As its dictionary is not known beforehand, most of the memory that is left is set aside.
+/// Streams in the xz format, with dictionaries up to three quarters of the memory that is left.
 pub(crate) fn xz(input: impl Read + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
-    let memory = budget.memory_left() / 4 * 3;
-    let limit = u32::try_from(memory / KIB).unwrap_or(u32::MAX);
-    fenced(budget, memory, || Ok(XzReader::new_mem_limit(input, true, limit)))
+    let dictionary = (budget.memory_left() / 4 * 3).min(64 * MIB);
+    let limit = u32::try_from((dictionary + MIB) / KIB).unwrap_or(u32::MAX);
+    let make = || Ok(Careful::new(XzReader::new_mem_limit(input, true, limit)));
+    Ok(Box::new(Fenced::growing(budget, MIB, dictionary, make)?))
 }
 
 /// One frame of Zstandard (RFC 8878).
 pub(crate) fn zstd(mut input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
     let window = zstd_window(input.fill_buf()?).ok_or_else(|| invalid("it does not begin with a frame"))?;
-    fenced(budget, window.saturating_add(MIB), || {
+    fenced(budget, window.saturating_add(window / 2).saturating_add(MIB), || {
         ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, window).map_err(io::Error::other)
     })
 }
@@ -110,11 +112,6 @@ fn split(window: u8) -> (u64, u64) {
     (u64::from(window >> 3), u64::from(window & 7))
 }
 
-/// A frame of LZ4.
-pub(crate) fn lz4(input: impl Read + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
-    fenced(budget, 9 * MIB, || Ok(lz4_flex::frame::FrameDecoder::new(input)))
-}
-
 /// PPMd variant H, as in 7z.
 pub(crate) fn ppmd7(
     input: impl Read + Send + 'static,
@@ -122,7 +119,9 @@ pub(crate) fn ppmd7(
     memory: u32,
     budget: &Budget,
 ) -> io::Result<Decoder> {
-    fenced(budget, u64::from(memory) + MIB, || Ppmd7Decoder::new(input, order, memory).map_err(io::Error::other))
+    fenced(budget, u64::from(memory) + MIB, || {
+        Ppmd7Decoder::new(input, order, memory).map(Careful::new).map_err(io::Error::other)
+    })
 }
 
 /// PPMd variant I, as in ZIP (APPNOTE 5.10): `parameters` are order, memory and restoration in one number.
@@ -135,7 +134,7 @@ pub(crate) fn ppmd8(input: impl Read + Send + 'static, parameters: u16, budget: 
         _ => return Err(io::Error::new(ErrorKind::Unsupported, "PPMd with an unknown way of restoration")),
     };
     fenced(budget, u64::from(memory) + MIB, || {
-        Ppmd8Decoder::new(input, order, memory, restoration).map_err(io::Error::other)
+        Ppmd8Decoder::new(input, order, memory, restoration).map(Careful::new).map_err(io::Error::other)
     })
 }
 

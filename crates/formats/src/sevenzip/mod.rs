@@ -1,25 +1,284 @@
-//! 7-Zip archives.
+//! 7z archives (7zFormat.txt of the LZMA SDK).
+//!
+//! The header stands at the end of the archive and is mostly packed itself. It says how folders are unpacked, and which
+//! stretch of a folder's bytes is which file:
+//!
+//! ```text
+//! start header -> [packed header ->] header: StreamTables, Files      header.rs
+//!                                      |          |
+//!                                    Packed     Stream + File         one at a time
+//!                                      |          |
+//!                                    Block ---- Member                block.rs, over the coders of folder.rs
+//! ```
+//!
+//! Members come in the order of the header, so each folder is decoded once, front to back. What cannot be opened, an
+//! encrypted folder or one with an unknown coder, is told for each member by name. An archive behind a program (a
+//! self-extractor) is found by its start header in the first MiB.
+//!
+//! Not done: passwords, archives whose header is missing, and coders with several outputs.
 
+mod block;
+mod folder;
+mod header;
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
-use dachs_base::{Budget, Source};
+use dachs_base::{Anomaly, AnomalyKind, Budget, Limit, LimitReached, Memory, Name, Reader, Source, read_vec_at};
 
+use self::block::Block;
+use self::header::{Bytes, Content, File, Header, Packed, Stream, Streams, Wrong, id};
+use crate::stream::Replay;
 use crate::{Item, Unpack};
+
+/// The first bytes of an archive.
+const SIGNATURE: [u8; 6] = *b"7z\xBC\xAF\x27\x1C";
+/// Length of the start header.
+const START_LENGTH: u64 = 32;
+/// How far into a file an archive may begin.
+const SEARCHED: usize = 1 << 20;
+/// Headers may be packed in packed headers; nobody does that more than once.
+const LAYERS: usize = 4;
 
 /// Goes through the members of an archive.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    let _ = (source, budget);
-    Box::new(Nothing { told: false })
+    Box::new(Archive {
+        source: Arc::clone(source),
+        budget: budget.clone(),
+        base: 0,
+        waiting: VecDeque::new(),
+        phase: Phase::Start,
+    })
 }
 
-struct Nothing {
-    told: bool,
+struct Archive {
+    source: Arc<dyn Source>,
+    budget: Budget,
+    /// Where packed streams are counted from.
+    base: u64,
+    /// What was found and not yet given.
+    waiting: VecDeque<Item>,
+    phase: Phase,
 }
 
-impl Unpack for Nothing {
+enum Phase {
+    Start,
+    Members(Box<Members>),
+    Done,
+}
+
+struct Members {
+    header: Header,
+    streams: Streams,
+    /// The folder at hand: its number, and its bytes or why they cannot be had.
+    block: Option<(u64, Result<Arc<Block>, Anomaly>)>,
+    /// Streams that no file has.
+    nameless: u64,
+}
+
+impl Unpack for Archive {
     fn next_item(&mut self) -> Option<Item> {
-        let first = !std::mem::replace(&mut self.told, true);
-        let anomaly = dachs_base::Anomaly::unsupported("7-Zip archives cannot be opened yet");
-        first.then_some(Item::Anomaly { member: None, anomaly })
+        loop {
+            if let Some(item) = self.waiting.pop_front() {
+                return Some(item);
+            }
+            let result = match std::mem::replace(&mut self.phase, Phase::Done) {
+                Phase::Start => self.start(),
+                Phase::Members(members) => self.next_member(members),
+                Phase::Done => return None,
+            };
+            if let Err(anomaly) = result {
+                self.phase = Phase::Done;
+                self.remark(None, anomaly);
+            }
+        }
+    }
+}
+
+/// The header.
+impl Archive {
+    fn start(&mut self) -> Result<(), Anomaly> {
+        let start = self.find_start().ok_or_else(|| Anomaly::damaged("the archive has no start"))?;
+        self.base = start.position.saturating_add(START_LENGTH);
+        if !start.valid {
+            self.remark(None, Anomaly::damaged("the checksum of the start header is wrong"));
+        }
+        if start.size == 0 {
+            return Ok(());
+        }
+        let mut bytes = self.read_header(&start)?;
+        for _ in 0..LAYERS {
+            match bytes.first() {
+                Some(id::HEADER) => {
+                    let header = Header::read(&bytes).map_err(anomaly)?;
+                    let streams = Streams::new(&header.streams);
+                    self.phase = Phase::Members(Box::new(Members { header, streams, block: None, nameless: 0 }));
+                    return Ok(());
+                }
+                Some(id::ENCODED_HEADER) => bytes = self.unpack_header(&bytes)?,
+                _ => return Err(Anomaly::damaged("what should be the header is none")),
+            }
+        }
+        Err(Anomaly::damaged("the header is packed too many times"))
+    }
+
+    /// The first start header with a right checksum, or else the first one.
+    fn find_start(&self) -> Option<Start> {
+        let head = read_vec_at(self.source.as_ref(), 0, SEARCHED);
+        let places = head.windows(SIGNATURE.len()).zip(0u64..).filter(|(window, _)| **window == SIGNATURE);
+        let mut starts = places.filter_map(|(_, position)| Start::read(self.source.as_ref(), position));
+        let first = starts.next()?;
+        if first.valid {
+            return Some(first);
+        }
+        starts.find(|start| start.valid).or(Some(first))
+    }
+
+    fn read_header(&mut self, start: &Start) -> Result<Bytes, Anomaly> {
+        let position = self.base.checked_add(start.offset);
+        let end = position.and_then(|position| position.checked_add(start.size));
+        let (Some(position), Some(_)) = (position, end.filter(|end| *end <= self.source.len())) else {
+            return Err(Anomaly::damaged("the header is missing: the archive is cut off"));
+        };
+        let memory = self.budget.reserve(start.size)?;
+        let bytes = read_vec_at(self.source.as_ref(), position, usize::try_from(start.size).unwrap_or(0));
+        if crc32fast::hash(&bytes) != start.crc {
+            self.remark(None, Anomaly::damaged("the checksum of the header is wrong"));
+        }
+        Ok(Bytes::new(bytes, memory))
+    }
+
+    /// The header that is packed in a header.
+    fn unpack_header(&mut self, bytes: &Bytes) -> Result<Bytes, Anomaly> {
+        let tables = header::read_encoded(bytes).map_err(anomaly)?;
+        let mut streams = Streams::new(&tables);
+        let stream = streams.next_stream().map_err(anomaly)?;
+        let (Some(stream), Some(packed)) = (stream, streams.packed) else {
+            return Err(Anomaly::damaged("the packed header is missing"));
+        };
+        if let Some(refusal) = packed.folder.refusal() {
+            return Err(Anomaly::new(refusal.kind, format!("the header cannot be read: {}", refusal.detail)));
+        }
+        let memory = self.budget.reserve(stream.size)?;
+        self.budget.charge_bytes(stream.size)?;
+        let plain = self.unpack_all(packed, &stream)?;
+        if stream.crc.is_some_and(|crc| crc != crc32fast::hash(&plain)) {
+            self.remark(None, Anomaly::damaged("the checksum of the header is wrong"));
+        }
+        Ok(Bytes::new(plain, memory))
+    }
+
+    fn unpack_all(&self, packed: Packed, stream: &Stream) -> Result<Vec<u8>, Anomaly> {
+        let block = Block::new(&self.source, self.base, packed, &self.budget);
+        let mut plain = Vec::new();
+        let result = block.open(0, stream.size).and_then(|mut decoder| decoder.read_to_end(&mut plain));
+        match result {
+            Ok(_) => Ok(plain),
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+                Err(LimitReached { limit: Limit::Memory, allowed: self.budget.limits().memory }.into())
+            }
+            Err(_) => Err(Anomaly::damaged("the packed header is broken")),
+        }
+    }
+
+    fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
+        self.waiting.push_back(Item::Anomaly { member, anomaly });
+    }
+}
+
+/// The members.
+impl Archive {
+    fn next_member(&mut self, mut members: Box<Members>) -> Result<(), Anomaly> {
+        self.budget.check_time()?;
+        let file = members.header.files.next_file();
+        match file.as_ref().map_or(Content::Stream, |file| file.content) {
+            Content::Directory => {}
+            Content::Empty => self.give_empty(file.map(|file| file.name).unwrap_or_default())?,
+            Content::Stream => match members.streams.next_stream().map_err(anomaly)? {
+                Some(stream) => self.give(&mut members, file, stream)?,
+                None if file.is_some() => return Err(Anomaly::damaged("there are more files than streams")),
+                None => return Ok(()),
+            },
+        }
+        self.phase = Phase::Members(members);
+        Ok(())
+    }
+
+    fn give_empty(&mut self, name: Vec<u8>) -> Result<(), Anomaly> {
+        self.budget.charge_object()?;
+        let source = Arc::new(Memory::new(Vec::new()));
+        let member = crate::Member { name: Name::new(&name), source, packed_size: Some(0) };
+        self.waiting.push_back(Item::Member(member));
+        Ok(())
+    }
+
+    fn give(&mut self, members: &mut Members, file: Option<File>, stream: Stream) -> Result<(), Anomaly> {
+        let name = file.map_or_else(|| members.nameless_name(), |file| Name::new(&file.name));
+        match self.block(members, &stream) {
+            Ok(block) => {
+                self.budget.charge_object()?;
+                let opener = move || block.open(stream.offset, stream.size);
+                let replay = Replay::new(&self.budget, opener).expecting(Some(stream.size), stream.crc);
+                let member = crate::Member { name, source: Arc::new(replay), packed_size: None };
+                self.waiting.push_back(Item::Member(member));
+            }
+            Err(anomaly) => self.remark(Some(name), anomaly),
+        }
+        Ok(())
+    }
+
+    /// The folder of a stream; the one before it is given up when the next one begins.
+    fn block(&self, members: &mut Members, stream: &Stream) -> Result<Arc<Block>, Anomaly> {
+        if let Some((number, block)) = members.block.as_ref()
+            && *number == stream.folder
+        {
+            return block.clone();
+        }
+        members.block = None;
+        let packed = members.streams.packed.clone().ok_or_else(|| Anomaly::damaged("a folder is missing"))?;
+        let block = match packed.folder.refusal() {
+            Some(refusal) => Err(refusal),
+            None => Ok(Block::new(&self.source, self.base, packed, &self.budget)),
+        };
+        members.block = Some((stream.folder, block.clone()));
+        block
+    }
+}
+
+impl Members {
+    fn nameless_name(&mut self) -> Name {
+        self.nameless = self.nameless.saturating_add(1);
+        Name::new(format!("stream {}", self.nameless).as_bytes())
+    }
+}
+
+/// The start header (7zFormat.txt, "SignatureHeader").
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    position: u64,
+    offset: u64,
+    size: u64,
+    crc: u32,
+    /// True if its own checksum is right.
+    valid: bool,
+}
+
+impl Start {
+    fn read(source: &dyn Source, position: u64) -> Option<Start> {
+        let bytes = read_vec_at(source, position, 32);
+        let mut reader = Reader::new(&bytes, "7z start header");
+        reader.skip(8).ok()?; // signature and version
+        let own_crc = reader.u32_le().ok()?;
+        let valid = crc32fast::hash(reader.clone().rest()) == own_crc;
+        let (offset, size, crc) = (reader.u64_le().ok()?, reader.u64_le().ok()?, reader.u32_le().ok()?);
+        Some(Start { position, offset, size, crc, valid })
+    }
+}
+
+fn anomaly(wrong: Wrong) -> Anomaly {
+    match wrong {
+        Wrong::Damaged(detail) => Anomaly::new(AnomalyKind::Damaged, detail),
+        Wrong::Unsupported(detail) => Anomaly::new(AnomalyKind::Unsupported, detail),
     }
 }

@@ -7,10 +7,11 @@ use zerocopy::little_endian::{U32, U64};
 
 use crate::code::{self, single};
 use crate::filter::{self, STRIDE};
-use crate::layout::{Entry, Header, LAST, MAGIC, PartHead};
+use crate::layout::{AROUND, Entry, Header, LAST, MAGIC, PartHead};
 use crate::marks::{self, Border};
 use crate::pattern::{Element, Pattern, fixed_length};
-use crate::split::{self, Part};
+use crate::rarity;
+use crate::split::{self, Crowds, Part};
 
 /// The most bytes of a part, before and from its anchor: what a window must repeat grows with it.
 const MAX_PART: u32 = 1 << 16;
@@ -30,6 +31,7 @@ pub struct Builder {
     long: Vec<(u64, Entry)>,
     short: Vec<(u64, Entry)>,
     pairs: Vec<u16>,
+    crowds: Crowds,
     back: u32,
     forward: u32,
     zeros: bool,
@@ -88,7 +90,28 @@ impl Builder {
     pub fn add(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
         check(&pattern.elements, code::DEPTH)?;
         let (before, body, after) = marks::split(&pattern.elements);
-        let parts = split::parts(body)?;
+        let parts = split::parts(body, &self.crowds)?;
+        let number = self.push_all(&parts, before, after)?;
+        let first = self.parts.len() - parts.len();
+        for (at, part) in parts.iter().enumerate() {
+            self.enter(count(first + at), part);
+        }
+        Ok(number)
+    }
+
+    /// Adds a pattern that is not searched: [`crate::Patterns::scan`] does not report it, [`crate::Patterns::match_at`]
+    /// asks for it at given places. It needs no two known bytes in succession. Numbers are common to both kinds.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
+    pub fn add_placed(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
+        check(&pattern.elements, code::DEPTH)?;
+        let (before, body, after) = marks::split(&pattern.elements);
+        self.push_all(&[split::placed(body)], before, after)
+    }
+
+    /// Writes the parts of a pattern and gives its number.
+    fn push_all(&mut self, parts: &[Part], before: Vec<Border>, after: Vec<Border>) -> Result<u32, Refusal> {
         let mut plans = parts.iter().map(plan).collect::<Result<Vec<Plan>, Refusal>>()?;
         if let Some(first) = plans.first_mut() {
             first.before = before;
@@ -119,7 +142,6 @@ impl Builder {
     }
 
     fn push(&mut self, (pattern, order, again): (u32, usize, u32), plan: &Plan, next: Option<(u32, Option<u32>)>) {
-        let number = count(self.parts.len());
         let last = if next.is_none() { LAST } else { 0 };
         self.parts.push(PartHead {
             pattern: pattern.into(),
@@ -128,6 +150,7 @@ impl Builder {
             prefix: count(plan.prefix.len()),
             suffix: count(plan.suffix.len()),
             back: plan.back.into(),
+            forward: plan.forward.into(),
             gap_min: plan.part.gap.0.into(),
             gap_max: plan.part.gap.1.unwrap_or(u32::MAX).into(),
             next_max: next.and_then(|(_, max)| max).unwrap_or(u32::MAX).into(),
@@ -140,33 +163,51 @@ impl Builder {
         self.code.extend(plan.before.iter().chain(&plan.after).map(|border| code::border_number(*border)));
         self.code.extend_from_slice(&plan.prefix);
         self.code.extend_from_slice(&plan.suffix);
-        self.back = self.back.max(plan.back);
-        self.forward = self.forward.max(plan.forward);
-        self.zeros |= split::match_zeros(&plan.part.elements);
-        self.enter(number, plan.part);
     }
 
-    /// Enters the part's anchor into the tables.
+    /// Enters the anchor of a part, whose number it is, into the tables.
     fn enter(&mut self, number: U32, part: &Part) {
-        let at = part.anchor.at;
+        self.zeros |= split::match_zeros(&part.elements);
+        if let Some(head) = self.parts.get(usize::try_from(number.get()).unwrap_or(usize::MAX)) {
+            self.back = self.back.max(head.back.get());
+            self.forward = self.forward.max(head.forward.get());
+        }
+        let whole = self.is_whole(number, part);
         if part.anchor.long {
             for shift in 0..STRIDE {
-                let key = key(&part.elements, at + shift);
-                let entry = entry(&part.elements, number, at + shift, shift);
-                self.long.push((filter::hash(key), entry));
+                let at = part.anchor.at + shift;
+                let key = key(&part.elements, at);
+                self.crowds.enter(key.to_le_bytes().get(..filter::KEY).unwrap_or_default());
+                self.long.push((filter::hash(key), entry(&part.elements, number, (at, shift), whole)));
             }
         } else {
-            let [first, second, ..] = key(&part.elements, at).to_le_bytes();
-            let cases = |at: usize, byte: u8| match part.elements.get(at) {
-                Some(Element::Byte { mask: 0xFF, .. }) => [byte, byte],
-                _ => [byte & 0xDF, byte | 0x20],
-            };
-            for first in cases(at, first) {
-                self.pairs.extend(cases(at + 1, second).map(|second| u16::from_le_bytes([first, second])));
-            }
-            let entry = entry(&part.elements, number, at, 0);
-            self.short.push((filter::pair_hash(u16::from_le_bytes([first, second])), entry));
+            self.enter_short(number, part, whole);
         }
+    }
+
+    fn enter_short(&mut self, number: U32, part: &Part, whole: u8) {
+        let at = part.anchor.at;
+        let [first, second, ..] = key(&part.elements, at).to_le_bytes();
+        self.crowds.enter(&[first, second]);
+        let cases = |at: usize, byte: u8| match part.elements.get(at) {
+            Some(Element::Byte { mask: 0xFF, .. }) => [byte, byte],
+            _ => [byte & code::FOLD, byte | !code::FOLD],
+        };
+        for first in cases(at, first) {
+            self.pairs.extend(cases(at + 1, second).map(|second| u16::from_le_bytes([first, second])));
+        }
+        let pair = filter::pair_hash(u16::from_le_bytes([first, second]));
+        self.short.push((pair, entry(&part.elements, number, (at, 0), whole)));
+    }
+
+    /// See [`Entry::whole`].
+    fn is_whole(&self, number: U32, part: &Part) -> u8 {
+        let head = self.parts.get(usize::try_from(number.get()).unwrap_or(usize::MAX));
+        let alone = head.is_some_and(|head| {
+            head.order.get() == 0 && head.flags & LAST != 0 && head.borders_before == 0 && head.borders_after == 0
+        });
+        let length = part.elements.iter().map_while(single).count();
+        if alone && length == part.elements.len() && length <= 8 { u8::try_from(length).unwrap_or(0) } else { 0 }
     }
 
     /// The set as bytes for [`crate::Patterns::new`]: flat, position-independent, little-endian, and the same for the
@@ -259,26 +300,30 @@ fn key(elements: &[Element], at: usize) -> u64 {
     u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(byte))
 }
 
-/// The entry for a position at element `at`, with the eight bytes around it of which most bits are known.
-fn entry(elements: &[Element], part: U32, at: usize, shift: usize) -> Entry {
-    let before = elements.get(..at).unwrap_or_default().iter().rev().map_while(single).take(7).collect::<Vec<_>>();
-    let after = elements.get(at..).unwrap_or_default().iter().map_while(single).take(8).collect::<Vec<_>>();
-    let around = before.iter().rev().chain(&after).copied().collect::<Vec<_>>();
-    let eight_from = |skip: usize| {
-        let mut eight = [(0, 0); 8];
-        eight.iter_mut().zip(around.iter().skip(skip)).for_each(|(to, from)| *to = *from);
-        eight
+/// The entry for a position at element `at`, with the eight bytes around it that say most.
+fn entry(elements: &[Element], part: U32, (at, shift): (usize, usize), whole: u8) -> Entry {
+    let before = elements.get(..at).unwrap_or_default().iter().rev().map_while(single).take(AROUND).count();
+    let first = at - before;
+    let around = elements.get(first..).unwrap_or_default().iter().map_while(single).take(before + 2 * AROUND);
+    let around = around.collect::<Vec<_>>();
+    let weight = |index: usize, (value, mask): (u8, u8)| {
+        let hashed = (before..before + filter::KEY).contains(&index);
+        mask.count_ones() * rarity::of_byte(value) / if hashed { 4 } else { 1 }
     };
-    let known = |skip: &usize| eight_from(*skip).iter().map(|(_, mask)| mask.count_ones()).sum::<u32>();
-    let skip = (0..=before.len()).max_by_key(known).unwrap_or(0);
-    let (back, eight) = (before.len() - skip, eight_from(skip));
+    let weights = around.iter().enumerate().map(|(index, byte)| weight(index, *byte)).collect::<Vec<_>>();
+    let gain = |skip: &usize| weights.iter().skip(*skip).take(8).sum::<u32>();
+    let last = if whole > 0 { 0 } else { around.len().saturating_sub(8) };
+    let skip = (0..=last).max_by_key(gain).unwrap_or(0);
+    let mut eight = [(0, 0); 8];
+    eight.iter_mut().zip(around.iter().skip(skip)).for_each(|(to, from)| *to = *from);
     Entry {
         value: u64::from_le_bytes(eight.map(|(value, _)| value)).into(),
         mask: u64::from_le_bytes(eight.map(|(_, mask)| mask)).into(),
         part,
-        back: u8::try_from(back).unwrap_or(0),
+        from: u8::try_from((AROUND + skip).saturating_sub(before)).unwrap_or(0),
         shift: u8::try_from(shift).unwrap_or(0),
-        reserved: [0; 2],
+        whole,
+        reserved: 0,
     }
 }
 

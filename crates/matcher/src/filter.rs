@@ -13,8 +13,9 @@
 //! *Short anchors*: parts that do not hold six known bytes in succession go by a pair of bytes, looked up in a map
 //! of the 65,536 pairs at every position.
 //!
-//! What passes is looked up in a bucket of entries, and each entry compares eight bytes around the position under a mask;
-//! only then is a part confirmed. So a wrong candidate costs two cache lines besides the filter's own.
+//! What passes is looked up in a bucket of entries, and each entry compares eight bytes near the position under a mask,
+//! rather others than those that were hashed; only then is a part confirmed. So a wrong candidate costs two cache lines
+//! besides the filter's own.
 
 use crate::layout::{Entry, Table};
 

@@ -45,12 +45,17 @@ pub(crate) struct Entry {
     /// Which of their bits count.
     pub(crate) mask: U64,
     pub(crate) part: U32,
-    /// How far before the reported position the eight bytes start.
-    pub(crate) back: u8,
+    /// Where the eight bytes start: so far behind the position [`AROUND`] before the reported one.
+    pub(crate) from: u8,
     /// How far before the reported position the anchor starts.
     pub(crate) shift: u8,
-    pub(crate) reserved: [u8; 2],
+    /// If the part is a whole pattern of at most eight single bytes, how many. They are the first of the eight.
+    pub(crate) whole: u8,
+    pub(crate) reserved: u8,
 }
+
+/// How far before the reported position an entry's eight bytes can start.
+pub(crate) const AROUND: usize = 16;
 
 /// A part. Its bytes in the code section are: borders before, borders after, mirrored elements before the anchor,
 /// elements from the anchor on.
@@ -66,6 +71,8 @@ pub(crate) struct PartHead {
     pub(crate) suffix: U32,
     /// The most bytes before the anchor.
     pub(crate) back: U32,
+    /// The most bytes from the anchor on.
+    pub(crate) forward: U32,
     /// The gap before it.
     pub(crate) gap_min: U32,
     pub(crate) gap_max: U32,

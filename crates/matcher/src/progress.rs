@@ -4,15 +4,15 @@
 //! k+1 is found, everything that it can join is known:
 //!
 //! ```text
-//! part 0 found at (start, end)            -> level 0 keeps (start, end)
-//! part 1 found, gap to an end in level 0  -> level 1 keeps (that start, its own end), and so on
+//! part 0 found at (start, ends)           -> level 0 keeps (start, ends)
+//! part 1 found, gap to an end in level 0  -> level 1 keeps (that start, its own ends), and so on
 //! the last part found and joined          -> a hit at that start; the start leaves all levels
 //! ```
 //!
 //! Memory is bounded, by [`PENDING`] for a level and [`TOTAL`] for an object, and what that can lose is this. Before an open gap
 //! only a start's earliest end is kept, which loses nothing; when the level is full, later starts are not taken, so such a
 //! pattern is still found, but with fewer starts than it has. Before a bounded gap ends that lie too far back are dropped,
-//! which loses nothing; when the level is full, the oldest is dropped, so of more than [`PENDING`] ends within one gap's
+//! which loses nothing; when the level is full, the oldest is dropped, so of more than [`PENDING`] within one gap's
 //! reach the latest count. When the object's total is reached, each level still keeps [`FLOOR`].
 //!
 //! A pattern whose first byte can lie at several distances before its anchor can find one start from several anchors. It
@@ -20,16 +20,16 @@
 
 use std::collections::BTreeMap;
 
-/// The most (start, end) pairs a level keeps.
+/// The most items a level keeps; an item is a start and a run of neighbouring ends.
 const PENDING: usize = 1024;
-/// The most pairs all levels of an object keep together, but for [`FLOOR`] each.
+/// The most items all levels of an object keep together, but for [`FLOOR`] each.
 const TOTAL: usize = 1 << 18;
 /// What a level keeps at least.
 const FLOOR: usize = 8;
 /// The most reported starts that a pattern remembers.
 const REPORTED: usize = 4096;
 
-/// The (start, end) pairs of patterns found up to some part, and the starts that were reported.
+/// The patterns found up to some part, and the starts that were reported.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     /// By pattern and by the order of the part.
@@ -39,11 +39,12 @@ pub(crate) struct Progress {
     total: usize,
 }
 
-/// A pattern found up to some part.
+/// A pattern found up to some part, which ends anywhere between `first` and `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pending {
-    pub(crate) start: u64,
-    pub(crate) end: u64,
+struct Pending {
+    start: u64,
+    first: u64,
+    last: u64,
 }
 
 /// What lies behind a part: how it limits what must be kept.
@@ -69,7 +70,7 @@ impl Progress {
         let room = if self.total >= TOTAL { FLOOR } else { PENDING };
         match next {
             None => keep_earliest(level, start, ends, room),
-            Some(_) => ends.iter().for_each(|end| keep_latest(level, Pending { start, end: *end }, room)),
+            Some(_) => runs(start, ends).for_each(|run| keep_latest(level, run, room)),
         }
         self.total = self.total.saturating_sub(before).saturating_add(level.len());
     }
@@ -82,12 +83,11 @@ impl Progress {
         };
         if let Some(max) = gap.max {
             let count = level.len();
-            level.retain(|pending| pending.end.saturating_add(u64::from(max)) >= oldest);
+            level.retain(|pending| pending.last.saturating_add(u64::from(max)) >= oldest);
             self.total = self.total.saturating_sub(count - level.len());
         }
-        let fits = |end: u64| starts.iter().any(|start| gap.holds(end, *start));
-        let mut joined =
-            level.iter().filter(|pending| fits(pending.end)).map(|pending| pending.start).collect::<Vec<_>>();
+        let fits = |pending: &&Pending| starts.iter().any(|start| gap.joins(pending, *start));
+        let mut joined = level.iter().filter(fits).map(|pending| pending.start).collect::<Vec<_>>();
         joined.sort_unstable();
         joined.dedup();
         joined
@@ -127,18 +127,27 @@ impl Progress {
 const RECENT: u64 = crate::filter::STRIDE as u64;
 
 impl Gap {
-    fn holds(self, end: u64, start: u64) -> bool {
-        let Some(length) = start.checked_sub(end) else { return false };
-        length >= u64::from(self.min) && self.max.is_none_or(|max| length <= u64::from(max))
+    /// Is any of the ends so far before `start` as the gap is long?
+    fn joins(self, pending: &Pending, start: u64) -> bool {
+        let Some(nearest) = start.checked_sub(u64::from(self.min)) else { return false };
+        let farthest = self.max.map_or(0, |max| start.saturating_sub(u64::from(max)));
+        farthest <= nearest && pending.first <= nearest && pending.last >= farthest
     }
+}
+
+/// The runs of neighbours among ascending ends.
+fn runs(start: u64, ends: &[u64]) -> impl Iterator<Item = Pending> {
+    let neighbours = |a: &u64, b: &u64| a.checked_add(1) == Some(*b);
+    ends.chunk_by(neighbours).filter_map(move |run| Some(Pending { start, first: *run.first()?, last: *run.last()? }))
 }
 
 fn keep_earliest(level: &mut Vec<Pending>, start: u64, ends: &[u64], room: usize) {
     let Some(&end) = ends.first() else { return };
     if let Some(known) = level.iter_mut().find(|pending| pending.start == start) {
-        known.end = known.end.min(end);
+        known.first = known.first.min(end);
+        known.last = known.first;
     } else if level.len() < room {
-        level.push(Pending { start, end });
+        level.push(Pending { start, first: end, last: end });
     }
 }
 

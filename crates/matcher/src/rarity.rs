@@ -13,15 +13,20 @@ static TABLE: &[u8; 128 * 128 + 128] = include_bytes!("rarity.bin");
 
 /// How rare `bytes` are, in eighths of a bit; the more the rarer. Case does not count.
 pub(crate) fn of(bytes: &[u8]) -> u32 {
-    let folded = bytes.iter().map(|byte| fold(*byte)).collect::<Vec<_>>();
     let mut sum = 0;
-    for (at, pair) in folded.windows(2).enumerate() {
+    for (at, pair) in bytes.windows(2).enumerate() {
         let &[first, second] = pair else { continue };
+        let (first, second) = (fold(first), fold(second));
         sum += pair_rarity(first, second).saturating_sub(if at == 0 { 0 } else { byte_rarity(first) });
     }
     // A run of one byte fills pages of some file, whichever byte it is.
-    let run = folded.windows(2).all(|pair| pair.first() == pair.last());
+    let run = bytes.windows(2).all(|pair| pair.first() == pair.last());
     if run { sum / 4 } else { sum }
+}
+
+/// How rare a byte is, in eighths of a bit. Case does not count.
+pub(crate) fn of_byte(byte: u8) -> u32 {
+    byte_rarity(fold(byte))
 }
 
 /// A folded byte in seven bits.

@@ -3,7 +3,7 @@
 use crate::code;
 use crate::confirm::{self, Way};
 use crate::filter::{self, Candidate, Filter};
-use crate::layout::{Entry, LAST, PartHead};
+use crate::layout::{AROUND, Entry, LAST, PartHead};
 use crate::marks::{self, Side};
 use crate::progress::{Gap, Progress};
 use crate::set::Patterns;
@@ -41,6 +41,8 @@ pub struct Hit {
 pub enum Flow {
     /// Go on.
     Go,
+    /// Go on, but report no more hits of this pattern in this object.
+    Enough,
     /// Stop; the object needs no further scanning.
     Stop,
 }
@@ -51,6 +53,8 @@ pub struct State {
     /// The first position that was not filtered yet.
     next: u64,
     progress: Progress,
+    /// A bit for each pattern of which there were enough hits.
+    muted: Vec<u64>,
     statistics: Statistics,
     candidates: Vec<Candidate>,
     starts: Vec<usize>,
@@ -79,6 +83,7 @@ impl State {
     pub fn reset(&mut self) {
         self.next = 0;
         self.progress.clear();
+        self.muted.clear();
         self.statistics = Statistics::default();
     }
 
@@ -112,6 +117,35 @@ impl Patterns<'_> {
             state.next = window.base.saturating_add(from as u64);
         }
         Flow::Go
+    }
+
+    /// Does the pattern match from `start` (an offset in the object)? Then its nearest end. The window must hold
+    /// [`Patterns::reach`] bytes from there, or be the last, and the byte before, or be the first; what it does not hold
+    /// does not match. For patterns of one part, as all of [`crate::Builder::add_placed`] are.
+    #[must_use]
+    pub fn match_at(&self, pattern: u32, window: Window<'_>, start: u64) -> Option<u64> {
+        let window = View::new(window)?;
+        let part = self.only_part(pattern)?;
+        let code = self.code(part)?;
+        let at = usize::try_from(start.checked_sub(window.base)?).ok().filter(|at| *at <= window.bytes.len())?;
+        if !window.bordered(code.before, Side::Left, at) {
+            return None;
+        }
+        let mut ends = vec![at];
+        let prefix = code::decode(code.prefix, code::DEPTH)?;
+        let mut head = Vec::new();
+        code::encode(&code::mirrored(&prefix), &mut head);
+        confirm::run(&head, Way::On, window.bytes, &mut ends);
+        confirm::run(code.suffix, Way::On, window.bytes, &mut ends);
+        ends.into_iter().find(|end| window.bordered(code.after, Side::Right, *end)).map(|end| window.offset(end))
+    }
+
+    /// How many bytes from its start [`Patterns::match_at`] can need for this pattern, two for its border included.
+    /// Absent for a pattern that it cannot be asked for.
+    #[must_use]
+    pub fn reach(&self, pattern: u32) -> Option<u64> {
+        let part = self.only_part(pattern)?;
+        Some(u64::from(part.back.get()).saturating_add(u64::from(part.forward.get())).saturating_add(2))
     }
 
     /// Absent if the scan is to stop.
@@ -150,6 +184,15 @@ impl Patterns<'_> {
         let Some(part) = self.part(entry.part.get()).filter(|part| part.pattern.get() < self.count()) else {
             return Some(());
         };
+        if state.is_muted(part.pattern.get()) {
+            return Some(());
+        }
+        if entry.whole > 0 {
+            let end = start_of_eight(entry, at).and_then(|start| start.checked_add(usize::from(entry.whole)));
+            let Some(end) = end.filter(|end| *end <= window.bytes.len()) else { return Some(()) };
+            let start = end.saturating_sub(usize::from(entry.whole));
+            return state.hit(part.pattern.get(), window.offset(start), window.offset(end), hit);
+        }
         let Some(anchor) = at.checked_sub(usize::from(entry.shift)) else { return Some(()) };
         let (mut starts, mut ends) = (std::mem::take(&mut state.starts), std::mem::take(&mut state.ends));
         let found = self.extent(part, window, anchor, &mut starts, &mut ends);
@@ -194,6 +237,9 @@ impl State {
         hit: &mut dyn FnMut(Hit) -> Flow,
     ) -> Option<()> {
         let (pattern, order) = (part.pattern.get(), part.order.get());
+        if let ([start], [end, ..], 0, 0, LAST) = (starts, ends, order, part.again.get(), part.flags) {
+            return self.hit(pattern, window.offset(*start), window.offset(*end), hit);
+        }
         let now = window.offset(at);
         let starts = starts.iter().map(|start| window.offset(*start)).collect::<Vec<u64>>();
         let ends = ends.iter().map(|end| window.offset(*end)).collect::<Vec<u64>>();
@@ -218,12 +264,37 @@ impl State {
             if again > 0 && !self.progress.report(pattern, start, again, now) {
                 continue;
             }
-            let end = ends.first().copied().unwrap_or(start);
-            if hit(Hit { pattern, start, end }) == Flow::Stop {
-                return None;
-            }
+            self.hit(pattern, start, ends.first().copied().unwrap_or(start), hit)?;
         }
         Some(())
+    }
+
+    /// Absent if the scan is to stop.
+    fn hit(&mut self, pattern: u32, start: u64, end: u64, hit: &mut dyn FnMut(Hit) -> Flow) -> Option<()> {
+        if self.is_muted(pattern) {
+            return Some(());
+        }
+        match hit(Hit { pattern, start, end }) {
+            Flow::Go => Some(()),
+            Flow::Enough => {
+                self.mute(pattern);
+                Some(())
+            }
+            Flow::Stop => None,
+        }
+    }
+
+    fn is_muted(&self, pattern: u32) -> bool {
+        let word = usize::try_from(pattern / 64).ok().and_then(|word| self.muted.get(word));
+        word.is_some_and(|word| word >> (pattern % 64) & 1 != 0)
+    }
+
+    fn mute(&mut self, pattern: u32) {
+        let word = usize::try_from(pattern / 64).unwrap_or(0);
+        self.muted.resize(self.muted.len().max(word.saturating_add(1)), 0);
+        if let Some(word) = self.muted.get_mut(word) {
+            *word |= 1 << (pattern % 64);
+        }
     }
 }
 
@@ -232,8 +303,11 @@ fn limit(number: u32) -> Option<u32> {
 }
 
 fn agrees(entry: &Entry, bytes: &[u8], at: usize) -> bool {
-    at.checked_sub(usize::from(entry.back))
-        .is_some_and(|at| filter::load(bytes, at) & entry.mask.get() == entry.value.get())
+    start_of_eight(entry, at).is_some_and(|at| filter::load(bytes, at) & entry.mask.get() == entry.value.get())
+}
+
+fn start_of_eight(entry: &Entry, at: usize) -> Option<usize> {
+    at.saturating_add(usize::from(entry.from)).checked_sub(AROUND)
 }
 
 /// A window as the scan sees it.

@@ -89,6 +89,12 @@ impl<'a> Patterns<'a> {
         self.sections.parts.get(usize::try_from(number).ok()?)
     }
 
+    /// The part of a pattern that has one only.
+    pub(crate) fn only_part(&self, pattern: u32) -> Option<&'a PartHead> {
+        let first = self.sections.firsts.get(usize::try_from(pattern).ok()?)?;
+        self.part(first.get()).filter(|part| part.flags & LAST != 0)
+    }
+
     pub(crate) fn code(&self, part: &PartHead) -> Option<PartCode<'a>> {
         let rest = self.sections.code.get(usize::try_from(part.code.get()).ok()?..)?;
         let (before, rest) = rest.split_at_checked(usize::from(part.borders_before))?;

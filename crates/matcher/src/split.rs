@@ -7,10 +7,13 @@
 //! ```
 //!
 //! An anchor is a stretch of known bytes, of [`LONG`] bytes where there are so many, else of two. Which stretch is taken
-//! is decided by how rare it is in ordinary files ([`crate::rarity`]).
+//! is decided by how rare it is in ordinary files ([`crate::rarity`]), and by how many patterns took it before: families
+//! share long stretches, and would otherwise all be confirmed wherever one of them is found.
+
+use std::collections::HashMap;
 
 use crate::build::Refusal;
-use crate::code::single;
+use crate::code::{FOLD, single};
 use crate::filter::{KEY, LONG};
 use crate::pattern::{Element, Mark};
 use crate::rarity;
@@ -40,15 +43,41 @@ pub(crate) struct Anchor {
     rarity: u32,
 }
 
+/// How many entries each stretch of an anchor has in a set so far, by its hash or by its pair.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Crowds(HashMap<u64, u32>);
+
+impl Crowds {
+    pub(crate) fn enter(&mut self, key: &[u8]) {
+        let count = self.0.entry(crowd_key(key)).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// How rare the key is in ordinary files, less what its bucket costs when it is there.
+    fn rarity(&self, key: &[u8]) -> u32 {
+        let crowd = self.0.get(&crowd_key(key)).copied().unwrap_or(0);
+        rarity::of(key).saturating_sub(8 * (crowd + 1).ilog2())
+    }
+}
+
+fn crowd_key(key: &[u8]) -> u64 {
+    key.iter().fold(key.len() as u64, |sum, byte| sum << 8 | u64::from(byte & FOLD))
+}
+
+/// A pattern that is looked for at given places only: one part, however long its gaps.
+pub(crate) fn placed(body: &[Element]) -> Part {
+    Part { elements: body.to_vec(), anchor: Anchor { at: 0, long: false, rarity: 0 }, gap: (0, Some(0)) }
+}
+
 /// Splits the elements between the marks of a pattern's ends.
-pub(crate) fn parts(body: &[Element]) -> Result<Vec<Part>, Refusal> {
+pub(crate) fn parts(body: &[Element], crowds: &Crowds) -> Result<Vec<Part>, Refusal> {
     let mut parts = Vec::new();
     let mut current: Vec<Element> = Vec::new();
     let mut gap = (0, Some(0));
     for (before, stretch) in stretches(body) {
         if let Some((min, max)) = before {
-            if anchor(&current).is_some() && anchor(stretch).is_some() {
-                parts.push(part(std::mem::take(&mut current), gap)?);
+            if anchored(&current) && anchored(stretch) {
+                parts.push(part(std::mem::take(&mut current), gap, crowds)?);
                 gap = (min, max);
             } else if max.is_some_and(|max| max <= JOINED_GAP) {
                 current.push(Element::Gap { min, max });
@@ -62,12 +91,12 @@ pub(crate) fn parts(body: &[Element]) -> Result<Vec<Part>, Refusal> {
         }
         current.extend_from_slice(stretch);
     }
-    parts.push(part(current, gap)?);
+    parts.push(part(current, gap, crowds)?);
     Ok(parts)
 }
 
-fn part(elements: Vec<Element>, gap: (u32, Option<u32>)) -> Result<Part, Refusal> {
-    let anchor = anchor(&elements).ok_or(Refusal::NoAnchor)?;
+fn part(elements: Vec<Element>, gap: (u32, Option<u32>), crowds: &Crowds) -> Result<Part, Refusal> {
+    let anchor = anchor(&elements, crowds).ok_or(Refusal::NoAnchor)?;
     Ok(Part { elements, anchor, gap })
 }
 
@@ -95,20 +124,31 @@ fn long_gap(element: &Element) -> Option<GapRange> {
     }
 }
 
-/// The rarest anchor; the first of equals.
-fn anchor(elements: &[Element]) -> Option<Anchor> {
-    let known =
-        elements.iter().map(|element| single(element).filter(|(_, mask)| mask | 0x20 == 0xFF)).collect::<Vec<_>>();
-    rarest(&known, LONG).or_else(|| rarest(&known, 2))
+/// The byte, if the filter can know it.
+fn known(element: &Element) -> Option<u8> {
+    single(element).filter(|(_, mask)| mask | !FOLD == 0xFF).map(|(value, _)| value)
 }
 
-fn rarest(known: &[Option<(u8, u8)>], length: usize) -> Option<Anchor> {
+fn anchored(elements: &[Element]) -> bool {
+    elements.windows(2).any(|pair| pair.iter().all(|element| known(element).is_some()))
+}
+
+/// The rarest anchor; the first of equals.
+fn anchor(elements: &[Element], crowds: &Crowds) -> Option<Anchor> {
+    let known = elements.iter().map(known).collect::<Vec<_>>();
+    rarest(&known, LONG, crowds).or_else(|| rarest(&known, 2, crowds))
+}
+
+fn rarest(known: &[Option<u8>], length: usize, crowds: &Crowds) -> Option<Anchor> {
     let mut best: Option<Anchor> = None;
+    let mut bytes = Vec::new();
     for (at, window) in known.windows(length).enumerate() {
-        let Some(bytes) = window.iter().map(|known| known.map(|(value, _)| value)).collect::<Option<Vec<u8>>>() else {
+        bytes.clear();
+        bytes.extend(window.iter().map_while(|known| *known));
+        if bytes.len() < length {
             continue;
-        };
-        let rarity = bytes.windows(KEY.min(length)).map(rarity::of).min().unwrap_or(0);
+        }
+        let rarity = bytes.windows(KEY.min(length)).map(|key| crowds.rarity(key)).min().unwrap_or(0);
         if best.is_none_or(|best| best.rarity < rarity) {
             best = Some(Anchor { at, long: length == LONG, rarity });
         }

@@ -109,7 +109,7 @@ fn sample(element: &Element) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn finds_what_the_oracle_finds(
@@ -132,6 +132,43 @@ proptest! {
             let expected = expected.into_iter().map(|(start, _)| start).collect::<BTreeSet<u64>>();
             prop_assert_eq!(starts, expected, "{:?} in {:?}", pattern, object);
         }
+    }
+
+    #[test]
+    fn matches_at_a_place_as_the_oracle_does(pattern in pattern(), object in object(), base in 0..9_usize) {
+        let mut builder = Builder::new();
+        let Ok(number) = builder.add_placed(&pattern) else { return Ok(()) };
+        let image = builder.finish();
+        let read = Patterns::new(&image).unwrap();
+        let object = planted(std::slice::from_ref(&pattern), object, &[7]);
+        let found = naive::find(&pattern, &object);
+        let base = base.min(object.len());
+        let window = Window { bytes: &object[base..], base: base as u64, last: true };
+        for start in (base as u64 + u64::from(base > 0))..=object.len() as u64 {
+            let expected = found.iter().find(|(at, _)| *at == start).map(|(_, end)| *end);
+            prop_assert_eq!(read.match_at(number, window, start), expected, "{:?} at {}", pattern, start);
+            // The reach is enough of a window.
+            let end = object.len().min(usize::try_from(start + read.reach(number).unwrap()).unwrap());
+            let window = Window { bytes: &object[base..end], base: base as u64, last: end == object.len() };
+            prop_assert_eq!(read.match_at(number, window, start), expected, "{:?} at {}, cut", pattern, start);
+        }
+        let window = Window { bytes: &object, base: 0, last: true };
+        let flow = read.scan(&mut State::new(), window, &mut |_| Flow::Stop);
+        prop_assert_eq!(flow, Flow::Go, "a placed pattern is not searched");
+    }
+
+    #[test]
+    fn reports_no_more_than_enough(pattern in pattern(), object in object(), enough in 1..4_usize) {
+        let (patterns, image) = set(vec![pattern]);
+        let object = planted(&patterns, object, &[3]);
+        let all = scan(&image, &object, &[64]).len();
+        let mut count = 0;
+        let window = Window { bytes: &object, base: 0, last: true };
+        let _ = Patterns::new(&image).unwrap().scan(&mut State::new(), window, &mut |_| {
+            count += 1;
+            if count < enough { Flow::Go } else { Flow::Enough }
+        });
+        prop_assert_eq!(count, all.min(enough));
     }
 
     #[test]

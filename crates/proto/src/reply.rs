@@ -132,3 +132,6 @@ fn shorten(mut report: Report) -> Report {
 fn too_long(report: &Report) -> bool {
     postcard::experimental::serialized_size(report).map_or(true, |size| size > LONGEST - ENVELOPE)
 }
+
+#[cfg(test)]
+mod tests;

@@ -314,7 +314,7 @@ impl Loose<'_> {
 }
 
 /// Copies this process. `None` is the copy.
-fn clone() -> io::Result<Option<(Child, OwnedFd)>> {
+pub(super) fn clone() -> io::Result<Option<(Child, OwnedFd)>> {
     let flags = libc::c_long::from(libc::CLONE_PIDFD | libc::SIGCHLD);
     let mut handle: libc::c_int = -1;
     // SAFETY: no memory is shared, so this is a fork: the copy goes on with a stack of its own. The process has a single

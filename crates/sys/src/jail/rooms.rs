@@ -10,7 +10,7 @@ use std::io;
 use std::ptr::null;
 
 /// The user and group called nobody.
-const NOBODY: u32 = 65534;
+const NOBODY: i32 = 65534;
 /// The rooms that need a right to be made, all at once.
 const ROOMS: libc::c_int =
     libc::CLONE_NEWNET | libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
@@ -51,6 +51,23 @@ pub(super) fn enter(user: bool, rooms: bool) -> Entered {
     Entered { layers, processes }
 }
 
+/// Makes a user namespace as [`enter`] would, in a process that ends soon. Only system calls.
+pub(super) fn try_users(root: bool) -> io::Result<()> {
+    if root {
+        change_user()?;
+    }
+    unshare(libc::CLONE_NEWUSER)
+}
+
+/// Makes the other rooms as [`enter`] would, and an empty root if asked to, in a process that ends soon. Only system calls.
+pub(super) fn try_rooms(root: bool, empty: bool) -> io::Result<()> {
+    if !root || unshare(ROOMS).is_err() {
+        unshare(libc::CLONE_NEWUSER)?;
+        unshare(ROOMS)?;
+    }
+    if empty { empty_root() } else { Ok(()) }
+}
+
 /// What the report says of layers that a test does without.
 const LEFT_OUT: &str = "left out on purpose";
 
@@ -76,14 +93,19 @@ fn ordinary_user() -> Status {
     Status::off("user", format!("workers run as the user who scans (number {user}); only root can give them another"))
 }
 
-fn become_nobody() -> Status {
+/// By the system calls themselves: the C library would try to change the other threads of a process as well.
+fn change_user() -> io::Result<()> {
+    let nobody = libc::c_long::from(NOBODY);
     // SAFETY: plain numbers and an empty list; all three change this process alone, which has one thread.
-    let changed = unsafe {
-        check(libc::setgroups(0, null()))
-            .and_then(|()| check(libc::setresgid(NOBODY, NOBODY, NOBODY)))
-            .and_then(|()| check(libc::setresuid(NOBODY, NOBODY, NOBODY)))
-    };
-    match changed {
+    unsafe {
+        check_long(libc::syscall(libc::SYS_setgroups, 0, null::<u32>()))?;
+        check_long(libc::syscall(libc::SYS_setresgid, nobody, nobody, nobody))?;
+        check_long(libc::syscall(libc::SYS_setresuid, nobody, nobody, nobody))
+    }
+}
+
+fn become_nobody() -> Status {
+    match change_user() {
         Ok(()) => Status::on("user", "nobody (number 65534)"),
         Err(error) => Status::off("user", error.to_string()),
     }

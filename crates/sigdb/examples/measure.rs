@@ -3,7 +3,12 @@
 //! `cargo run --release -p dachs-sigdb --example measure -- 1000000`
 //!
 //! Or, with the path of an image instead of a number, the time to map and to verify it and to examine a small object.
-#![allow(clippy::print_stdout, reason = "a tool speaks to the person who runs it")]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a tool reads files and clocks and speaks to the person who runs it"
+)]
 
 use dachs_base::{Budget, Facts, FileKind, Limits, Memory, NoClock, Source};
 use dachs_sigdb::model::{Digest, HashRule, SourceInfo};

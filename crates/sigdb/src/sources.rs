@@ -8,7 +8,7 @@
 //! ```
 
 use crate::image::SourceCounts;
-use crate::layout::{Frame, Section, Writer, at, count, length};
+use crate::layout::{Frame, Section, Writer, at, count};
 use crate::model::SourceInfo;
 use crate::{ImageError, Refusal};
 use dachs_base::Reader;
@@ -114,10 +114,11 @@ impl<'a> Sources<'a> {
 
     /// All of them.
     pub(crate) fn all(&self) -> Vec<SourceCounts> {
+        let left = &mut self.text.len();
         let mut all: Vec<SourceCounts> =
-            (0..self.count()).map(|number| self.source(number).unwrap_or_default()).collect();
+            (0..self.count()).map(|number| self.source(number, left).unwrap_or_default()).collect();
         for record in self.skipped {
-            let Some((source, reason, count)) = self.skip(record) else { continue };
+            let Some((source, reason, count)) = self.skip(record, left) else { continue };
             if let Some(place) = usize::try_from(source).ok().and_then(|index| all.get_mut(index)) {
                 place.skipped.push((reason, count));
             }
@@ -127,15 +128,16 @@ impl<'a> Sources<'a> {
 
     /// Checks every record.
     pub(crate) fn verify(&self) -> Result<(), ImageError> {
-        let sources = (0..self.count()).all(|number| self.source(number).is_some());
-        let skipped = self.skipped.iter().all(|record| self.skip(record).is_some());
+        let left = &mut self.text.len();
+        let sources = (0..self.count()).all(|number| self.source(number, left).is_some());
+        let skipped = self.skipped.iter().all(|record| self.skip(record, left).is_some());
         let reason = "one is not as it must be";
         if sources && skipped { Ok(()) } else { Err(ImageError::Section { section: Section::Sources.name(), reason }) }
     }
 
-    fn source(&self, number: u32) -> Option<SourceCounts> {
+    fn source(&self, number: u32, left: &mut usize) -> Option<SourceCounts> {
         let mut reader = Reader::new(at(self.sources, number)?, "source");
-        let name = self.text(&mut reader)?;
+        let name = self.text(&mut reader, left)?;
         let time = reader.u64_le().ok()?;
         let mut next = || reader.u32_le().ok();
         let (flags, version) = (next()?, next()?);
@@ -149,18 +151,17 @@ impl<'a> Sources<'a> {
         Some(SourceCounts { info, bodies, hashes, logicals, allowed, skipped: Vec::new() })
     }
 
-    fn skip(&self, record: &[u8; 16]) -> Option<(u32, String, u32)> {
+    fn skip(&self, record: &[u8; 16], left: &mut usize) -> Option<(u32, String, u32)> {
         let mut reader = Reader::new(record, "skip reason");
         let (source, count) = (reader.u32_le().ok()?, reader.u32_le().ok()?);
-        Some((source, self.text(&mut reader)?, count))
+        Some((source, self.text(&mut reader, left)?, count))
     }
 
-    /// A text. Its length is bounded, so that a hostile image cannot ask for many long copies of the same bytes.
-    fn text(&self, reader: &mut Reader<'_>) -> Option<String> {
+    /// A text. No two share bytes, so together they are no longer than the section; `left` keeps a hostile image from
+    /// asking for many copies of the same bytes.
+    fn text(&self, reader: &mut Reader<'_>, left: &mut usize) -> Option<String> {
         let (offset, long) = (reader.u32_le().ok()?, reader.u32_le().ok()?);
-        if u64::from(long) > length(LONGEST_TEXT) {
-            return None;
-        }
+        *left = left.checked_sub(usize::try_from(long).ok()?)?;
         let mut text = Reader::new(self.text, "text");
         text.skip(u64::from(offset)).ok()?;
         std::str::from_utf8(text.take(u64::from(long)).ok()?).ok().map(str::to_owned)

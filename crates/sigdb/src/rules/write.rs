@@ -1,0 +1,228 @@
+//! Collecting rules and writing their tables.
+
+use super::{MOST_SUBSIGNATURES, SEVERAL_PARTS};
+use crate::layout::{Section, Writer};
+use crate::model::{BodyRule, LogicalRule, Offset, Subsignature};
+use crate::{Refusal, logic, offsets};
+use dachs_base::Target;
+use dachs_matcher::pattern::{Element, Pattern};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+/// A fixed gap from this length on parts a pattern, as an open one does.
+const PARTING_GAP: u32 = 128;
+
+/// Collects the rules of one target.
+#[derive(Default)]
+pub(crate) struct RuleWriter {
+    matcher: dachs_matcher::Builder,
+    /// Patterns by a digest of theirs, so that they need not be kept.
+    known: HashMap<[u8; 16], u32>,
+    /// Pattern and use.
+    uses: Vec<(u32, u32)>,
+    patterns: u32,
+    subsignatures: Vec<u8>,
+    lists: Vec<u8>,
+    offsets: Vec<u8>,
+    known_offsets: HashMap<Offset, u32>,
+    rules: Vec<u8>,
+    logic: Vec<u8>,
+    always: Vec<u8>,
+}
+
+impl RuleWriter {
+    /// Adds a body signature; gives the number of its rule.
+    pub(crate) fn body(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
+        let pattern = self.pattern(&rule.pattern)?;
+        self.rule(signature, &[(rule.offset, vec![pattern])], &[])
+    }
+
+    /// Adds a logical signature; gives the number of its rule.
+    pub(crate) fn logical(&mut self, rule: &LogicalRule, signature: u32) -> Result<u32, Refusal> {
+        if rule.subsignatures.len() > MOST_SUBSIGNATURES {
+            return Err(Refusal::TooMany("subsignatures"));
+        }
+        let logic = logic::encode(&rule.conditions, &rule.expression, rule.subsignatures.len())?;
+        let mut subsignatures = Vec::with_capacity(rule.subsignatures.len());
+        for Subsignature::Body { offset, patterns } in &rule.subsignatures {
+            let numbers = patterns.iter().map(|pattern| self.pattern(pattern)).collect::<Result<Vec<_>, _>>()?;
+            subsignatures.push((*offset, numbers));
+        }
+        let number = self.rule(signature, &subsignatures, &logic)?;
+        if logic::holds_without_matches(&rule.expression) {
+            self.always.extend(number.to_le_bytes());
+        }
+        Ok(number)
+    }
+
+    /// Bytes it will write, roughly.
+    pub(crate) fn len(&self) -> usize {
+        let flat = [&self.subsignatures, &self.lists, &self.rules, &self.logic].map(Vec::len);
+        flat.iter().sum::<usize>().saturating_add(self.uses.len().saturating_mul(64))
+    }
+
+    /// The sections of the target, in the order in which they must be written, made by `parts`.
+    pub(crate) fn finish(mut self) -> RuleParts {
+        self.uses.sort_unstable();
+        let (index, uses) = write_uses(self.patterns, &self.uses);
+        let patterns = if self.patterns == 0 { Vec::new() } else { self.matcher.finish() };
+        RuleParts {
+            parts: vec![
+                (Section::Patterns, patterns),
+                (Section::UseIndex, index),
+                (Section::Uses, uses),
+                (Section::Subsignatures, self.subsignatures),
+                (Section::PatternLists, self.lists),
+                (Section::Offsets, self.offsets),
+                (Section::Rules, self.rules),
+                (Section::Logic, self.logic),
+                (Section::Always, self.always),
+            ],
+        }
+    }
+
+    /// The number of a pattern in this target's set.
+    fn pattern(&mut self, pattern: &Pattern) -> Result<(u32, bool), Refusal> {
+        if pattern.elements.is_empty() {
+            return Err(Refusal::NoPattern);
+        }
+        let key = fingerprint(pattern);
+        let number = match self.known.get(&key) {
+            Some(number) => *number,
+            None => {
+                let number = self.matcher.add(pattern).map_err(|refusal| Refusal::Pattern(refusal.to_string()))?;
+                self.known.insert(key, number);
+                self.patterns = self.patterns.max(number.saturating_add(1));
+                number
+            }
+        };
+        Ok((number, has_several_parts(pattern)))
+    }
+
+    /// Writes a rule whose patterns are in the set already.
+    fn rule(&mut self, signature: u32, subsignatures: &[Wanted], logic: &[u8]) -> Result<u32, Refusal> {
+        let most = usize::try_from(SEVERAL_PARTS).unwrap_or(usize::MAX).saturating_sub(MOST_SUBSIGNATURES);
+        let full = self.subsignatures.len() / 12 >= most || self.logic.len() >= most || self.lists.len() / 4 >= most;
+        if full || subsignatures.iter().any(|(_, patterns)| u8::try_from(patterns.len()).is_err()) {
+            return Err(Refusal::TooMany("patterns"));
+        }
+        if subsignatures.is_empty() || subsignatures.iter().any(|(_, patterns)| patterns.is_empty()) {
+            return Err(Refusal::NoPattern);
+        }
+        let offsets = subsignatures.iter().map(|(offset, _)| self.offset(offset)).collect::<Result<Vec<_>, _>>()?;
+        let rule = entries(&self.rules, 20);
+        let first = entries(&self.subsignatures, 12);
+        for ((_, patterns), offset) in subsignatures.iter().zip(offsets) {
+            self.subsignature(rule, patterns, offset);
+        }
+        self.rules.extend(signature.to_le_bytes());
+        self.rules.extend(first.to_le_bytes());
+        self.rules.extend(u32::try_from(subsignatures.len()).unwrap_or(0).to_le_bytes());
+        self.rules.extend(entries(&self.logic, 1).to_le_bytes());
+        self.rules.extend(entries(logic, 1).to_le_bytes());
+        self.logic.extend(logic);
+        Ok(rule)
+    }
+
+    fn subsignature(&mut self, rule: u32, patterns: &[(u32, bool)], offset: u32) {
+        let number = entries(&self.subsignatures, 12);
+        for (pattern, several) in patterns {
+            self.uses.push((*pattern, if *several { number | SEVERAL_PARTS } else { number }));
+        }
+        let place = match patterns {
+            [(only, _)] => *only,
+            several => {
+                let start = entries(&self.lists, 4);
+                self.lists.extend(several.iter().flat_map(|(pattern, _)| pattern.to_le_bytes()));
+                start
+            }
+        };
+        let count = u32::try_from(patterns.len()).unwrap_or(0);
+        self.subsignatures.extend(rule.to_le_bytes());
+        self.subsignatures.extend(place.to_le_bytes());
+        self.subsignatures.extend((count | offset << 8).to_le_bytes());
+    }
+
+    /// The number of an offset: 0 for anywhere.
+    fn offset(&mut self, offset: &Offset) -> Result<u32, Refusal> {
+        let Some(record) = offsets::encode(offset) else { return Ok(0) };
+        if let Some(number) = self.known_offsets.get(offset) {
+            return Ok(*number);
+        }
+        let number = entries(&self.offsets, 24).saturating_add(1);
+        if number >= 1 << 24 {
+            return Err(Refusal::TooMany("different offsets"));
+        }
+        self.offsets.extend(record);
+        self.known_offsets.insert(*offset, number);
+        Ok(number)
+    }
+}
+
+/// Where a subsignature must start, and its patterns: the number in the set, and whether it has several parts.
+type Wanted = (Offset, Vec<(u32, bool)>);
+
+/// A target's sections.
+pub(crate) struct RuleParts {
+    parts: Vec<(Section, Vec<u8>)>,
+}
+
+/// Writes the sections of all targets.
+pub(crate) fn write(targets: Vec<(Target, RuleParts)>, writer: &mut Writer) {
+    let mut all: Vec<(Section, u16, Vec<u8>)> = Vec::new();
+    for (target, parts) in targets {
+        let item = u16::from(target.number());
+        all.extend(parts.parts.into_iter().map(|(section, bytes)| (section, item, bytes)));
+    }
+    all.sort_by_key(|(section, item, _)| (*section, *item));
+    for (section, item, bytes) in all {
+        writer.section(section, item, |out| out.extend(bytes));
+    }
+}
+
+fn entries(bytes: &[u8], record: usize) -> u32 {
+    u32::try_from(bytes.len() / record).unwrap_or(u32::MAX)
+}
+
+/// The uses, sorted by pattern, as an index by pattern and a list.
+fn write_uses(patterns: u32, uses: &[(u32, u32)]) -> (Vec<u8>, Vec<u8>) {
+    let mut list = Vec::with_capacity(uses.len().saturating_mul(4));
+    let mut index = Vec::new();
+    let mut rest = uses.iter().peekable();
+    for pattern in 0..patterns {
+        index.extend(entries(&list, 4).to_le_bytes());
+        while let Some((_, usage)) = rest.next_if(|(number, _)| *number == pattern) {
+            list.extend(usage.to_le_bytes());
+        }
+    }
+    if patterns > 0 {
+        index.extend(entries(&list, 4).to_le_bytes());
+    }
+    (index, list)
+}
+
+/// Does the pattern have a border of parts: a gap that is open or long?
+fn has_several_parts(pattern: &Pattern) -> bool {
+    pattern.elements.iter().any(|element| match element {
+        Element::Gap { min, max } => *max != Some(*min) || *min >= PARTING_GAP,
+        _ => false,
+    })
+}
+
+/// Sixteen bytes that stand for a pattern.
+fn fingerprint(pattern: &Pattern) -> [u8; 16] {
+    struct Sink(Sha256);
+    impl Hasher for Sink {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut sink = Sink(Sha256::new());
+    pattern.hash(&mut sink);
+    let digest: [u8; 32] = sink.0.finalize().into();
+    digest.first_chunk::<16>().copied().unwrap_or_default()
+}

@@ -10,6 +10,7 @@
 //! workers. `dachs worker` is told apart before anything else happens, so that a worker starts fast and small.
 #![forbid(unsafe_code)]
 
+mod action;
 mod args;
 mod commands;
 mod content;

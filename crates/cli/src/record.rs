@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dachs_base::{Anomaly, AnomalyKind, Cause, Detection, Report, Strength, Verdict};
 
+use crate::action::Acted;
 use crate::walk::Skip;
 
 /// What is said about one path.
@@ -20,6 +21,8 @@ pub(crate) struct Record {
     pub(crate) elapsed: Duration,
     /// What became of it.
     pub(crate) outcome: Outcome,
+    /// What was done with it, or why that failed; `None` if nothing was to be done.
+    pub(crate) action: Option<Result<Acted, String>>,
 }
 
 /// What became of a path.
@@ -52,23 +55,27 @@ impl Record {
     /// A file that was scanned.
     pub(crate) fn scanned(path: Vec<u8>, size: u64, elapsed: Duration, report: Report, names: &dyn Names) -> Record {
         let namings = report.detections.iter().map(|detection| naming(detection, names)).collect();
-        Record { path, size: Some(size), elapsed, outcome: Outcome::Scanned(report, namings) }
+        Record { size: Some(size), elapsed, ..Record::new(path, Outcome::Scanned(report, namings)) }
     }
 
     /// Something that should have been looked at and could not be.
     pub(crate) fn unreadable(path: Vec<u8>, size: Option<u64>, reason: impl Into<String>) -> Record {
         let report = Report::unscanned(Anomaly::new(AnomalyKind::Unreadable, reason));
-        Record { path, size, elapsed: Duration::ZERO, outcome: Outcome::Scanned(report, Vec::new()) }
+        Record { size, ..Record::new(path, Outcome::Scanned(report, Vec::new())) }
     }
 
     /// Something left out on purpose.
     pub(crate) fn skipped(path: Vec<u8>, why: Skip) -> Record {
-        Record { path, size: None, elapsed: Duration::ZERO, outcome: Outcome::Skipped(why) }
+        Record::new(path, Outcome::Skipped(why))
     }
 
     /// An argument that makes no sense.
     pub(crate) fn wrong(path: Vec<u8>, reason: String) -> Record {
-        Record { path, size: None, elapsed: Duration::ZERO, outcome: Outcome::Wrong(reason) }
+        Record::new(path, Outcome::Wrong(reason))
+    }
+
+    fn new(path: Vec<u8>, outcome: Outcome) -> Record {
+        Record { path, size: None, elapsed: Duration::ZERO, outcome, action: None }
     }
 
     /// The one-word answer; `None` for what was left out on purpose.

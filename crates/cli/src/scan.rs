@@ -13,9 +13,10 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use dachs_base::{Anomaly, AnomalyKind, Limits, Report};
+use dachs_base::{Anomaly, AnomalyKind, Limits, Report, Verdict};
 use rustix::fd::OwnedFd;
 
+use crate::action::{Action, Scanned};
 use crate::input::{Input, Unopened, stdin};
 use crate::interrupt::Interrupt;
 use crate::order::Order;
@@ -66,6 +67,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) ahead: usize,
     /// How many bytes of standard input are read.
     pub(crate) stdin_quota: u64,
+    /// What is done with detected files.
+    pub(crate) action: Option<&'a Action>,
     /// How much a report may hold.
     pub(crate) limits: &'a Limits,
 }
@@ -118,6 +121,8 @@ struct Waiting {
     path: Vec<u8>,
     size: u64,
     cut: Option<String>,
+    /// The file as it was scanned, if something may have to be done with it.
+    scanned: Option<Scanned>,
 }
 
 impl Scan<'_> {
@@ -165,7 +170,10 @@ impl Scan<'_> {
 
     fn take_file(&mut self, candidate: Candidate) -> Result<(), Ending> {
         match candidate.open(self.setting.interrupt) {
-            Ok(input) => self.submit(candidate.path, input),
+            Ok(input) => {
+                let scanned = self.setting.action.and_then(|_| Scanned::new(&candidate, &input.file));
+                self.submit(candidate.path, input, scanned)
+            }
             Err(Unopened::Vanished) => self.settle(Record::skipped(candidate.path, Skip::Vanished)),
             Err(Unopened::Gap(reason)) => self.settle(Record::unreadable(candidate.path, Some(candidate.size), reason)),
         }
@@ -173,15 +181,15 @@ impl Scan<'_> {
 
     fn take_stdin(&mut self) -> Result<(), Ending> {
         match stdin(self.setting.stdin_quota, self.setting.interrupt) {
-            Ok(input) => self.submit(b"-".to_vec(), input),
+            Ok(input) => self.submit(b"-".to_vec(), input, None),
             Err(_) if self.setting.interrupt.asked() => Ok(()),
             Err(error) => self.settle(Record::unreadable(b"-".to_vec(), None, error.to_string())),
         }
     }
 
-    fn submit(&mut self, path: Vec<u8>, input: Input) -> Result<(), Ending> {
+    fn submit(&mut self, path: Vec<u8>, input: Input, scanned: Option<Scanned>) -> Result<(), Ending> {
         let tag = self.order.open();
-        self.waiting.insert(tag, Waiting { path, size: input.size, cut: input.cut });
+        self.waiting.insert(tag, Waiting { path, size: input.size, cut: input.cut, scanned });
         self.scanner.submit(tag, input.file, input.size).map_err(Ending::Trouble)
     }
 
@@ -204,14 +212,19 @@ impl Scan<'_> {
     }
 
     fn finished(&mut self, finished: Finished) {
-        let Some(Waiting { path, size, cut }) = self.waiting.remove(&finished.tag) else {
+        let Some(Waiting { path, size, cut, scanned }) = self.waiting.remove(&finished.tag) else {
             return;
         };
         let mut report = finished.report;
         if let Some(detail) = cut {
             report.note(Anomaly::new(AnomalyKind::Unreadable, detail), self.setting.limits);
         }
-        let record = Record::scanned(path, size, finished.elapsed, report, self.setting.names);
+        let mut record = Record::scanned(path, size, finished.elapsed, report, self.setting.names);
+        if record.verdict() == Some(Verdict::Detected) {
+            let nothing_to_act_on = || Err("there is no file to act on".to_owned());
+            record.action =
+                self.setting.action.map(|action| scanned.map_or_else(nothing_to_act_on, |file| action.act(&file)));
+        }
         let weight = record.weight();
         self.order.fill(finished.tag, record, weight);
     }

@@ -32,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) reasons: BTreeMap<String, u64>,
     /// What was left out on purpose.
     pub(crate) skipped: BTreeMap<&'static str, u64>,
+    /// What was done with detected files, `failed` included.
+    pub(crate) actions: BTreeMap<&'static str, u64>,
     /// How long it took.
     pub(crate) time: Duration,
     /// True if a signal, or a closed output, ended it early.
@@ -47,6 +49,9 @@ impl Tally {
             Some(Verdict::Incomplete) => self.add_incomplete(record),
             Some(Verdict::Error) => self.errors += 1,
             Some(Verdict::Clean) | None => {}
+        }
+        if let Some(action) = &record.action {
+            *self.actions.entry(action.as_ref().map_or("failed", |acted| acted.what)).or_default() += 1;
         }
         match &record.outcome {
             Outcome::Scanned(report, _) => {

@@ -63,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) one_file_system: bool,
     /// What is left out.
     pub(crate) exclude: Exclude,
+    /// A directory that is not entered: the one that detected files are put into.
+    pub(crate) avoid: Option<Identity>,
 }
 
 /// Why something found is not scanned, though nothing went wrong.
@@ -297,6 +299,9 @@ impl Walk {
         };
         if kernel && !first && parent.is_some_and(|(_, kernel)| !kernel) {
             return Some(self.skipped(Skip::KernelFileSystem));
+        }
+        if self.options.avoid == Some(identity) {
+            return Some(self.skipped(Skip::Excluded));
         }
         if self.options.one_file_system && identity.device != self.device {
             return Some(self.skipped(Skip::OtherFileSystem));

@@ -8,9 +8,10 @@ use clap::{Args, ValueEnum, ValueHint};
 use dachs_base::Limits;
 
 use super::ContentArgs;
+use crate::action::{Action, Folder};
 use crate::output::{Color, Format};
 use crate::quantity::{parse_duration, parse_size};
-use crate::walk::{Exclude, Follow, Options};
+use crate::walk::{Exclude, Follow, Identity, Options};
 
 const EXAMPLES: &str = "\
 Verdicts:
@@ -159,32 +160,35 @@ pub(crate) struct LimitArgs {
     pub(crate) max_stdin: Option<u64>,
 }
 
-/// What is done with detected files. Not built yet: asking for one is refused, never ignored.
+/// What is done with detected files.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Actions (not available yet; asking for one is refused)")]
+#[command(next_help_heading = "Actions on detected files (not on suspicious ones)")]
 pub(crate) struct ActionArgs {
-    /// Move detected files into a folder.
-    #[arg(long = "move", value_name = "DIR", hide = true)]
+    /// Move detected files into a folder, which must be there. Nothing in it is replaced.
+    ///
+    /// Only the very file that was scanned is touched, whatever others do to its path in the meantime; a file that is
+    /// reached through a symbolic link is left alone. The folder itself is not scanned.
+    #[arg(long = "move", value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["copy", "remove"])]
     pub(crate) move_to: Option<PathBuf>,
-    /// Copy detected files into a folder.
-    #[arg(long, value_name = "DIR", hide = true)]
+    /// Copy detected files into a folder, which must be there. Nothing in it is replaced.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "remove")]
     pub(crate) copy: Option<PathBuf>,
-    /// Put detected files into quarantine.
+    /// Delete detected files. Think of backups first: a signature can be wrong.
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// Not built yet, and refused: use --move.
     #[arg(long, value_name = "DIR", hide = true)]
     pub(crate) quarantine: Option<PathBuf>,
-    /// Delete detected files.
-    #[arg(long, hide = true)]
-    pub(crate) remove: bool,
 }
 
 impl ScanArgs {
-    /// How the paths are walked.
+    /// How the paths are walked, without entering the directory `avoid`.
     ///
     /// # Errors
     /// A sentence about a wrong pattern.
-    pub(crate) fn walk_options(&self) -> Result<Options, String> {
+    pub(crate) fn walk_options(&self, avoid: Option<Identity>) -> Result<Options, String> {
         let exclude = Exclude::new(&self.walk.exclude)?;
-        Ok(Options { follow: self.walk.follow_symlinks, one_file_system: self.walk.one_file_system, exclude })
+        Ok(Options { follow: self.walk.follow_symlinks, one_file_system: self.walk.one_file_system, exclude, avoid })
     }
 
     /// How many workers.
@@ -216,15 +220,20 @@ impl LimitArgs {
 }
 
 impl ActionArgs {
-    /// The first action that was asked for, by its option.
-    pub(crate) fn asked(&self) -> Option<&'static str> {
-        let table = [
-            (self.move_to.is_some(), "--move"),
-            (self.copy.is_some(), "--copy"),
-            (self.quarantine.is_some(), "--quarantine"),
-            (self.remove, "--remove"),
-        ];
-        table.iter().find(|(asked, _)| *asked).map(|(_, option)| *option)
+    /// The action that was asked for.
+    ///
+    /// # Errors
+    /// A sentence, when its folder cannot be used.
+    pub(crate) fn action(&self) -> Result<Option<Action>, String> {
+        if self.quarantine.is_some() {
+            return Err("--quarantine is not built yet, and nothing was scanned: use --move".to_owned());
+        }
+        match (&self.move_to, &self.copy, self.remove) {
+            (Some(folder), ..) => Ok(Some(Action::Move(Folder::open(folder)?))),
+            (_, Some(folder), _) => Ok(Some(Action::Copy(Folder::open(folder)?))),
+            (.., true) => Ok(Some(Action::Remove)),
+            _ => Ok(None),
+        }
     }
 }
 
@@ -260,8 +269,10 @@ mod tests {
         ] {
             assert!(scan(arguments).is_err(), "{arguments:?}");
         }
-        assert!(scan(&["x", "--exclude", "a["]).unwrap().walk_options().is_err());
-        assert_eq!(scan(&["x", "--remove"]).unwrap().actions.asked(), Some("--remove"));
+        assert!(scan(&["x", "--exclude", "a["]).unwrap().walk_options(None).is_err());
+        assert!(scan(&["x", "--quarantine", "/"]).unwrap().actions.action().is_err());
+        assert!(scan(&["x", "--move", "/nowhere"]).unwrap().actions.action().is_err());
+        assert!(scan(&["x", "--move", "/", "--remove"]).is_err());
     }
 
     /// The defaults stand in the help as text: they must stay true.

@@ -9,6 +9,7 @@ use dachs_base::Limits;
 use dachs_pool::{Config, Job, Pool};
 use rustix::fd::OwnedFd;
 
+use crate::action::{Action, Folder};
 use crate::args::{ExitOn, ScanArgs};
 use crate::content::{Content, ImageNames};
 use crate::exit::Exit;
@@ -28,10 +29,9 @@ const PROGRAM: &str = "/proc/self/exe";
 
 /// Scans what was asked for.
 pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
-    if let Some(option) = args.actions.asked() {
-        return Err(format!("{option}: actions on detected files are not built yet; nothing was scanned"));
-    }
-    let walk_options = args.walk_options()?;
+    let action = args.actions.action()?;
+    let avoid = action.as_ref().and_then(Action::folder).and_then(Folder::identity);
+    let walk_options = args.walk_options(avoid)?;
     let limits = args.limits.limits();
     let interrupt = Interrupt::listen().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let content = Content::load(&args.content.databases, args.content.pua)?;
@@ -47,8 +47,15 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let walk = Walk::new(args.paths.clone(), walk_options.clone());
     let ahead = args.jobs().saturating_mul(4);
     let stdin_quota = args.limits.stdin();
-    let setting =
-        Setting { names: &names, interrupt: &interrupt, progress: &progress, ahead, stdin_quota, limits: &limits };
+    let setting = Setting {
+        names: &names,
+        interrupt: &interrupt,
+        progress: &progress,
+        ahead,
+        stdin_quota,
+        action: action.as_ref(),
+        limits: &limits,
+    };
     let (tally, trouble) = scan(walk, &mut workers, writer.as_mut(), &setting);
     progress.finish();
 

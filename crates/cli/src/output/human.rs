@@ -4,6 +4,8 @@
 //! mail/a.zip: Win.Test.EICAR_HDB-1  (in inner.zip » eicar.com)
 //! setup.exe: suspicious: PUA.Tool.Miner
 //! b.zip: incomplete: no password opened it  (in secret.docx)  and 2 more reasons
+//! worm.exe: Win.Worm.Badger
+//! worm.exe: moved to vault/worm.exe
 //! nowhere: error: no such file or directory
 //! ```
 //!
@@ -54,6 +56,17 @@ impl<W: Write> Human<W> {
         Ok(())
     }
 
+    fn action(&mut self, record: &Record) -> io::Result<()> {
+        match &record.action {
+            None => Ok(()),
+            Some(Err(reason)) => self.line(&record.path, RED, "nothing was done: ", &shown(reason.as_bytes())),
+            Some(Ok(acted)) => {
+                let to = acted.to.as_ref().map_or_else(String::new, |to| format!(" to {}", shown(to)));
+                self.line(&record.path, GREEN, acted.what, &to)
+            }
+        }
+    }
+
     fn incomplete(&mut self, record: &Record) -> io::Result<()> {
         let gaps = record.gaps().count();
         let (detail, place) = match record.gaps().next() {
@@ -83,7 +96,10 @@ impl<W: Write> Human<W> {
 impl<W: Write> Writer for Human<W> {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         match (record.verdict(), &record.outcome) {
-            (Some(Verdict::Detected | Verdict::Suspicious), _) => self.detections(record)?,
+            (Some(Verdict::Detected | Verdict::Suspicious), _) => {
+                self.detections(record)?;
+                self.action(record)?;
+            }
             (Some(Verdict::Incomplete), _) => self.incomplete(record)?,
             (Some(Verdict::Clean), _) if self.verbose => self.line(&record.path, GREEN, "clean", "")?,
             (_, Outcome::Wrong(reason)) => {

@@ -12,6 +12,7 @@ use dachs_base::{Anomaly, AnomalyKind, Coverage, Detection, Limit, ObjectPath};
 use serde::Serialize;
 
 use super::Writer;
+use crate::action::Acted;
 use crate::record::{Naming, Outcome, Record, strength_label};
 use crate::tally::Tally;
 
@@ -62,8 +63,21 @@ struct Line<'a> {
     kind: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<ActionLine<'a>>,
     #[serde(flatten)]
     scanned: Option<Scanned<'a>>,
+}
+
+#[derive(Serialize)]
+struct ActionLine<'a> {
+    what: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_bytes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -130,7 +144,22 @@ impl<'a> Line<'a> {
             error,
             kind,
             size: record.size,
+            action: record.action.as_ref().map(ActionLine::new),
             scanned: Scanned::new(record),
+        }
+    }
+}
+
+impl<'a> ActionLine<'a> {
+    fn new(action: &'a Result<Acted, String>) -> ActionLine<'a> {
+        match action {
+            Err(error) => ActionLine { what: "failed", to: None, to_bytes: None, error: Some(error) },
+            Ok(Acted { what, to }) => ActionLine {
+                what,
+                to: to.as_deref().map(String::from_utf8_lossy),
+                to_bytes: to.as_deref().and_then(exact),
+                error: None,
+            },
         }
     }
 }

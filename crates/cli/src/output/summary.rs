@@ -25,6 +25,7 @@ pub(crate) fn summary(tally: &Tally, signatures: u64) -> String {
         &format!("{} with what was unpacked, {} signatures", size(tally.looked_at), count(signatures)),
     );
     row(&mut text, "Detected", &count(tally.detected));
+    row_unless_zero(&mut text, "Acted on", tally.actions.values().sum(), &listed(&tally.actions));
     row_unless_zero(&mut text, "Suspicious", tally.suspicious, "");
     row_unless_zero(&mut text, "Incomplete", tally.incomplete, &listed(&tally.reasons));
     row_unless_zero(&mut text, "Errors", tally.errors, "");

@@ -72,8 +72,15 @@ fn run(scanner: &mut Backwards, writer: &mut Paths, interrupt: &Interrupt) -> (T
     let folder = folder();
     let walk = Walk::new(vec![folder.path().into(), "/nowhere".into()], Options::default());
     let (progress, limits) = (Progress::hidden(), Limits::default());
-    let setting =
-        Setting { names: &OneName, interrupt, progress: &progress, ahead: 4, stdin_quota: 0, limits: &limits };
+    let setting = Setting {
+        names: &OneName,
+        interrupt,
+        progress: &progress,
+        ahead: 4,
+        stdin_quota: 0,
+        action: None,
+        limits: &limits,
+    };
     scan(walk, scanner, writer, &setting)
 }
 

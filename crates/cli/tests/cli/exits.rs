@@ -36,7 +36,7 @@ fn what_cannot_be_asked_for_is_refused() {
         (&["scan"], "required"),
         (&["scan", "--no-such-option", "x"], "--no-such-option"),
         (&["scan", "--max-depth", "many", "x"], "many"),
-        (&["scan", "--remove", "x"], "--remove"),
+        (&["scan", "--quarantine", "/", "x"], "--quarantine"),
         (&["scan", "--exclude", "a[", "x"], "a["),
         (&["scan", "-d", "/nowhere/x.ndb", "x"], "/nowhere/x.ndb"),
         (&["db", "verify", "/nowhere"], "/nowhere"),
@@ -65,7 +65,7 @@ fn help_is_no_mistake() {
 fn what_may_not_be_read_is_incomplete() {
     let folder = folder(&[("file", b"x"), ("folder/file", b"x"), ("open", b"x")]);
     for name in ["file", "folder"] {
-        std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(0o000)).unwrap();
     }
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("open-program");

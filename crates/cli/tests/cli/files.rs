@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::json;
 
-use crate::support::{command, eicar, folder, run, scan};
+use crate::support::{command, eicar, folder, run, scan, scan_stream};
 
 #[test]
 fn names_cannot_forge_lines_or_drive_the_terminal() {
@@ -117,4 +117,20 @@ fn quiet_says_only_results() {
     assert!(colored.out.contains("\x1b["), "{}", colored.out);
     let never = run(command(&["scan", "--color", "always"]).env("NO_COLOR", "1").arg(folder.path()));
     assert!(never.out.contains("\x1b["), "an explicit wish wins over the environment");
+}
+
+#[test]
+fn detected_files_are_moved_and_others_are_not() {
+    let folder = folder(&[("bad", &eicar()), ("good", b"x"), ("vault/old", &eicar())]);
+    let vault = folder.path().join("vault").into_os_string().into_string().unwrap();
+    let run = scan(&["--format", "jsonl", "--move", &vault], folder.path());
+    assert_eq!((run.code, run.lines().len()), (1, 2), "{}{}", run.out, run.err);
+    assert_eq!(run.lines()[0]["action"], json!({"what": "moved", "to": format!("{vault}/bad")}));
+    assert!(run.err.contains("Acted on    1  (1 moved)"), "{}", run.err);
+    let names = |path: &std::path::Path| std::fs::read_dir(path).unwrap().count();
+    assert_eq!((names(folder.path()), names(vault.as_ref())), (2, 2));
+    let removed = scan(&["--remove"], &vault);
+    assert_eq!((removed.code, names(vault.as_ref())), (1, 0), "{}", removed.out);
+    assert!(removed.out.contains("/old: removed\n"), "{}", removed.out);
+    assert_eq!(scan_stream(&["--remove"], &eicar()).out.lines().count(), 2);
 }

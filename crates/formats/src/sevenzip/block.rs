@@ -126,16 +126,18 @@ struct Member {
 }
 
 impl Member {
+    /// How many bytes before the member are still to be unpacked.
+    fn missing(&self) -> u64 {
+        self.running.as_ref().map_or(0, |running| self.start.saturating_sub(running.position))
+    }
+
     /// Unpacks the bytes before the member.
     fn skip(&mut self) -> io::Result<()> {
         let mut buffer = vec![0; STEP];
-        while let Some(missing) = self.running.as_ref().and_then(|running| self.start.checked_sub(running.position)) {
-            if missing == 0 {
-                break;
-            }
+        while self.missing() > 0 {
             // The caller asks the clock itself, and goes on if it was not that.
             self.block.budget.check_time().map_err(|_| io::Error::from(ErrorKind::Interrupted))?;
-            let step = usize::try_from(missing).unwrap_or(STEP).min(STEP);
+            let step = usize::try_from(self.missing()).unwrap_or(STEP).min(STEP);
             self.run(buffer.get_mut(..step).unwrap_or_default())?;
         }
         Ok(())
@@ -164,7 +166,9 @@ impl Member {
 
 impl Read for Member {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.skip()?;
+        if self.missing() > 0 {
+            self.skip()?;
+        }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         if most == 0 {
             return Ok(0);

@@ -185,17 +185,19 @@ struct Found {
 }
 
 impl Judge<'_, '_> {
-    /// A pattern was found.
+    /// A pattern was found. It need not be reported again once nobody who wants it could learn more from it.
     fn hit(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, hit: Hit) -> Flow {
+        let mut flow = Flow::Enough;
         for usage in rules.uses(hit.pattern) {
             match self.count(rules, tally, usage, hit.start) {
-                Ok(Flow::Go) => {}
+                Ok(Flow::Enough) => {}
+                Ok(Flow::Go) => flow = Flow::Go,
                 Ok(Flow::Stop) => return Flow::Stop,
                 Err(limit) => return self.stop(limit),
             }
         }
         match self.step() {
-            Ok(()) => Flow::Go,
+            Ok(()) => flow,
             Err(limit) => self.stop(limit),
         }
     }
@@ -203,18 +205,31 @@ impl Judge<'_, '_> {
     /// Counts a match of one subsignature, if it starts where it must.
     fn count(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, usage: Use, start: u64) -> Result<Flow, LimitReached> {
         self.step()?;
-        let Some(sub) = rules.subsignature(usage.subsignature) else { return Ok(Flow::Go) };
+        let Some(sub) = rules.subsignature(usage.subsignature) else { return Ok(Flow::Enough) };
+        if sub.one_match && tally.count(usage.subsignature).count > 0 {
+            return Ok(Flow::Enough);
+        }
         if !self.fits(rules, &sub, start) {
             return Ok(Flow::Go);
         }
-        let Some(counter) = tally.counter(usage.subsignature, self.budget)? else { return Ok(Flow::Go) };
+        let Some(counter) = tally.counter(usage.subsignature, self.budget)? else { return Ok(Flow::Enough) };
         let first = counter.add(start, usage.several_parts) && counter.count == 1;
-        let Some(rule) = first.then(|| rules.rule(sub.rule)).flatten() else { return Ok(Flow::Go) };
-        if rules.logic(&rule).is_empty() {
-            return Ok(self.find(rule.signature, Some(start)));
+        if first && self.first_match(rules, tally, sub.rule, start) == Flow::Stop {
+            return Ok(Flow::Stop);
         }
-        tally.remember(sub.rule);
-        Ok(Flow::Go)
+        Ok(if sub.one_match { Flow::Enough } else { Flow::Go })
+    }
+
+    /// A subsignature of a rule was found first: a body signature is fulfilled, a logical one may be.
+    fn first_match(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, number: u32, start: u64) -> Flow {
+        match rules.rule(number) {
+            Some(rule) if rules.logic(&rule).is_empty() => self.find(rule.signature, Some(start)),
+            Some(_) => {
+                tally.remember(number);
+                Flow::Go
+            }
+            None => Flow::Go,
+        }
     }
 
     fn fits(&mut self, rules: &RuleSet<'_>, sub: &Sub, start: u64) -> bool {
@@ -234,7 +249,7 @@ impl Judge<'_, '_> {
             let Some(rule) = rules.rule(number) else { continue };
             let counts = |id: u8| counter_of(&rule, id).map_or(0, |number| tally.count(number).count);
             if logic::holds(rules.logic(&rule), &around, &counts)
-                && self.find(rule.signature, first_match(&rule, tally)) == Flow::Stop
+                && self.find(rule.signature, first_start(&rule, tally)) == Flow::Stop
             {
                 return Ok(Flow::Stop);
             }
@@ -278,7 +293,7 @@ fn counter_of(rule: &RuleRecord, id: u8) -> Option<u32> {
 }
 
 /// Where the first match of any of a rule's subsignatures starts.
-fn first_match(rule: &RuleRecord, tally: &Tally) -> Option<u64> {
+fn first_start(rule: &RuleRecord, tally: &Tally) -> Option<u64> {
     let numbers = (0..=u8::MAX).map_while(|id| counter_of(rule, id));
     numbers.map(|number| tally.count(number)).filter(|counter| counter.count > 0).map(|counter| counter.first).min()
 }

@@ -175,6 +175,26 @@ pub(crate) fn holds_without_matches(expression: &Expression) -> bool {
     written && expression_holds(&mut Reader::new(&bytes, "logic"), &|_| 0).unwrap_or(false)
 }
 
+/// For which subsignatures one match tells as much as many? A bit for each: not set where the number of matches is
+/// compared with more than "none", or adds to the sum of a block.
+pub(crate) fn one_match_tells_all(expression: &Expression) -> u64 {
+    !counted(expression, false)
+}
+
+/// The ids whose number of matches matters.
+fn counted(expression: &Expression, in_block: bool) -> u64 {
+    match expression {
+        Expression::And(operands) | Expression::Or(operands) => {
+            operands.iter().fold(0, |ids, operand| ids | counted(operand, in_block))
+        }
+        Expression::Block { inner, .. } => counted(inner, true),
+        Expression::Count { id, comparison, count } => {
+            let only_presence = *count == 0 || (*count == 1 && *comparison == Comparison::Less);
+            if only_presence && !in_block { 0 } else { 1_u64.checked_shl(u32::from(*id)).unwrap_or(0) }
+        }
+    }
+}
+
 fn conditions_hold(reader: &mut Reader<'_>, around: &Circumstances<'_>) -> Option<bool> {
     let mut all = true;
     for _ in 0..reader.u8().ok()? {

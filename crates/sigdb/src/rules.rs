@@ -14,7 +14,8 @@
 //! ```text
 //! use index       first use u32                                   one more than there are patterns
 //! use             subsignature u31, then 1 bit: the pattern has several parts
-//! subsignature    rule u32 | pattern u32 | count u8, offset u24   count 1: that pattern; else a start in the lists
+//! subsignature    rule u32 | pattern u32 | count u7, 1 bit: one match tells as much as many | offset u24
+//!                 count 1: that pattern; else a start in the lists
 //! pattern list    pattern u32
 //! rule            signature u32 | first subsignature u32 | subsignatures u32 (0 never) | logic start u32 | logic length u32
 //! always          rule u32, sorted
@@ -30,5 +31,9 @@ pub(crate) use write::{RuleWriter, write};
 
 /// The bit of a use that says that the pattern has several parts.
 const SEVERAL_PARTS: u32 = 1 << 31;
+/// The bit of a subsignature that says that one match tells as much as many.
+const ONE_MATCH: u32 = 1 << 7;
+/// Subsignatures have at most so many patterns.
+const MOST_PATTERNS: usize = 127;
 /// Rules have at most so many subsignatures: an expression keeps a bit for each.
 const MOST_SUBSIGNATURES: usize = 64;

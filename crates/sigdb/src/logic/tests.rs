@@ -234,6 +234,36 @@ fn conditions_are_asked_of_the_object() {
 }
 
 #[test]
+fn one_match_tells_all_where_numbers_do_not_matter() {
+    // expression, ids whose numbers matter
+    for (expression, ids) in [
+        (and(&[id(0), count(1, Equal, 0), count(2, Less, 1)]), 0),
+        (or(&[id(0), count(1, Equal, 1)]), 0b10),
+        (or(&[count(0, Greater, 1), count(1, Less, 2), id(2)]), 0b11),
+        (and(&[id(0), block(or(&[id(1), count(2, Equal, 0)]), Greater, 0, 0)]), 0b110),
+        (or(&[id(0), block(id(0), Greater, 3, 0)]), 0b1),
+        (id(63), 0),
+        (count(63, Equal, 7), 1 << 63),
+    ] {
+        assert_eq!(one_match_tells_all(&expression), !ids, "{expression:?}");
+    }
+}
+
+/// Where one match is said to tell all, more of them change nothing.
+#[test]
+fn one_match_tells_all_as_evaluation_sees_it() {
+    let mut dice = Dice(2);
+    for _ in 0..20_000 {
+        let expression = dice.expression(3);
+        let counts: Vec<u32> = (0..6).map(|_| dice.below(4)).collect();
+        let told = one_match_tells_all(&expression);
+        let capped: Vec<u32> =
+            (0..6).map(|id| if told >> id & 1 == 1 { counts[id].min(1) } else { counts[id] }).collect();
+        assert_eq!(evaluate(&expression, &counts), evaluate(&expression, &capped), "{expression:?} {counts:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_kept_is_refused() {
     let mut deep = id(0);
     for _ in 0..DEEPEST {

@@ -1,6 +1,6 @@
 //! Reading rules, for evaluation and for people.
 
-use super::{MOST_SUBSIGNATURES, SEVERAL_PARTS};
+use super::{MOST_SUBSIGNATURES, ONE_MATCH, SEVERAL_PARTS};
 use crate::layout::{Frame, Section, at, count, length, number};
 use crate::model::{BodyRule, LogicalRule, Offset, Subsignature};
 use crate::{ImageError, logic, offsets};
@@ -33,6 +33,8 @@ pub(crate) struct Sub {
     pub(crate) rule: u32,
     pattern: u32,
     count: u32,
+    /// Does one match tell as much as many?
+    pub(crate) one_match: bool,
     /// The number of its offset; 0 for anywhere.
     pub(crate) offset: u32,
 }
@@ -102,7 +104,8 @@ impl<'a> RuleSet<'a> {
     pub(crate) fn subsignature(&self, number: u32) -> Option<Sub> {
         let ([rule, pattern, word], []) = at(self.subsignatures, number)?.as_chunks::<4>() else { return None };
         let [rule, pattern, word] = [rule, pattern, word].map(|bytes| u32::from_le_bytes(*bytes));
-        Some(Sub { rule, pattern, count: word & 0xFF, offset: word >> 8 })
+        let one_match = word & ONE_MATCH != 0;
+        Some(Sub { rule, pattern, count: word & (ONE_MATCH - 1), one_match, offset: word >> 8 })
     }
 
     /// An offset by its number; `None` if there is none of this number.

@@ -1,6 +1,6 @@
 //! Collecting rules and writing their tables.
 
-use super::{MOST_SUBSIGNATURES, SEVERAL_PARTS};
+use super::{MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, SEVERAL_PARTS};
 use crate::layout::{Section, Writer};
 use crate::model::{BodyRule, LogicalRule, Offset, Subsignature};
 use crate::{Refusal, logic, offsets};
@@ -35,7 +35,7 @@ impl RuleWriter {
     /// Adds a body signature; gives the number of its rule.
     pub(crate) fn body(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
         let pattern = self.pattern(&rule.pattern)?;
-        self.rule(signature, &[(rule.offset, vec![pattern])], &[])
+        self.rule(signature, &[Wanted { offset: rule.offset, patterns: vec![pattern], one_match: true }], &[])
     }
 
     /// Adds a logical signature; gives the number of its rule.
@@ -44,10 +44,12 @@ impl RuleWriter {
             return Err(Refusal::TooMany("subsignatures"));
         }
         let logic = logic::encode(&rule.conditions, &rule.expression, rule.subsignatures.len())?;
+        let one_match = logic::one_match_tells_all(&rule.expression);
         let mut subsignatures = Vec::with_capacity(rule.subsignatures.len());
-        for Subsignature::Body { offset, patterns } in &rule.subsignatures {
+        for (id, Subsignature::Body { offset, patterns }) in rule.subsignatures.iter().enumerate() {
             let numbers = patterns.iter().map(|pattern| self.pattern(pattern)).collect::<Result<Vec<_>, _>>()?;
-            subsignatures.push((*offset, numbers));
+            let one_match = one_match >> id & 1 == 1;
+            subsignatures.push(Wanted { offset: *offset, patterns: numbers, one_match });
         }
         let number = self.rule(signature, &subsignatures, &logic)?;
         if logic::holds_without_matches(&rule.expression) {
@@ -104,17 +106,17 @@ impl RuleWriter {
     fn rule(&mut self, signature: u32, subsignatures: &[Wanted], logic: &[u8]) -> Result<u32, Refusal> {
         let most = usize::try_from(SEVERAL_PARTS).unwrap_or(usize::MAX).saturating_sub(MOST_SUBSIGNATURES);
         let full = self.subsignatures.len() / 12 >= most || self.logic.len() >= most || self.lists.len() / 4 >= most;
-        if full || subsignatures.iter().any(|(_, patterns)| u8::try_from(patterns.len()).is_err()) {
+        if full || subsignatures.iter().any(|wanted| wanted.patterns.len() > MOST_PATTERNS) {
             return Err(Refusal::TooMany("patterns"));
         }
-        if subsignatures.is_empty() || subsignatures.iter().any(|(_, patterns)| patterns.is_empty()) {
+        if subsignatures.is_empty() || subsignatures.iter().any(|wanted| wanted.patterns.is_empty()) {
             return Err(Refusal::NoPattern);
         }
-        let offsets = subsignatures.iter().map(|(offset, _)| self.offset(offset)).collect::<Result<Vec<_>, _>>()?;
+        let offsets = subsignatures.iter().map(|wanted| self.offset(&wanted.offset)).collect::<Result<Vec<_>, _>>()?;
         let rule = entries(&self.rules, 20);
         let first = entries(&self.subsignatures, 12);
-        for ((_, patterns), offset) in subsignatures.iter().zip(offsets) {
-            self.subsignature(rule, patterns, offset);
+        for (wanted, offset) in subsignatures.iter().zip(offsets) {
+            self.subsignature(rule, wanted, offset);
         }
         self.rules.extend(signature.to_le_bytes());
         self.rules.extend(first.to_le_bytes());
@@ -125,12 +127,12 @@ impl RuleWriter {
         Ok(rule)
     }
 
-    fn subsignature(&mut self, rule: u32, patterns: &[(u32, bool)], offset: u32) {
+    fn subsignature(&mut self, rule: u32, wanted: &Wanted, offset: u32) {
         let number = entries(&self.subsignatures, 12);
-        for (pattern, several) in patterns {
+        for (pattern, several) in &wanted.patterns {
             self.uses.push((*pattern, if *several { number | SEVERAL_PARTS } else { number }));
         }
-        let place = match patterns {
+        let place = match wanted.patterns.as_slice() {
             [(only, _)] => *only,
             several => {
                 let start = entries(&self.lists, 4);
@@ -138,10 +140,11 @@ impl RuleWriter {
                 start
             }
         };
-        let count = u32::try_from(patterns.len()).unwrap_or(0);
+        let count = u32::try_from(wanted.patterns.len()).unwrap_or(0);
+        let one_match = if wanted.one_match { ONE_MATCH } else { 0 };
         self.subsignatures.extend(rule.to_le_bytes());
         self.subsignatures.extend(place.to_le_bytes());
-        self.subsignatures.extend((count | offset << 8).to_le_bytes());
+        self.subsignatures.extend((count | one_match | offset << 8).to_le_bytes());
     }
 
     /// The number of an offset: 0 for anywhere.
@@ -160,8 +163,15 @@ impl RuleWriter {
     }
 }
 
-/// Where a subsignature must start, and its patterns: the number in the set, and whether it has several parts.
-type Wanted = (Offset, Vec<(u32, bool)>);
+/// A subsignature to be written.
+struct Wanted {
+    /// Where it must start.
+    offset: Offset,
+    /// Its patterns: the number in the set, and whether it has several parts.
+    patterns: Vec<(u32, bool)>,
+    /// Does one match tell as much as many?
+    one_match: bool,
+}
 
 /// A target's sections.
 pub(crate) struct RuleParts {

@@ -10,6 +10,7 @@ use dachs_sys::process;
 use dachs_sys::socket;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -172,6 +173,8 @@ impl Zygote {
         let image = start.image.try_clone().map_err(PoolError::Start)?;
         let mut command = Command::new(&start.program);
         command.arg("worker").env_clear().stdin(its).stdout(image).stderr(Stdio::null());
+        // What a person types at the terminal reaches the pool alone, which ends its workers in order.
+        command.process_group(0);
         let child = command.spawn().map_err(PoolError::Start)?;
         // It holds the zygote's end of the socket, and nobody would notice the zygote's death.
         drop(command);

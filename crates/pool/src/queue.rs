@@ -58,3 +58,46 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+
+    fn job(tag: u64) -> Job {
+        Job { tag, file: dachs_sys::fd::sealed_memory("test", b"").unwrap(), size: 0 }
+    }
+
+    #[test]
+    fn every_job_comes_out_once() {
+        let queue = Arc::new(Queue::new(2));
+        let takers: Vec<_> = (0..3)
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || std::iter::from_fn(|| queue.pop()).map(|job| job.tag).collect::<Vec<_>>())
+            })
+            .collect();
+        (0..100).for_each(|tag| assert!(queue.push(job(tag))));
+        while !queue.lock().jobs.is_empty() {
+            thread::yield_now();
+        }
+        queue.close();
+        let mut tags: Vec<u64> = takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect();
+        tags.sort_unstable();
+        assert_eq!(tags, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn closing_frees_those_who_wait() {
+        let queue = Arc::new(Queue::new(1));
+        assert!(queue.push(job(1)));
+        let waiting = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.push(job(2)))
+        };
+        queue.close();
+        assert!(!waiting.join().unwrap() && !queue.push(job(3)));
+        assert!(queue.pop().is_none());
+    }
+}

@@ -42,8 +42,8 @@ fn an_honest_report_arrives_as_it_was() {
 #[test]
 fn a_long_report_keeps_the_strong_and_tells_what_it_dropped() {
     let limits = Limits::default();
-    let mut report = Report::default();
-    report.anomalies = (0..100).map(|_| Anomaly::new(AnomalyKind::Damaged, "d".repeat(10_000))).collect();
+    let anomalies = (0..100).map(|_| Anomaly::new(AnomalyKind::Damaged, "d".repeat(10_000))).collect();
+    let mut report = Report { anomalies, ..Report::default() };
     report.detections =
         (0..1000).map(|at| detection(if at == 900 { Strength::Strong } else { Strength::Weak }, 30)).collect();
     let short = through(&report, &limits).unwrap();

@@ -3,8 +3,8 @@
 //! What can be tried is tried, in a forked process that ends at once; the rest is asked of the kernel. The jail itself
 //! does not look here: it enters what it can and tells what it could not.
 
+use super::fork::{Child, End, clone};
 use super::rooms;
-use super::{Child, End, clone};
 use crate::process::exit_now;
 use std::fs;
 use std::io;

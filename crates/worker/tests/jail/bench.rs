@@ -1,7 +1,7 @@
 //! What the tests stand on: pools of this executable, and files in memory.
 
 use dachs_base::{Limits, Report};
-use dachs_pool::{Config, Done, Job, Pool};
+use dachs_pool::{Config, Done, Job, Pool, PoolError};
 use dachs_sys::jail::{Layer, Plan};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(crate) const LAYERS: [(&str, Layer); 5] = [
 /// A pool of this executable.
 pub(crate) struct Bench {
     pool: Pool,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// Reads from the name of the executable what to leave out.
@@ -38,12 +38,17 @@ impl Bench {
     }
 
     /// One that leaves out what the name says.
-    pub(crate) fn named(name: &str, jobs: usize, limits: Limits) -> Result<Bench, dachs_pool::PoolError> {
+    pub(crate) fn named(name: &str, jobs: usize, limits: Limits) -> Result<Bench, PoolError> {
         let folder = tempfile::tempdir().unwrap();
         let program = link(folder.path(), name);
+        Ok(Bench { _folder: Some(folder), ..Bench::of(program, jobs, limits)? })
+    }
+
+    /// One of any program.
+    pub(crate) fn of(program: PathBuf, jobs: usize, limits: Limits) -> Result<Bench, PoolError> {
         let image = dachs_sys::fd::sealed_memory("image", &image()).unwrap();
         let pool = Pool::start(Config { jobs, limits, all_matches: true, image, program })?;
-        Ok(Bench { pool, _folder: folder })
+        Ok(Bench { pool, _folder: None })
     }
 
     pub(crate) fn pool(&self) -> &Pool {

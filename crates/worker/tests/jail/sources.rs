@@ -9,6 +9,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_file_that_shrank_is_incomplete", a_file_that_shrank_is_incomplete, false),
     ("a_file_that_cannot_be_read_is_incomplete", a_file_that_cannot_be_read_is_incomplete, false),
     ("an_empty_file_is_clean", an_empty_file_is_clean, false),
+    ("a_program_that_is_no_worker_is_told", a_program_that_is_no_worker_is_told, false),
     ("a_broken_image_is_refused", a_broken_image_is_refused, false),
 ];
 
@@ -37,10 +38,16 @@ fn a_broken_image_is_refused() {
     let image = dachs_sys::fd::sealed_memory("image", b"this is no image").unwrap();
     let program = std::env::current_exe().unwrap();
     let config = Config { jobs: 1, limits: Limits::default(), all_matches: false, image, program };
-    match Pool::start(config) {
-        Err(PoolError::Refused(reason)) => println!("    {reason}"),
-        other => {
-            eprintln!("NOT CHECKED: the image is not looked at yet: {:?}", other.map(|pool| pool.layers().clone()))
-        }
+    let error = Pool::start(config).unwrap_err();
+    assert!(matches!(&error, PoolError::Refused(reason) if reason.contains("image")), "{error}");
+}
+
+fn a_program_that_is_no_worker_is_told() {
+    for (program, wanted) in [("/nothing", "cannot be started"), ("/bin/true", "before it was ready")] {
+        let error = Bench::of(program.into(), 1, Limits::default()).err().unwrap();
+        assert!(error.to_string().contains(wanted), "{error}");
     }
+    // A person who starts a worker by hand gets an error, not a hanging process.
+    let mut by_hand = std::process::Command::new(std::env::current_exe().unwrap());
+    assert!(!by_hand.arg("worker").stdin(std::process::Stdio::null()).status().unwrap().success());
 }

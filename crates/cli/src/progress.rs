@@ -46,7 +46,7 @@ impl Progress {
     /// A progress line on standard error; `ahead` is a walk like the one that is scanned.
     pub(crate) fn new(ahead: Walk) -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(250));

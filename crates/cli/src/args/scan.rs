@@ -76,7 +76,8 @@ pub(crate) struct WalkArgs {
     /// Leave out what matches: a name anywhere (`*.iso`), or with a slash a whole path (`/srv/**/cache`). Repeatable.
     ///
     /// `*` and `?` match no slash, `**` matches any number of directories. What is left out is neither opened nor, if it
-    /// is a directory, entered. Paths are compared as they are shown.
+    /// is a directory, entered. Paths are compared as they are shown: begin a pattern
+    /// with `**/` to match anywhere.
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use dachs_base::Limits;
 use dachs_pool::{Config, Job, Pool};
 use rustix::fd::OwnedFd;
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::action::{Action, Folder};
 use crate::args::{ExitOn, ScanArgs};
@@ -27,6 +28,11 @@ use crate::walk::Walk;
 /// The executable that workers are made from: this one.
 const PROGRAM: &str = "/proc/self/exe";
 
+/// Descriptors that are not for files with the workers: directories, sockets, standard streams.
+const RESERVED: u64 = 200;
+/// Descriptors that a file with the workers takes: itself, its directory, one for an action, and the worker's own.
+const EACH: u64 = 4;
+
 /// Scans what was asked for.
 pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let action = args.actions.action()?;
@@ -45,7 +51,7 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let progress = progress(&args, || Walk::new(args.paths.clone(), walk_options.clone()));
     let mut writer = writer(&args, &progress);
     let walk = Walk::new(args.paths.clone(), walk_options.clone());
-    let ahead = args.jobs().saturating_mul(4);
+    let ahead = args.jobs().saturating_mul(4).min(files_at_once());
     let stdin_quota = args.limits.stdin();
     let setting = Setting {
         names: &names,
@@ -86,6 +92,16 @@ fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers,
         }
     }
     Ok(Workers(pool))
+}
+
+/// How many files may be with the workers, so that we never run out of descriptors. Asks for as many as we may have.
+fn files_at_once() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If it is refused, the old limit holds.
+    let _ = setrlimit(Resource::Nofile, limit);
+    let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(open.saturating_sub(RESERVED) / EACH).unwrap_or(usize::MAX).max(1)
 }
 
 /// A progress line if somebody watches.

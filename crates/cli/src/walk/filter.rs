@@ -28,10 +28,14 @@ impl Exclude {
         Ok(Exclude { names: set(&names)?, paths: set(&paths)? })
     }
 
-    /// True if this path is left out.
+    /// True if this path is left out. A path that ends with `.` or `..` names no file of its own, so that `.*` means
+    /// hidden files and not the folder that a person stands in.
     pub(crate) fn covers(&self, path: &[u8]) -> bool {
         let trimmed = trim_slashes(path);
         let name = trimmed.rsplit(|byte| *byte == b'/').next().unwrap_or(trimmed);
+        if matches!(name, b"" | b"." | b"..") {
+            return false;
+        }
         self.names.is_match(OsStr::from_bytes(name)) || self.paths.is_match(OsStr::from_bytes(trimmed))
     }
 }
@@ -109,6 +113,7 @@ mod tests {
         assert!(covers("node_modules", b"/srv/node_modules/"));
         assert!(!covers("node_modules", b"/srv/node_modules/x"));
         assert!(covers("*", b"x\xff\n"));
+        assert!(covers(".*", b"./.git") && !covers(".*", b".") && !covers(".*", b"../"));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Header {
     fields: Vec<String>,
     /// The version.
     pub(crate) version: u32,
+    /// The functionality level of the engines that it was made for.
+    pub(crate) level: u64,
     /// When it was made, in seconds since 1970.
     pub(crate) time: u64,
 }
@@ -56,9 +58,8 @@ impl Header {
         }
         let number = |text: &str| text.parse::<u64>().map_err(|_| broken("a number in its header is none"));
         number(count)?;
-        number(level)?;
         let version = u32::try_from(number(version)?).map_err(|_| broken("its version is too large"))?;
-        Ok(Header { version, time: number(time)?, fields })
+        Ok(Header { version, level: number(level)?, time: number(time)?, fields })
     }
 
     /// Checks the MD5 of what follows the header, and its signature.

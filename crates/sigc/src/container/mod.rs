@@ -28,6 +28,7 @@ use tar::Tar;
 
 use crate::compile::{Compiler, Member, Trust};
 use crate::kind::{self, Form, Kind};
+use crate::level;
 use crate::lines::{Bounded, MOST};
 use crate::{Error, Input};
 
@@ -43,6 +44,10 @@ pub(crate) fn load(compiler: &mut Compiler, input: &Input, form: Form) -> Result
     let (header, rest) = open(input)?;
     if form == Form::Cvd {
         header.verify(rest).map_err(|error| unverified(name, error))?;
+    }
+    if header.level > level::LEVEL {
+        let reason = format!("made for functionality level {}, newer than {}", header.level, level::LEVEL);
+        compiler.problem(name, &reason);
     }
     let info = read_info(input, &header, form)?;
     let mut members = Members { compiler, container: name, header: &header, info, form };

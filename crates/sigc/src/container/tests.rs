@@ -134,6 +134,16 @@ fn unsigned_containers_are_read() {
 }
 
 #[test]
+fn a_container_for_newer_engines_is_read_and_told() {
+    let newer = HEADER.replace(":90:", ":240:");
+    let tar = [member("COPYING", b""), member("x.info", &[newer.as_bytes(), b"\n"].concat())].concat();
+    let bytes = [format!("{newer:512}").into_bytes(), wrap(&tar, true).split_off(512)].concat();
+    let compilation = compile(&[Input::bytes("x.cud", bytes)]).unwrap();
+    let problems: Vec<String> = compilation.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems, ["x.cud: made for functionality level 240, newer than 216"]);
+}
+
+#[test]
 fn a_malformed_member_is_named_with_its_line() {
     let bytes = container(&[("a.ndb", b"t:0:*:616263\nt:0:*:zz\n")], |_| {});
     let error = load("x.cud", &bytes).unwrap_err().to_string();

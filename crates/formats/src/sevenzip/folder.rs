@@ -11,7 +11,7 @@ use lzma_rust2::filter::bcj::BcjReader;
 use lzma_rust2::filter::bcj2::Bcj2Reader;
 use lzma_rust2::filter::delta::DeltaReader;
 
-use super::header::{Wrong, number};
+use super::cursor::{Wrong, number};
 use crate::codec::{self, Decoder};
 
 /// 7-Zip takes no more coders and streams than these either.

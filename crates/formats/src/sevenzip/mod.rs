@@ -1,4 +1,4 @@
-//! 7z archives (7zFormat.txt of the LZMA SDK).
+//! 7z archives (7zFormat.txt and Methods.txt, the specification in the LZMA SDK).
 //!
 //! The header stands at the end of the archive and is mostly packed itself. It says how folders are unpacked, and which
 //! stretch of a folder's bytes is which file:
@@ -18,6 +18,7 @@
 //! Not done: passwords, archives whose header is missing, and coders with several outputs.
 
 mod block;
+mod cursor;
 mod folder;
 mod header;
 
@@ -28,7 +29,8 @@ use std::sync::Arc;
 use dachs_base::{Anomaly, AnomalyKind, Budget, Limit, LimitReached, Memory, Name, Reader, Source, read_vec_at};
 
 use self::block::Block;
-use self::header::{Bytes, Content, File, Header, Packed, Stream, Streams, Wrong, id};
+use self::cursor::{Bytes, Wrong};
+use self::header::{Content, File, Header, Packed, Stream, Streams, id};
 use crate::stream::Replay;
 use crate::{Item, Unpack};
 

@@ -177,6 +177,16 @@ struct Judge<'e, 'a> {
     limit: Option<LimitReached>,
 }
 
+/// Whether a match of a subsignature may start where it does.
+enum Place {
+    /// It may.
+    Fits,
+    /// It may not, and neither may any that comes.
+    Never,
+    /// It may not, but a later one may.
+    NotHere,
+}
+
 /// What was found so far.
 #[derive(Default)]
 struct Found {
@@ -209,8 +219,10 @@ impl Judge<'_, '_> {
         if sub.one_match && tally.count(usage.subsignature).count > 0 {
             return Ok(Flow::Enough);
         }
-        if !self.fits(rules, &sub, start) {
-            return Ok(Flow::Go);
+        match self.place(rules, &sub, usage, start) {
+            Place::Fits => {}
+            Place::Never => return Ok(Flow::Enough),
+            Place::NotHere => return Ok(Flow::Go),
         }
         let Some(counter) = tally.counter(usage.subsignature, self.budget)? else { return Ok(Flow::Enough) };
         let first = counter.add(start, usage.several_parts) && counter.count == 1;
@@ -232,13 +244,24 @@ impl Judge<'_, '_> {
         }
     }
 
-    fn fits(&mut self, rules: &RuleSet<'_>, sub: &Sub, start: u64) -> bool {
+    /// May a match of the subsignature start here?
+    fn place(&mut self, rules: &RuleSet<'_>, sub: &Sub, usage: Use, start: u64) -> Place {
         if sub.offset == 0 {
-            return true;
+            return Place::Fits;
         }
         let (size, source) = (&mut self.size, self.object.source);
         let mut size = || *size.get_or_insert_with(|| source.len());
-        rules.offset(sub.offset).is_some_and(|offset| offsets::fits(&offset, start, self.facts, &mut size))
+        let starts = rules.offset(sub.offset).and_then(|offset| offsets::starts(&offset, self.facts, &mut size));
+        let Some(starts) = starts else { return Place::Never };
+        // Patterns of one part come in the order of their anchors, so their starts go back by less than an overlap.
+        let reach = rules.patterns.as_ref().map_or(0, |patterns| length(patterns.overlap()));
+        if starts.contains(&start) {
+            Place::Fits
+        } else if start > starts.end().saturating_add(reach) && !usage.several_parts {
+            Place::Never
+        } else {
+            Place::NotHere
+        }
     }
 
     /// Looks at the logical signatures that could be fulfilled.

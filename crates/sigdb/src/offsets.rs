@@ -8,6 +8,7 @@
 
 use crate::model::{Offset, OffsetBase};
 use dachs_base::{Facts, Reader};
+use std::ops::RangeInclusive;
 
 /// Bytes of a record.
 const RECORD: usize = 24;
@@ -52,46 +53,35 @@ pub(crate) fn decode(record: &[u8; RECORD]) -> Option<Offset> {
     Some(Offset { base, shift })
 }
 
-/// May a match start at `start`? `facts` is absent for an executable whose header could not be read; `size` is asked only
-/// where it counts, since finding it out can be work.
-pub(crate) fn fits(offset: &Offset, start: u64, facts: Option<&Facts>, size: &mut dyn FnMut() -> u64) -> bool {
+/// Where a match may start; `None` for nowhere. `facts` is absent for an executable whose header could not be read; `size`
+/// is asked only where it counts, since finding it out can be work.
+pub(crate) fn starts(
+    offset: &Offset,
+    facts: Option<&Facts>,
+    size: &mut dyn FnMut() -> u64,
+) -> Option<RangeInclusive<u64>> {
+    let section = |index: u32| usize::try_from(index).ok().and_then(|index| facts?.sections.get(index));
     let shift = u64::from(offset.shift);
-    let Some(facts) = facts else {
-        return match offset.base {
-            OffsetBase::Any => true,
-            OffsetBase::Absolute(value) => within(start, Some(value), shift),
-            _ => false,
-        };
+    let (base, shift) = match offset.base {
+        OffsetBase::Any => (0, u64::MAX),
+        OffsetBase::Absolute(value) => (value, shift),
+        OffsetBase::End(value) => (facts.and_then(|_| size().checked_sub(value))?, shift),
+        OffsetBase::EntryPoint(value) => (facts?.entry_point?.checked_add_signed(value)?, shift),
+        OffsetBase::LastSection(value) => (facts?.sections.last()?.offset.checked_add(value)?, shift),
+        OffsetBase::Section { index, offset } => (section(index)?.offset.checked_add(offset)?, shift),
+        OffsetBase::WithinSection(index) => (section(index)?.offset, section(index)?.size.saturating_add(shift)),
     };
-    let section = |index: u32| usize::try_from(index).ok().and_then(|index| facts.sections.get(index));
-    match offset.base {
-        OffsetBase::Any => true,
-        OffsetBase::Absolute(value) => within(start, Some(value), shift),
-        OffsetBase::End(value) => within(start, size().checked_sub(value), shift),
-        OffsetBase::EntryPoint(value) => {
-            within(start, facts.entry_point.and_then(|entry| entry.checked_add_signed(value)), shift)
-        }
-        OffsetBase::LastSection(value) => {
-            within(start, facts.sections.last().and_then(|last| last.offset.checked_add(value)), shift)
-        }
-        OffsetBase::Section { index, offset } => {
-            within(start, section(index).and_then(|section| section.offset.checked_add(offset)), shift)
-        }
-        OffsetBase::WithinSection(index) => {
-            section(index).is_some_and(|found| within(start, Some(found.offset), found.size.saturating_add(shift)))
-        }
-    }
-}
-
-/// Is `start` at `base`, or at most `shift` bytes behind it?
-fn within(start: u64, base: Option<u64>, shift: u64) -> bool {
-    base.and_then(|base| start.checked_sub(base)).is_some_and(|distance| distance <= shift)
+    Some(base..=base.saturating_add(shift))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use dachs_base::Section;
+
+    fn fits(offset: &Offset, start: u64, facts: Option<&Facts>, size: &mut dyn FnMut() -> u64) -> bool {
+        starts(offset, facts, size).is_some_and(|starts| starts.contains(&start))
+    }
 
     fn offset(base: OffsetBase, shift: u32) -> Offset {
         Offset { base, shift }

@@ -158,6 +158,31 @@ fn matches_are_counted_where_they_may_start() {
     assert_eq!(found(b"............"), [("none", None)]);
 }
 
+/// A pattern that is found in many places where it may not start is still found where it may.
+#[test]
+fn places_are_found_among_many_others() {
+    let mut builder = builder();
+    for (name, base) in [
+        ("start", OffsetBase::Absolute(0)),
+        ("middle", OffsetBase::Absolute(2_000_000)),
+        ("end", OffsetBase::End(2)),
+        ("nowhere", OffsetBase::Absolute(3_000_000)),
+        ("odd", OffsetBase::Absolute(1_000_001)),
+    ] {
+        builder.add_body(0, name, &body(Target::Any, Offset { base, shift: 0 }, "ab")).unwrap();
+    }
+    builder
+        .add_body(0, "far", &body(Target::Any, Offset { base: OffsetBase::Absolute(2), shift: 0 }, "ab*ef"))
+        .unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let mut object = b"ab".repeat(1_250_000);
+    object[2_400_000..2_400_002].copy_from_slice(b"ef");
+    let mut found = names(&image, &examine(&image, &object, true).findings);
+    found.sort_unstable();
+    assert_eq!(found, [("end", Some(2_499_998)), ("far", Some(2)), ("middle", Some(2_000_000)), ("start", Some(0))]);
+}
+
 #[test]
 fn offsets_need_their_facts() {
     let rules = [

@@ -5,8 +5,10 @@
 #[path = "zip_support/mod.rs"]
 mod support;
 
-use dachs_base::{AnomalyKind, FileKind, Heuristic, Limit, Limits};
-use support::{Contents, Entry, Zip, central, deflate, eicar, end, local, read, read_within};
+use dachs_base::{AnomalyKind, Budget, FileKind, Heuristic, Limit, Limits, Memory, NoClock, Source};
+use dachs_formats::{Item, Unpacking, unpack};
+use std::sync::Arc;
+use support::{Contents, Entry, Random, Zip, central, deflate, eicar, end, local, read, read_within};
 
 fn zip(bytes: &[u8]) -> Contents {
     read(FileKind::Zip, bytes)
@@ -389,4 +391,25 @@ fn deflate_bombs_meet_the_budget() {
     let contents = read_within(FileKind::Zip, &Zip::of(vec![entry]).build(), limits);
     assert!(contents.kinds().contains(&AnomalyKind::Limit(Limit::ScanSize)));
     assert!(contents.members[0].bytes.len() <= 1 << 20);
+}
+
+/// The directory stands at the end, the members before it: both must be read without decoding everything for each member.
+#[test]
+fn an_archive_in_a_compressed_member_larger_than_memory_is_read_in_few_passes() {
+    let piece = Random(9).bytes(10_000);
+    let entries = (0..1500).map(|number| Entry::stored(&format!("{number:04}"), &piece)).collect();
+    let inner = Zip::of(entries).build();
+    let outer: Arc<dyn Source> = Arc::new(Memory::new(Zip::of(vec![Entry::deflated("inner.zip", &inner)]).build()));
+    let limits = Limits { memory: 6 << 20, scan_size: 6 * inner.len() as u64, ..Limits::default() };
+    let budget = Budget::new(limits, NoClock);
+    let Unpacking::Members(mut members) = unpack(FileKind::Zip, &outer, &budget) else { panic!() };
+    let Some(Item::Member(member)) = members.next_item() else { panic!("the inner archive is missing") };
+    let Unpacking::Members(mut members) = unpack(FileKind::Zip, &member.source, &budget) else { panic!() };
+    let mut count = 0;
+    while let Some(item) = members.next_item() {
+        let Item::Member(member) = item else { panic!("an anomaly, {:?}", budget.bytes_used()) };
+        assert!(support::read_all(member.source.as_ref()) == piece, "member {count}: {:?}", member.source.problem());
+        count += 1;
+    }
+    assert_eq!((count, member.source.problem()), (1500, None));
 }

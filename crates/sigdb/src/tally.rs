@@ -2,6 +2,10 @@
 //!
 //! A target can have a million subsignatures of which an object hits a few. So counters stand in pages of 64, which are
 //! made when one of them is hit first; subsignatures of one rule are neighbours. The memory is charged.
+//!
+//! The matcher reports every start once. For patterns of one part that is what ClamAV counts. Of a pattern of several
+//! parts ClamAV counts every find of the last part that completes one, however many starts it completes and however
+//! often a start was completed before; so comparisons of such counts with more than none can differ.
 
 use crate::layout::length;
 use dachs_base::{Budget, Charge, LimitReached};

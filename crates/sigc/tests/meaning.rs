@@ -68,6 +68,15 @@ impl Numbers {
         body
     }
 
+    /// A body with a border at one end. Not `!(B)` at the start, for which ClamAV takes the borders of an end too; and not
+    /// with an offset, which ClamAV counts to the byte before a negated border.
+    fn bordered(&mut self) -> String {
+        let (not, mark) = (["", "!"][self.below(2)], ["(B)", "(L)", "(W)"][self.below(3)]);
+        let body = self.body();
+        let before = self.below(2) == 0 && (not, mark) != ("!", "(B)");
+        if before { format!("{not}{mark}{body}61") } else { format!("{body}61{not}{mark}") }
+    }
+
     fn offset(&mut self) -> String {
         match self.below(6) {
             0 => format!("{}", 8 + self.below(30)),
@@ -118,7 +127,7 @@ impl Numbers {
 
     /// Bytes that are no text, so that there is no other view of them.
     fn object(&mut self) -> Vec<u8> {
-        const BYTES: &[u8] = b"aaaabbbbccccABCaa\0bb\0 \x01";
+        const BYTES: &[u8] = b"aaaabbbbccccABCaa\0bb\0 \n\r.<\x01";
         let mut bytes = b"\x01\x02\x80\x81\x82\x83\x84\x85".to_vec();
         bytes.extend((0..30 + self.below(60)).map(|_| BYTES[self.below(BYTES.len())]));
         bytes
@@ -167,7 +176,7 @@ fn compare(kind: &str, lines: &[String], objects: usize, numbers: &mut Numbers) 
         }
     }
     eprintln!("{kind}: {} signatures, {objects} objects, {found} found", lines.len());
-    assert!(found > objects, "{found}");
+    assert!(found > 0, "nothing was found, so nothing was compared");
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -176,6 +185,22 @@ fn bodies_mean_what_clamav_finds() {
     let mut numbers = Numbers(0x0123_4567_89ab_cdef);
     let lines: Vec<String> = (0..300).map(|at| format!("t{at}:0:{}:{}61", numbers.offset(), numbers.body())).collect();
     compare("ndb", &lines, 25, &mut numbers);
+}
+
+#[test]
+fn borders_mean_what_clamav_finds() {
+    let mut numbers = Numbers(0x0f1e_2d3c_4b5a_6978);
+    let lines: Vec<String> = (0..300).map(|at| format!("t{at}:0:*:{}", numbers.bordered())).collect();
+    compare("ndb", &lines, 25, &mut numbers);
+}
+
+/// One at a time: ClamAV mixes up signatures of one set that differ in their `[x-y]` alone.
+#[test]
+fn single_bytes_are_looked_for_where_clamav_does() {
+    let mut numbers = Numbers(0x1357_9bdf_0246_8ace);
+    for line in ["t0:0:*:61[0-2]6262", "t0:0:*:61[2-5]6263", "t0:0:*:6162[1-3]63", "t0:0:*:6261[0-6]61"] {
+        compare("ndb", &[line.to_owned()], 12, &mut numbers);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod ar;
 mod bzip2;
 mod codec;
+mod compress;
 mod cpio;
 mod facts;
 mod gzip;
@@ -88,6 +89,7 @@ fn reader(kind: FileKind) -> Option<Open> {
     Some(match kind {
         FileKind::Ar | FileKind::Deb => ar::open,
         FileKind::Bzip2 => bzip2::open,
+        FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
         FileKind::Gzip => gzip::open,
         FileKind::Lz4 => lz4::open,

@@ -37,7 +37,7 @@ pub(super) fn disc(source: &dyn Source) -> Vec<FileKind> {
 pub(super) fn tail(source: &dyn Source, length: u64) -> Vec<FileKind> {
     let wanted = END_RECORD + LONGEST_COMMENT;
     let start = length.saturating_sub(u64::try_from(wanted).unwrap_or(u64::MAX));
-    let tail = read_vec_at(source, start, wanted);
+    let tail = read_vec_at(source, start, usize::try_from(length - start).unwrap_or(wanted));
     let trailer = tail.len().checked_sub(512).and_then(|at| tail.get(at..)).unwrap_or(&[]);
     let mut kinds = Vec::new();
     if ends_as_zip(source, start, &tail) {

@@ -8,7 +8,7 @@ use dachs_base::FileKind;
 
 /// How much is looked at.
 const LOOKED_AT: usize = 1024;
-/// Longest run of white space and comments skipped in front of markup.
+/// What is left of a text that has ended.
 const NO_TEXT: &[u8] = &[];
 
 /// The kind of a text; `None` if it is none.
@@ -117,7 +117,9 @@ const PAGE: [&[u8]; 16] = [
     b"a",
 ];
 /// Tags that make a page of a text when a line begins with them.
-const INSIDE: [&[u8]; 5] = [b"!doctype html", b"html", b"head", b"script", b"iframe"];
+const INSIDE: [&[u8]; 2] = [b"!doctype html", b"html"];
+/// What a program has before a page that it only prints.
+const PROGRAM: [&[u8]; 5] = [b"import ", b"\"\"\"", b"'''", b"function", b"#include"];
 
 fn is_html(body: &[u8]) -> bool {
     let start = skip_prolog(body);
@@ -126,7 +128,8 @@ fn is_html(body: &[u8]) -> bool {
         let tag = line.trim_ascii_start().strip_prefix(b"<").unwrap_or(NO_TEXT);
         INSIDE.iter().any(|name| is_tag(tag, name))
     };
-    first || body.split(|byte| matches!(byte, b'\n' | b'\r')).any(line)
+    let program = || PROGRAM.iter().any(|word| find(body, word).is_some());
+    first || (body.split(|byte| matches!(byte, b'\n' | b'\r')).any(line) && !program())
 }
 
 /// Behind comments and an XML declaration.

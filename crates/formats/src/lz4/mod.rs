@@ -178,7 +178,7 @@ impl Lz4 {
         let (bytes, got) = self.input.peek::<4>();
         let size = u32::from_le_bytes(bytes);
         let other_frame = matches!(size, MAGIC | LEGACY) || size & 0xffff_fff0 == SKIPPABLE;
-        if self.header.legacy && (got == 0 || other_frame) {
+        if self.header.legacy && (got == 0 || size == 0 || other_frame) {
             return Ok(None);
         }
         if got < 4 {

@@ -76,6 +76,7 @@ impl SourceRead {
     fn take_some(&mut self, buffer: &mut [u8]) -> usize {
         if self.waiting().is_empty() {
             if buffer.len() >= BUFFER {
+                self.drop_buffer(self.next);
                 return self.fetch(buffer);
             }
             self.refill();
@@ -172,6 +173,10 @@ mod tests {
             if count < size {
                 break;
             }
+            let (again, before) = (read.position(), read.position().saturating_sub(5000));
+            read.go_to(before);
+            assert_eq!(read.peek::<8>(), (*bytes[usize::try_from(before).unwrap()..].first_chunk::<8>().unwrap(), 8));
+            read.go_to(again);
         }
         assert!(got == bytes);
     }

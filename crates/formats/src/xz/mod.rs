@@ -19,6 +19,8 @@ const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 const FIXED: u64 = 256 * 1024;
 /// Taken for the dictionary if the header of the first block cannot be read.
 const USUAL_DICTIONARY: u64 = 64 << 20;
+/// 5.3.1: the longest chunk of LZMA2, with some room.
+const LONGEST_CHUNK: usize = 80 * 1024;
 /// 5.3.1: the filter LZMA2.
 const LZMA2: u64 = 0x21;
 
@@ -40,6 +42,7 @@ fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begu
     let dictionary = dictionary(head).ok().flatten().unwrap_or(USUAL_DICTIONARY);
     let limit = dictionary.saturating_add(FIXED).div_ceil(1024);
     let limit = u32::try_from(limit).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
+    let input = Padded { input, left: LONGEST_CHUNK };
     let make = || Ok(Stream(Careful::new(XzReader::new_mem_limit(input, false, limit))));
     Ok(Begun::Frame(Box::new(Fenced::growing(budget, FIXED, dictionary, make)?)))
 }
@@ -95,16 +98,46 @@ fn number(reader: &mut Reader<'_>) -> Result<u64, Short> {
     Ok(value)
 }
 
-struct Stream(Careful<XzReader<SourceRead>>);
+/// An input with zeros behind its end. The codec wants the whole of an LZMA2 chunk before it decodes any of it; of a
+/// stream that is cut off it would give nothing.
+struct Padded {
+    input: SourceRead,
+    left: usize,
+}
+
+impl Padded {
+    fn is_cut(&self) -> bool {
+        self.left < LONGEST_CHUNK
+    }
+}
+
+impl Read for Padded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let got = self.input.read(buffer)?;
+        if got > 0 || buffer.is_empty() {
+            return Ok(got);
+        }
+        let zeros = buffer.len().min(self.left);
+        buffer.iter_mut().take(zeros).for_each(|byte| *byte = 0);
+        self.left -= zeros;
+        Ok(zeros)
+    }
+}
+
+struct Stream(Careful<XzReader<Padded>>);
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        let result = self.0.read(buffer);
+        match result {
+            Err(_) | Ok(0) if self.0.get_ref().inner().is_cut() => Err(ErrorKind::UnexpectedEof.into()),
+            _ => result,
+        }
     }
 }
 
 impl Frame for Stream {
     fn finish(self: Box<Self>) -> SourceRead {
-        self.0.into_inner().into_inner()
+        self.0.into_inner().into_inner().input
     }
 }

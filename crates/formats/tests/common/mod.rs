@@ -1,0 +1,116 @@
+//! A small engine for tests: takes an object apart, with all that it holds, and notes what it saw.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
+use dachs_formats::{Item, Unpacking, identify, unpack};
+
+/// The EICAR test file, in two halves, so that no scanner takes this file for it.
+pub(crate) fn eicar() -> Vec<u8> {
+    let halves = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!$H+H*"];
+    halves.concat().into_bytes()
+}
+
+/// One object that was seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Names from the outermost on.
+    pub(crate) path: Vec<String>,
+    pub(crate) kind: FileKind,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// All that was seen.
+#[derive(Default, Debug)]
+pub(crate) struct Walked {
+    pub(crate) objects: Vec<Seen>,
+    pub(crate) anomalies: Vec<Anomaly>,
+}
+
+impl Walked {
+    /// The object with these names.
+    pub(crate) fn at(&self, path: &[&str]) -> Option<&Seen> {
+        self.objects.iter().find(|seen| seen.path == path)
+    }
+
+    /// True if the report would be incomplete.
+    pub(crate) fn gap(&self) -> bool {
+        self.anomalies.iter().any(|anomaly| anomaly.kind.is_gap())
+    }
+}
+
+/// Takes bytes apart with default limits.
+pub(crate) fn walk(bytes: &[u8]) -> Walked {
+    walk_within(bytes, Limits::default())
+}
+
+/// Takes bytes apart.
+pub(crate) fn walk_within(bytes: &[u8], limits: Limits) -> Walked {
+    let budget = Budget::new(limits, NoClock);
+    let mut walked = Walked::default();
+    visit(Arc::new(Memory::new(bytes.to_vec())), &mut Vec::new(), &budget, &mut walked);
+    walked
+}
+
+/// The first 4 MiB, in pieces.
+fn read_all(source: &dyn Source) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < 4 << 20 {
+        let piece = read_vec_at(source, bytes.len() as u64, 16 * 1024);
+        if piece.is_empty() {
+            break;
+        }
+        bytes.extend(piece);
+    }
+    bytes
+}
+
+fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, walked: &mut Walked) {
+    let identity = identify(source.as_ref());
+    let bytes = read_all(source.as_ref());
+    walked.objects.push(Seen { path: path.clone(), kind: identity.kind, bytes });
+    if path.len() < usize::try_from(budget.limits().depth).unwrap() {
+        for kind in identity.kinds() {
+            if let Unpacking::Members(mut members) = unpack(kind, &source, budget) {
+                while let Some(item) = members.next_item() {
+                    match item {
+                        Item::Anomaly { anomaly, .. } => walked.anomalies.push(anomaly),
+                        Item::Heuristic(_) => {}
+                        Item::Member(member) => {
+                            path.push(String::from_utf8_lossy(member.name.as_bytes()).into_owned());
+                            visit(member.source, path, budget, walked);
+                            path.pop();
+                        }
+                    }
+                }
+                assert!(members.next_item().is_none(), "an unpacker goes on after its end");
+            }
+        }
+    }
+    walked.anomalies.extend(source.problem());
+}
+
+/// Runs a public tool in a folder, with bytes on its standard input; `None`, and a loud line, if there is none.
+pub(crate) fn tool(folder: &std::path::Path, program: &str, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+    use std::io::Write;
+    let child = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        eprintln!("SKIPPED: the tool {program} is not installed");
+        return None;
+    };
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let feeder = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    let _ = feeder.join().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?} failed");
+    Some(output.stdout)
+}

@@ -105,6 +105,18 @@ impl Record {
         anomalies.iter().filter(|anomaly| anomaly.kind.is_gap())
     }
 
+    /// The gap that says most: a limit explains the damage that it caused in what was cut off by it.
+    pub(crate) fn leading_gap(&self) -> Option<&Anomaly> {
+        self.gaps().min_by_key(|gap| match gap.kind {
+            AnomalyKind::WorkerDied => 0,
+            AnomalyKind::Limit(_) => 1,
+            AnomalyKind::Encrypted => 2,
+            AnomalyKind::Unreadable => 3,
+            AnomalyKind::Unsupported => 4,
+            _ => 5,
+        })
+    }
+
     /// About how much memory it holds, in bytes.
     pub(crate) fn weight(&self) -> usize {
         let names = |path: &dachs_base::ObjectPath| path.0.iter().map(|name| name.as_bytes().len() + 24).sum::<usize>();
@@ -148,6 +160,22 @@ pub(crate) fn strength_label(strength: Strength) -> &'static str {
     match strength {
         Strength::Weak => "weak",
         Strength::Strong => "strong",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::record;
+    use super::*;
+    use dachs_base::Limit;
+
+    #[test]
+    fn a_limit_leads_before_the_damage_it_caused() {
+        let limit = Anomaly::new(AnomalyKind::Limit(Limit::Depth), "limit");
+        let record =
+            record(b"x", vec![], vec![Anomaly::odd("odd"), Anomaly::damaged("first"), limit, Anomaly::damaged("last")]);
+        assert_eq!(record.leading_gap().map(|gap| gap.detail.as_str()), Some("limit"));
+        assert_eq!(record.gaps().count(), 3);
     }
 }
 

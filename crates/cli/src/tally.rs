@@ -66,7 +66,7 @@ impl Tally {
 
     fn add_incomplete(&mut self, record: &Record) {
         self.incomplete += 1;
-        let mut reason = record.gaps().next().map_or_else(|| "unknown".to_owned(), reason);
+        let mut reason = record.leading_gap().map_or_else(|| "unknown".to_owned(), reason);
         if self.reasons.len() >= REASONS && !self.reasons.contains_key(&reason) {
             "other reasons".clone_into(&mut reason);
         }

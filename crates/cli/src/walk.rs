@@ -22,10 +22,14 @@
 mod candidate;
 mod filter;
 mod frame;
+mod lookup;
+mod skip;
 
 pub(crate) use candidate::Candidate;
 pub(crate) use filter::Exclude;
 pub(crate) use frame::Identity;
+pub(crate) use lookup::said;
+pub(crate) use skip::Skip;
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsString};
@@ -34,10 +38,11 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{CWD, FileType, Stat, fstat};
 use rustix::io::Errno;
 
 use frame::Frame;
+use lookup::{open_directory, status};
 
 /// How many directories are open at once.
 const AWAKE: usize = 24;
@@ -65,49 +70,6 @@ pub(crate) struct Options {
     pub(crate) exclude: Exclude,
     /// A directory that is not entered: the one that detected files are put into.
     pub(crate) avoid: Option<Identity>,
-}
-
-/// Why something found is not scanned, though nothing went wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Skip {
-    /// A directory that was entered before, through another name.
-    AlreadyVisited,
-    /// A device.
-    Device,
-    /// A symbolic link to nothing, or in a circle.
-    DeadLink,
-    /// `--exclude`.
-    Excluded,
-    /// A named pipe.
-    Fifo,
-    /// A file system that the kernel makes up.
-    KernelFileSystem,
-    /// `--one-file-system`.
-    OtherFileSystem,
-    /// A socket.
-    Socket,
-    /// A symbolic link, by `--follow-symlinks`.
-    SymbolicLink,
-    /// It went away between being found and being opened.
-    Vanished,
-}
-
-impl Skip {
-    /// The word used in JSON and in summaries; never changes.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Skip::AlreadyVisited => "already visited",
-            Skip::Device => "device",
-            Skip::DeadLink => "dead link",
-            Skip::Excluded => "excluded",
-            Skip::Fifo => "fifo",
-            Skip::KernelFileSystem => "kernel file system",
-            Skip::OtherFileSystem => "other file system",
-            Skip::Socket => "socket",
-            Skip::SymbolicLink => "symbolic link",
-            Skip::Vanished => "vanished",
-        }
-    }
 }
 
 /// What a walk comes by.
@@ -213,7 +175,7 @@ impl Walk {
             }
             FileType::Symlink => Some(self.wrong("it is a symbolic link, and --follow-symlinks never was given")),
             other => {
-                let what = special(other).label();
+                let what = Skip::from(other).label();
                 Some(self.wrong(&format!("it is a {what}; files, directories and - can be scanned")))
             }
         }
@@ -280,7 +242,7 @@ impl Walk {
                 let found = Candidate::new(self.path.clone(), name, stat);
                 Some(Step::File(Candidate { directory: Some(at), follow, kernel, ..found }))
             }
-            other => Some(self.skipped(special(other))),
+            other => Some(self.skipped(Skip::from(other))),
         }
     }
 
@@ -330,7 +292,9 @@ impl Walk {
         if let (Some(left), Some(frame)) = (left, self.stack.last_mut())
             && frame.directory.is_none()
         {
-            wake_by_parent(frame, &left);
+            let parent = left.directory.as_ref().and_then(|directory| open_directory(directory, c"..", false).ok());
+            // If `..` leads elsewhere by now, the walk tries from the start.
+            drop(parent.map(|directory| frame.wake(directory)));
         }
     }
 
@@ -375,37 +339,6 @@ impl Walk {
 
     fn skipped(&self, why: Skip) -> Step {
         Step::Skipped { path: self.path.clone(), why }
-    }
-}
-
-/// Opens a sleeping frame again through `..` of the directory just left, if that still leads there.
-fn wake_by_parent(frame: &mut Frame, left: &Frame) {
-    let opened = left.directory.as_ref().and_then(|directory| open_directory(directory, c"..", false).ok());
-    // If it does not, the walk tries from the start.
-    drop(opened.map(|directory| frame.wake(directory)));
-}
-
-/// What the system says about an error, in small letters and without a number.
-pub(crate) fn said(error: Errno) -> String {
-    let text = std::io::Error::from(error).to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
-}
-
-fn status(at: impl AsFd, name: &CString, follow: bool) -> Result<Stat, Errno> {
-    statat(at, name, if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW })
-}
-
-fn open_directory(at: impl AsFd, name: &std::ffi::CStr, follow: bool) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    openat(at, name, if follow { flags } else { flags | OFlags::NOFOLLOW }, Mode::empty())
-}
-
-fn special(kind: FileType) -> Skip {
-    match kind {
-        FileType::Fifo => Skip::Fifo,
-        FileType::Socket => Skip::Socket,
-        FileType::Symlink => Skip::SymbolicLink,
-        _ => Skip::Device,
     }
 }
 

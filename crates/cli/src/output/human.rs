@@ -69,7 +69,7 @@ impl<W: Write> Human<W> {
 
     fn incomplete(&mut self, record: &Record) -> io::Result<()> {
         let gaps = record.gaps().count();
-        let (detail, place) = match record.gaps().next() {
+        let (detail, place) = match record.leading_gap() {
             Some(gap) => (shown(gap.detail.as_bytes()), place(&gap.object)),
             None => ("not all of it was looked at".to_owned(), String::new()),
         };

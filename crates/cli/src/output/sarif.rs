@@ -88,7 +88,7 @@ impl<W: Write> Sarif<W> {
             Outcome::Wrong(reason) => ("error", reason.clone()),
             _ => (
                 "warning",
-                record.gaps().next().map_or_else(|| "not all was looked at".into(), |gap| gap.detail.clone()),
+                record.leading_gap().map_or_else(|| "not all was looked at".into(), |gap| gap.detail.clone()),
             ),
         };
         if self.notifications.len() >= NOTIFICATIONS {

@@ -1,6 +1,7 @@
 //! Trees built in a temporary folder, and the steps a walk gives for them.
 
 use super::*;
+use rustix::fs::{Mode, OFlags, openat};
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -119,6 +120,21 @@ fn file_systems_of_the_kernel_are_entered_only_by_name() {
     let steps = Walk::new(vec!["/".into()], options).map(|step| line(Path::new("/nowhere"), &step));
     assert!(steps.into_iter().any(|line| line == "proc: kernel file system"));
     assert!(Walk::new(vec!["/proc/sys/kernel".into()], Options::default()).any(|step| matches!(step, Step::File(_))));
+}
+
+#[test]
+fn other_file_systems_are_left_out_when_asked() {
+    let device = |path: &str| fs::metadata(path).map(|metadata| std::os::unix::fs::MetadataExt::dev(&metadata)).ok();
+    if device("/dev") == device("/dev/shm") {
+        eprintln!("SKIPPED: /dev/shm is no file system of its own");
+        return;
+    }
+    let shared = |one_file_system| {
+        let exclude = Exclude::new(&["/dev/[!s]*".to_owned(), "/dev/shm/*".to_owned()]).unwrap();
+        lines(Path::new("/dev"), Options { one_file_system, exclude, ..Options::default() })
+    };
+    assert!(shared(true).contains(&"shm: other file system".to_owned()));
+    assert!(!shared(false).iter().any(|line| line.contains("other file system")));
 }
 
 #[test]

@@ -93,3 +93,33 @@ fn a_way_through_two_archives_is_told() {
     assert_eq!(run.code, 1, "{}{}", run.out, run.err);
     assert!(run.out.trim_end().ends_with("(in in.zip » eicar.com)"), "{}", run.out);
 }
+
+/// Each limit, when it is reached, is named and makes the file incomplete.
+#[test]
+fn limits_are_told_and_never_clean() {
+    if !has_tool("python3") {
+        return;
+    }
+    let folder = folder(&[]);
+    let script = "import zipfile as z, random\n\
+        a=z.ZipFile('in.zip','w',8); [a.writestr(str(n), random.Random(n).randbytes(90000)+bytes(90000)) for n in range(9)]; a.close()\n\
+        a=z.ZipFile('out.zip','w',8); a.write('in.zip'); a.close()";
+    tool(folder.path(), "python3", &["-c", script]);
+    let table = [
+        ("--max-depth", "1", "depth"),
+        ("--max-objects", "5", "objects"),
+        ("--max-object-size", "100K", "object-size"),
+        ("--max-scan-size", "1200K", "scan-size"),
+        ("--max-scan-time", "0s", "time"),
+    ];
+    let path = folder.path().join("out.zip");
+    assert_eq!(scan(&[], &path).code, 0);
+    for (option, value, word) in table {
+        let run = scan(&[option, value, "--format", "jsonl"], &path);
+        let anomalies = run.lines()[0]["anomalies"].clone();
+        let told = anomalies.as_array().unwrap().iter().any(|anomaly| anomaly["limit"] == word);
+        assert!(run.code == 3 && told, "{option}: {} {}{}", run.code, run.out, run.err);
+        let human = scan(&[option, value], &path);
+        assert!(human.out.contains(option), "{option}: {}", human.out);
+    }
+}

@@ -18,6 +18,11 @@ pub(super) fn kind(head: &[u8]) -> Option<FileKind> {
     if let Some(wide) = utf16(start) {
         return Some(markup(&wide).unwrap_or(FileKind::Utf16));
     }
+    // Scripts may carry anything behind their first lines.
+    let line = start.split(|byte| *byte == b'\n').next().unwrap_or(start);
+    if is_script(line) && character_set(line, whole).is_some() {
+        return Some(FileKind::Script);
+    }
     let set = character_set(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start), whole)?;
     Some(markup(start).unwrap_or(set))
 }
@@ -60,7 +65,8 @@ fn character_set(start: &[u8], whole: bool) -> Option<FileKind> {
 fn eight_bit(start: &[u8]) -> bool {
     let high = start.iter().filter(|byte| **byte >= 0x80).count();
     let c1 = start.iter().filter(|byte| (0x80..0xa0).contains(*byte)).count();
-    high * 2 <= start.len() || (start.len() >= 64 && c1 * 4 <= high)
+    let plain = start.len() - high;
+    high <= plain || (start.len() >= 64 && c1 * 4 <= high && plain * 20 >= start.len())
 }
 
 fn is_text_byte(byte: u8) -> bool {
@@ -123,7 +129,9 @@ const PROGRAM: [&[u8]; 5] = [b"import ", b"\"\"\"", b"'''", b"function", b"#incl
 
 fn is_html(body: &[u8]) -> bool {
     let start = skip_prolog(body);
-    let first = start.strip_prefix(b"<").is_some_and(|tag| PAGE.iter().any(|name| is_tag(tag, name)));
+    // XML has elements of the same names.
+    let tags: &[&[u8]] = if body.starts_with(b"<?xml") { &INSIDE } else { &PAGE };
+    let first = start.strip_prefix(b"<").is_some_and(|tag| tags.iter().any(|name| is_tag(tag, name)));
     let line = |line: &[u8]| {
         let tag = line.trim_ascii_start().strip_prefix(b"<").unwrap_or(NO_TEXT);
         INSIDE.iter().any(|name| is_tag(tag, name))

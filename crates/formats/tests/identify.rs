@@ -1,0 +1,165 @@
+//! What bytes are taken for: a table of beginnings, texts that only look like something, and things in disguise.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
+
+mod common;
+
+use common::{eicar, tool, walk};
+use dachs_base::FileKind::{self, *};
+use dachs_base::Memory;
+use dachs_formats::identify;
+
+fn kinds(bytes: &[u8]) -> (FileKind, Vec<FileKind>) {
+    let identity = identify(&Memory::new(bytes.to_vec()));
+    (identity.kind, identity.also)
+}
+
+/// Beginnings, without a byte behind them.
+const TEXTS: &[(&[u8], FileKind)] = &[
+    (b"", Empty),
+    (b"a", Ascii),
+    (b"badgers dig\n", Ascii),
+    (b"\xef\xbb\xbfbadgers", Ascii),
+    ("Dächse graben".as_bytes(), Utf8),
+    (b"D\xe4chse graben Baue", Ascii),
+    (b"\xff\xfeb\0a\0d\0", Utf16),
+    (b"b\0a\0d\0g\0e\0r\0s\0", Utf16),
+    (b"\0b\0a\0d\0g\0e\0r\0s", Utf16),
+    (b"#!/bin/sh\n", Script),
+    (b"\n<?PHP echo 1;", Script),
+    (b"@ECHO OFF\r\n", Script),
+    (b"<?xml version=\"1.0\"?><a/>", Xml),
+    (b"<?xml version=\"1.0\"?>\n<!-- a page -->\n<!DOCTYPE html>", Html),
+    (b"  <HTML>", Html),
+    (b"<!-- x --><script>", Html),
+    (b"junk\n<html><body>", Html),
+    (b"\xff\xfe<\0h\0t\0m\0l\0>\0", Html),
+    (b"the <html> tag", Ascii),
+    (b"print('''\n<html>\n''')", Ascii),
+    (b"<htmlx>", Ascii),
+    (b"{\\rtf1", Rtf),
+    (b"From: a@example.org\nTo: b@example.org\n\nx", Mail),
+    (b"From a@example.org Mon Jan  1\nSubject: x\n\n", Mail),
+    (b"Received: from x\n\tby y\nSubject: x\n\n", Mail),
+    (b"From: the badger\nwith love", Ascii),
+    (b"Subject: Date\nbadger: yes\n", Ascii),
+    (b"Package: badger\nVersion: 1\n", Ascii),
+    (b"MIME-Version: 1.0\nContent-Type: multipart/related; type=\"text/html\"\n\n", Mhtml),
+    (b"begin 644 a.com\n#86)C\n`\nend\n", Uuencode),
+    (b"begin 644 chapters of badgers\n", Ascii),
+    (b"(This file must be converted with BinHex 4.0)\n:", BinHex),
+    (b"MZ is how programs begin, and some texts", Ascii),
+    (b"BM\x00\x01\x02", Data),
+    (b"\x00\x01\x02\x03", Data),
+    (b"%PDF-1.4", Pdf),
+    (b"junk\n%PDF-1.4\n\x00", Pdf),
+    (b"\x1f\x8b\x08\x00", Gzip),
+    (b"BZh9", Bzip2),
+    (b"BZh91AY&SY", Bzip2),
+    (b"BZh9 is no stream", Ascii),
+    (b"\x5d\x00\x00\x80\x00\xff\xff\xff\xff\xff\xff\xff\xff\x00\x01\x02\x03\x04", Lzma),
+    (b"\x50\x2a\x4d\x18\x02\x00\x00\x00ab\x04\x22\x4d\x18", Lz4),
+    (b"\x50\x2a\x4d\x18\x02\x00\x00\x00ab\x28\xb5\x2f\xfd", Zstd),
+    (b"\xca\xfe\xba\xbe\x00\x00\x00\x34\x00\x10", JavaClass),
+    (b"\xca\xfe\xba\xbe\x00\x00\x00\x02", MachOUniversal),
+    (b"!<arch>\ndebian-binary   ", Deb),
+    (b"!<arch>\n", Ar),
+    (b"PK\x03\x04", Zip),
+    (b"7z\xbc\xaf\x27\x1c", SevenZip),
+    (b"\x7fELF", Elf),
+];
+
+#[test]
+fn beginnings_are_told() {
+    for (bytes, kind) in TEXTS {
+        assert_eq!(kinds(bytes), (*kind, Vec::new()), "{:?}", String::from_utf8_lossy(bytes));
+    }
+}
+
+fn placed(length: usize, pieces: &[(usize, &[u8])]) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    for (at, piece) in pieces {
+        bytes[*at..*at + piece.len()].copy_from_slice(piece);
+    }
+    bytes
+}
+
+#[test]
+fn discs_are_told_by_their_sectors() {
+    let boot: &[(usize, &[u8])] = &[(446, b"\x80\0\0\0\x83\0\0\0\x01\0\0\0\x02\0\0\0"), (510, b"\x55\xaa")];
+    assert_eq!(kinds(&placed(100_000, boot)), (Mbr, vec![]));
+    assert_eq!(kinds(&placed(100_000, &[(512, b"EFI PART")])), (Gpt, vec![]));
+    assert_eq!(kinds(&placed(100_000, &[(4096, b"EFI PART")])), (Gpt, vec![]));
+    assert_eq!(kinds(&placed(100_000, &[(32_769, b"CD001")])), (Iso9660, vec![]));
+    assert_eq!(kinds(&placed(100_000, &[(32_769, b"CD001"), boot[0], boot[1]])), (Iso9660, vec![Mbr]));
+    assert_eq!(kinds(&placed(100_000, &[(32_769, b"BEA01"), (34_817, b"NSR03")])), (Udf, vec![]));
+    assert_eq!(
+        kinds(&placed(100_000, &[(32_769, b"CD001"), (34_817, b"BEA01"), (36_865, b"NSR02")])),
+        (Iso9660, vec![Udf])
+    );
+    assert_eq!(
+        kinds(&placed(100_000, &[(1024, b"\x10\0\0\0"), (1048, b"\x02\0\0\0"), (1080, b"\x53\xef")])),
+        (Ext, vec![])
+    );
+    assert_eq!(
+        kinds(&placed(4096, &[(0, b"\xeb\x3c\x90mkfs.fat"), (54, b"FAT16   "), (510, b"\x55\xaa")])),
+        (Fat, vec![])
+    );
+    assert_eq!(kinds(&placed(9000, &[(8488, b"koly\0\0\0\x04")])), (Dmg, vec![]));
+    assert_eq!(kinds(&placed(9000, &[(8488, b"conectix")])), (Vhd, vec![]));
+}
+
+/// A PE program of one section, with something behind it.
+fn program(overlay: &[u8]) -> Vec<u8> {
+    let mut bytes = placed(1024, &[(0, b"MZ\x90\0"), (60, b"\x40\0\0\0"), (64, b"PE\0\0\x4c\x01\x01\0")]);
+    bytes[64 + 20] = 0xe0; // SizeOfOptionalHeader
+    bytes[88..90].copy_from_slice(b"\x0b\x01");
+    bytes[88 + 16..88 + 20].copy_from_slice(&0x1000_u32.to_le_bytes()); // entry point
+    bytes[88 + 32..88 + 36].copy_from_slice(&0x1000_u32.to_le_bytes());
+    bytes[88 + 36..88 + 40].copy_from_slice(&0x200_u32.to_le_bytes());
+    bytes[88 + 60..88 + 64].copy_from_slice(&0x200_u32.to_le_bytes()); // SizeOfHeaders
+    let table = 88 + 0xe0;
+    for (at, value) in [(8, 0x200_u32), (12, 0x1000), (16, 0x200), (20, 0x200)] {
+        bytes[table + at..table + at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    bytes.extend_from_slice(overlay);
+    bytes
+}
+
+#[test]
+fn programs_that_carry_archives_are_both() {
+    assert_eq!(kinds(&program(b"")), (Pe, vec![]));
+    assert_eq!(kinds(&program(b";!@Install@!UTF-8!\n7z\xbc\xaf\x27\x1c\0\x04")), (Pe, vec![SevenZip]));
+    assert_eq!(kinds(&program(b"Rar!\x1a\x07\x01\0")), (Pe, vec![Rar]));
+    assert_eq!(kinds(&program(b"\0\0\0\0\xef\xbe\xad\xdeNullsoftInst")), (Pe, vec![Nsis]));
+}
+
+#[test]
+fn an_archive_behind_anything_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("eicar.com"), eicar()).unwrap();
+    let script = "import zipfile; z=zipfile.ZipFile('a.zip','w'); z.write('eicar.com'); z.comment=b'c'*1000; z.close()";
+    let Some(_) = tool(folder.path(), "python3", &["-c", script], b"") else { return };
+    let archive = std::fs::read(folder.path().join("a.zip")).unwrap();
+    for (before, kind) in [
+        (program(b""), Pe),
+        (b"#!/bin/sh\nexit\n".to_vec(), Script),
+        (b"GIF89a\x01\0\x01\0".to_vec(), Gif),
+        (vec![0xaa; 10_000], Data),
+        (b"a text that goes on\n".repeat(1000), Ascii),
+    ] {
+        let bytes = [&before[..], &archive].concat();
+        assert_eq!(kinds(&bytes), (kind, vec![Zip]));
+        assert!(walk(&bytes).objects.iter().any(|seen| seen.bytes == eicar()), "{kind:?}");
+    }
+    assert_eq!(kinds(b"a text that mentions PK\x05\x06 and no more, but goes on for a while after it\n").1, []);
+}
+
+#[test]
+fn an_overlay_of_7z_is_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("eicar.com"), eicar()).unwrap();
+    let Some(_) = tool(folder.path(), "7z", &["a", "-bd", "a.7z", "eicar.com"], b"") else { return };
+    let archive = std::fs::read(folder.path().join("a.7z")).unwrap();
+    let walked = walk(&program(&[b";!@Install@!UTF-8!\n", &archive[..]].concat()));
+    assert_eq!(walked.at(&["eicar.com"]).unwrap().bytes, eicar());
+}

@@ -66,6 +66,19 @@ mod tests {
     }
 
     #[test]
+    fn every_character_is_shown_harmlessly_and_differently() {
+        let mut seen = std::collections::HashSet::new();
+        for character in '\0'..=char::MAX {
+            let text = shown(character.to_string().as_bytes());
+            assert!(!text.chars().any(is_treacherous), "{text:?}");
+            assert!(seen.insert(text), "{character:?}");
+        }
+        for byte in 0x80..=0xff {
+            assert!(seen.insert(shown(&[byte])), "{byte:x}");
+        }
+    }
+
+    #[test]
     fn two_names_never_look_the_same() {
         assert_ne!(shown(b"\x1b"), shown(b"\\x1b"));
         assert_ne!(shown(b"\xff"), shown("\\xff".as_bytes()));

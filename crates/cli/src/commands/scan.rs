@@ -39,7 +39,6 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let avoid = action.as_ref().and_then(Action::folder).and_then(Folder::identity);
     let walk_options = args.walk_options(avoid)?;
     let limits = args.limits.limits();
-    let interrupt = Interrupt::listen().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let content = Content::load(&args.content.databases, args.content.pua)?;
     if !args.output.quiet {
         content.notes.iter().for_each(|note| say(note));
@@ -48,6 +47,8 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let names = ImageNames::new(&image);
     let mut workers = start(&args, &limits, &content)?;
 
+    // Until here a signal simply ends us: there is nothing to sum up yet.
+    let interrupt = Interrupt::listen().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let progress = progress(&args, || Walk::new(args.paths.clone(), walk_options.clone()));
     let mut writer = writer(&args, &progress);
     let walk = Walk::new(args.paths.clone(), walk_options.clone());
@@ -71,7 +72,8 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     if !args.output.quiet {
         write_block(&summary(&tally, u64::from(image.signature_count())));
     }
-    if !interrupt.asked() {
+    // Nobody waits for the files at hand when the scan was cut short: their workers end with us.
+    if !tally.interrupted {
         workers.0.stop();
     }
     Ok(tally.exit(args.output.exit_on == ExitOn::Suspicious))

@@ -67,6 +67,35 @@ fn an_image_is_shown_and_checked() {
     assert!(refused.code == 2 && refused.err.contains("own.image"), "{}", refused.err);
 }
 
+/// What others may write to is copied before it is used; to the user it makes no difference.
+#[test]
+fn an_image_that_others_may_change_is_copied() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder(&[("own.ndb", BODY), ("x", b"a badger")]);
+    let image = folder.path().join("own.image");
+    assert_eq!(run(&mut command(&["db", "build", "-o", text(&image), text(&folder.path().join("own.ndb"))])).code, 0);
+    std::fs::set_permissions(&image, std::fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(scan(&["-d", text(&image)], folder.path().join("x")).code, 1);
+}
+
+#[test]
+fn installed_content_is_an_image_or_sources_and_the_built_in_set() {
+    let folder = folder(&[("db/own.ndb", BODY), ("x", b"a badger")]);
+    let installed = |place: &Path| run(command(&["scan"]).arg(folder.path().join("x")).env("DACHS_CONTENT", place));
+    assert_eq!(installed(&folder.path().join("db")).code, 1);
+    let image = folder.path().join("db/all.image");
+    assert_eq!(
+        run(&mut command(&["db", "build", "--builtin", "-o", text(&image), text(&folder.path().join("db"))])).code,
+        0
+    );
+    std::fs::remove_file(folder.path().join("db/own.ndb")).unwrap();
+    assert_eq!(installed(&folder.path().join("db")).code, 1);
+    std::fs::copy(&image, folder.path().join("db/second.image")).unwrap();
+    let ambiguous = installed(&folder.path().join("db"));
+    assert!(ambiguous.code == 2 && ambiguous.err.contains("2 images"), "{}", ambiguous.err);
+    assert_eq!(installed(Path::new("/nowhere")).code, 2);
+}
+
 #[test]
 fn an_image_and_sources_cannot_be_mixed() {
     let folder = folder(&[("own.ndb", BODY)]);

@@ -120,7 +120,8 @@ macro_rules! kinds {
                 match self { $(FileKind::$variant => Class::$class,)* }
             }
 
-            /// The group of signatures that objects of this kind are matched with, besides [`Target::Any`].
+            /// The group of signatures that the bytes of such objects are matched with, besides [`Target::Any`]. Texts and
+            /// HTML have none: their normalised forms are matched with [`Target::Ascii`] and [`Target::Html`].
             #[must_use]
             pub fn target(self) -> Target {
                 match self { $(FileKind::$variant => Target::$target,)* }
@@ -142,7 +143,7 @@ kinds! {
     Ar, "ar", Archive, Other, "BINARY_DATA", "Unix `ar` archive (static libraries).";
     Arj, "arj", Archive, Other, "ARJ", "ARJ archive.";
     Asar, "asar", Archive, Other, "BINARY_DATA", "Electron ASAR archive.";
-    Ascii, "text", Text, Ascii, "TEXT_ASCII", "Text in ASCII or an 8-bit character set.";
+    Ascii, "text", Text, Any, "TEXT_ASCII", "Text in ASCII or an 8-bit character set.";
     AutoIt, "autoit", Archive, Other, "AUTOIT", "Compiled AutoIt script.";
     BinHex, "binhex", Archive, Other, "BINHEX", "BinHex 4.0.";
     Bmp, "bmp", Media, Graphics, "GRAPHICS", "Windows bitmap.";
@@ -166,7 +167,7 @@ kinds! {
     Gpt, "gpt", Archive, Other, "GPT", "Disk image with a GUID partition table.";
     Gzip, "gzip", Stream, Other, "GZ", "gzip stream.";
     HfsPlus, "hfsplus", Archive, Other, "PART_HFSPLUS", "HFS+ file system.";
-    Html, "html", Document, Html, "HTML", "HTML page.";
+    Html, "html", Document, Any, "HTML", "HTML page.";
     Hwp3, "hwp3", Document, Other, "HWP3", "Hangul word processor 3 document.";
     InstallShield, "installshield", Archive, Other, "ISHIELD_MSI", "InstallShield archive.";
     Iso9660, "iso9660", Archive, Other, "ISO9660", "ISO 9660 disc image.";
@@ -187,6 +188,7 @@ kinds! {
     Ntfs, "ntfs", Archive, Other, "BINARY_DATA", "NTFS file system.";
     Ole2, "ole2", Document, Ole2, "MSOLE2", "OLE2 compound file (doc, xls, ppt, msi, msg).";
     OneNote, "onenote", Document, Other, "ONENOTE", "OneNote section.";
+    PackedPe, "packed-pe", Archive, Pe, "MSEXE", "The packed part of a Portable Executable (UPX, ASPack and the like).";
     Pdf, "pdf", Document, Pdf, "PDF", "PDF document.";
     Pe, "pe", Executable, Pe, "MSEXE", "Portable Executable or DOS program.";
     Png, "png", Media, Graphics, "PNG", "PNG picture.";
@@ -197,7 +199,7 @@ kinds! {
     Riff, "riff", Media, Other, "RIFF", "RIFF (wav, avi, ani).";
     Rpm, "rpm", Archive, Other, "BINARY_DATA", "RPM package.";
     Rtf, "rtf", Document, Other, "RTF", "Rich Text Format.";
-    Script, "script", Text, Ascii, "SCRIPT", "Script text.";
+    Script, "script", Text, Any, "SCRIPT", "Script text.";
     SevenZip, "7z", Archive, Other, "7Z", "7-Zip archive.";
     Sis, "sis", Archive, Other, "SIS", "Symbian installation file.";
     SquashFs, "squashfs", Archive, Other, "BINARY_DATA", "SquashFS file system.";
@@ -208,8 +210,8 @@ kinds! {
     Tiff, "tiff", Media, Graphics, "TIFF", "TIFF picture.";
     Tnef, "tnef", Document, Other, "TNEF", "Outlook winmail.dat.";
     Udf, "udf", Archive, Other, "UDF", "UDF file system.";
-    Utf16, "text-utf16", Text, Ascii, "TEXT_UTF16LE", "Text in UTF-16.";
-    Utf8, "text-utf8", Text, Ascii, "TEXT_UTF8", "Text in UTF-8.";
+    Utf16, "text-utf16", Text, Any, "TEXT_UTF16LE", "Text in UTF-16.";
+    Utf8, "text-utf8", Text, Any, "TEXT_UTF8", "Text in UTF-8.";
     Uuencode, "uuencode", Document, Other, "UUENCODED", "uuencoded data.";
     Vhd, "vhd", Archive, Other, "BINARY_DATA", "Virtual PC disk image.";
     Vhdx, "vhdx", Archive, Other, "BINARY_DATA", "Hyper-V disk image.";
@@ -217,7 +219,7 @@ kinds! {
     Wasm, "wasm", Executable, Other, "BINARY_DATA", "WebAssembly module.";
     Wim, "wim", Archive, Other, "BINARY_DATA", "Windows Imaging file.";
     Xar, "xar", Archive, Other, "XAR", "XAR archive.";
-    Xml, "xml", Text, Ascii, "TEXT_UTF8", "XML text.";
+    Xml, "xml", Text, Any, "TEXT_UTF8", "XML text.";
     Xz, "xz", Stream, Other, "XZ", "xz stream.";
     Zip, "zip", Archive, Other, "ZIP", "ZIP archive.";
     Zstd, "zstd", Stream, Other, "BINARY_DATA", "Zstandard stream.";

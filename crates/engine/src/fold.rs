@@ -9,15 +9,13 @@ pub(crate) struct Fold {
     limits: Limits,
     report: Report,
     strong: bool,
-    /// True once a limit on the whole scan was reached, so that going on finds nothing more.
-    pub(crate) exhausted: bool,
 }
 
 impl Fold {
     /// An empty report of a file of this kind.
     pub(crate) fn new(kind: FileKind, limits: Limits) -> Fold {
         let report = Report { kind: Some(kind), ..Report::default() };
-        Fold { limits, report, strong: false, exhausted: false }
+        Fold { limits, report, strong: false }
     }
 
     /// One object was read.
@@ -38,7 +36,12 @@ impl Fold {
         self.add(Cause::Heuristic(heuristic), Strength::Weak, None, object);
     }
 
+    /// Adds a detection, unless the same was found in another form of the same object.
     fn add(&mut self, cause: Cause, strength: Strength, offset: Option<u64>, object: &Object) {
+        let here = self.report.detections.iter().rev().take_while(|detection| detection.object == object.path);
+        if here.into_iter().any(|detection| detection.cause == cause) {
+            return;
+        }
         self.strong |= strength == Strength::Strong;
         let room = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
         if self.report.detections.len() < room {

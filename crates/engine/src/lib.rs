@@ -12,16 +12,17 @@
 //!
 //! The engine holds no policy and knows no format and no signature. What it decides itself:
 //!
-//! * when to stop: at the first strong detection (unless all are asked for), when the time is over, or when the limit
-//!   of objects is reached;
+//! * when to stop: at the first strong detection (unless all are asked for), or when the time is over;
 //! * what cancels a detection: an allow-list entry for the object or for any object around it;
 //! * when a file needs a process of its own ([`Outcome::Isolate`]): before a parser of archives or documents runs on it.
 #![forbid(unsafe_code)]
 
 mod fold;
 mod level;
+#[cfg(test)]
+mod tests;
 
-use dachs_base::{Anomaly, Budget, FileKind, Limit, LimitReached, Report, Source};
+use dachs_base::{Anomaly, Budget, FileKind, Limit, LimitReached, Report, Source, Target};
 use dachs_formats::{Item, Unpacking};
 use dachs_sigdb::{Image, View};
 use fold::Fold;
@@ -87,20 +88,9 @@ impl Scan<'_> {
             Some(Item::Heuristic(heuristic)) => self.fold.judge(heuristic, &level.object),
             Some(Item::Member(member)) => {
                 let object = Object::member(&level.object, member);
-                self.admit(object);
+                self.visit(object);
             }
             None => self.leave(),
-        }
-    }
-
-    /// Visits a member if the budget still has room for one.
-    fn admit(&mut self, object: Object) {
-        match self.budget.charge_object() {
-            Ok(()) => self.visit(object),
-            Err(reached) => {
-                self.fold.note_skipped(reached.into(), &object.path);
-                self.fold.exhausted = true;
-            }
         }
     }
 
@@ -114,18 +104,33 @@ impl Scan<'_> {
         self.levels.push(level);
     }
 
-    /// Matches one object against the content.
+    /// Matches one object, then its normalised forms, against the content.
     fn examine(&mut self, object: &Object) {
+        let bytes = self.match_bytes(object, &*object.source, object.kind().target());
+        self.fold.looked_at(bytes);
+        for view in dachs_formats::views(object.kind(), &object.source, self.budget) {
+            if self.is_enough() {
+                return;
+            }
+            self.match_bytes(object, &*view.source, view.target);
+            if let Some(problem) = view.source.problem() {
+                self.fold.note_skipped(problem, &object.path);
+            }
+        }
+    }
+
+    /// Matches the bytes of one object, or of a form of it, against the content; gives how many there were.
+    fn match_bytes(&mut self, object: &Object, source: &dyn Source, target: Target) -> u64 {
         let facts = dachs_formats::facts(object.kind(), &*object.source);
-        let view = View { source: &*object.source, kind: object.kind(), facts: &facts, container: object.container };
+        let view = View { source, target, facts: &facts, container: object.container };
         let examined = self.image.examine(&view, self.budget, self.options.all_matches);
-        self.fold.looked_at(examined.bytes);
         if !examined.findings.is_empty() && !self.is_allowed(object) {
             self.fold.detect(&examined.findings, object);
         }
         if let Some(reached) = examined.limit {
             self.fold.note_skipped(reached.into(), &object.path);
         }
+        examined.bytes
     }
 
     /// True if the allow list names the object or one around it.
@@ -186,9 +191,9 @@ impl Scan<'_> {
         }
     }
 
-    /// True if enough was found, or a limit on the whole scan was reached.
+    /// True if enough was found, or the time is over.
     fn is_enough(&self) -> bool {
-        self.fold.decided(self.options) || self.fold.exhausted || self.budget.check_time().is_err()
+        self.fold.decided(self.options) || self.budget.check_time().is_err()
     }
 }
 

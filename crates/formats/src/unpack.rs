@@ -7,8 +7,8 @@ use std::sync::Arc;
 /// Goes through the members of one object.
 ///
 /// Unpackers do not fail, they report: damage is an [`Item::Anomaly`], after which they go on where that is possible. They
-/// end after finitely many items on any input, and charge every byte they produce to the budget they were made with.
-/// Members are charged by the engine, which stops asking when there is no room for more.
+/// end after finitely many items on any input, and charge every member and every byte they produce to the budget they were
+/// made with; an unpacker whose member is refused says so and ends.
 pub trait Unpack: Send {
     /// The next member or remark; `None` at the end. After `None` it stays `None`.
     fn next_item(&mut self) -> Option<Item>;

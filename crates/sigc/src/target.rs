@@ -18,11 +18,10 @@ pub(crate) fn parse(text: &str) -> Parsed<Target> {
 /// Refuses targets whose objects cannot be matched yet.
 ///
 /// # Errors
-/// For normalised text and HTML.
+/// For normalised HTML.
 pub(crate) fn supported(target: Target) -> Parsed<()> {
     match target {
         Target::Html => Err(Refused::unsupported("normalised HTML (target 3) is not matched yet")),
-        Target::Ascii => Err(Refused::unsupported("normalised text (target 7) is not matched yet")),
         _ => Ok(()),
     }
 }

@@ -47,7 +47,7 @@ struct Active<'e, 'a> {
 
 impl<'e, 'a> Examination<'e, 'a> {
     pub(crate) fn new(image: &'e Image<'a>, object: &'e View<'e>, budget: &'e Budget, all: bool) -> Self {
-        let executable = matches!(object.kind.target(), Target::Pe | Target::Elf | Target::MachO);
+        let executable = matches!(object.target, Target::Pe | Target::Elf | Target::MachO);
         let unread = executable && *object.facts == Facts::default();
         let facts = if unread { None } else { Some(object.facts) };
         let judge =
@@ -88,7 +88,7 @@ impl<'e, 'a> Examination<'e, 'a> {
 
     /// The sets of patterns of the object's target and of any, those that there are.
     fn active(&self) -> Result<Vec<Active<'e, 'a>>, LimitReached> {
-        let target = self.judge.object.kind.target();
+        let target = self.judge.object.target;
         let targets = [Some(target), (target != Target::Any).then_some(Target::Any)];
         let mut active = Vec::with_capacity(2);
         for rules in targets.into_iter().flatten().filter_map(|target| self.judge.image.rules(target)) {

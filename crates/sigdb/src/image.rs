@@ -32,8 +32,8 @@ pub struct Image<'a> {
 pub struct View<'a> {
     /// Its bytes.
     pub source: &'a dyn Source,
-    /// What it is.
-    pub kind: FileKind,
+    /// The signatures that it is matched with, besides the generic ones.
+    pub target: Target,
     /// What else signatures ask for.
     pub facts: &'a Facts,
     /// The kind of the object it was unpacked from; absent for a file itself.

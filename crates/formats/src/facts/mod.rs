@@ -22,6 +22,11 @@ pub fn facts(kind: FileKind, source: &dyn Source) -> Facts {
     .unwrap_or_default()
 }
 
+/// True if the object is a Portable Executable whose code is packed.
+pub(crate) fn is_packed_pe(source: &dyn Source) -> bool {
+    pe::is_packed(source)
+}
+
 /// Numbers of a format that comes in both byte orders.
 struct Ordered<'a> {
     reader: Reader<'a>,

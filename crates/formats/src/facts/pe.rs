@@ -28,18 +28,51 @@ struct Header {
 
 /// A row of the section table.
 struct Row {
+    virtual_size: u32,
     address: u32,
     size: u32,
     offset: u32,
+    characteristics: u32,
+}
+
+/// Section may be executed (`IMAGE_SCN_MEM_EXECUTE`).
+const EXECUTE: u32 = 0x2000_0000;
+/// Section may be written (`IMAGE_SCN_MEM_WRITE`).
+const WRITE: u32 = 0x8000_0000;
+
+impl Row {
+    /// True if the section holds this address when loaded.
+    fn holds(&self, address: u32) -> bool {
+        address.checked_sub(self.address).is_some_and(|inside| inside < self.virtual_size.max(self.size))
+    }
+
+    fn has(&self, flags: u32) -> bool {
+        self.characteristics & flags == flags
+    }
 }
 
 pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
     let header = header(source)?;
-    let bytes = table(source, header.table_offset, header.section_count, ROW);
-    let rows: Vec<Row> = bytes.chunks_exact(usize::from(ROW)).map_while(row).collect();
+    let rows = rows(source, &header);
     let aligned = align(&rows, &header, source.len());
     let entry_point = file_offset(&rows, &aligned, &header)?;
     Some(Facts { entry_point: Some(entry_point), sections: aligned })
+}
+
+/// True if the program unpacks itself before it does what it is for: it starts in a section that it can write, where
+/// that is also executable or not the first. Compilers make no such programs; UPX, ASPack, Petite, `PESpin`, `WWPack` and
+/// most others do.
+pub(super) fn is_packed(source: &dyn Source) -> bool {
+    let Some(header) = header(source) else { return false };
+    let rows = rows(source, &header);
+    let start = rows.iter().rposition(|row| row.holds(header.entry));
+    let Some((index, row)) = start.and_then(|index| Some((index, rows.get(index)?))) else { return false };
+    row.has(WRITE | EXECUTE) || row.has(WRITE) && index > 0
+}
+
+fn rows(source: &dyn Source, header: &Header) -> Vec<Row> {
+    let bytes = table(source, header.table_offset, header.section_count, ROW);
+    bytes.chunks_exact(usize::from(ROW)).map_while(row).collect()
 }
 
 fn header(source: &dyn Source) -> Option<Header> {
@@ -69,11 +102,13 @@ fn header(source: &dyn Source) -> Option<Header> {
 
 fn row(bytes: &[u8]) -> Option<Row> {
     let mut reader = Reader::new(bytes, "PE section header");
-    reader.skip(12).ok()?; // Name, VirtualSize
+    reader.skip(8).ok()?; // Name
+    let virtual_size = reader.u32_le().ok()?;
     let address = reader.u32_le().ok()?;
     let size = reader.u32_le().ok()?;
     let offset = reader.u32_le().ok()?;
-    Some(Row { address, size, offset })
+    reader.skip(12).ok()?; // relocations and line numbers
+    Some(Row { virtual_size, address, size, offset, characteristics: reader.u32_le().ok()? })
 }
 
 /// The sections' ranges in the file, rounded and cut at the file's end.

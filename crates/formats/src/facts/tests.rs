@@ -44,6 +44,16 @@ fn a_pe_entry_point_outside_all_sections_leaves_no_facts() {
     assert_eq!(facts(FileKind::Pe, &pe(0x9000, 0x200, 0x200)), Facts::default());
 }
 
+#[test]
+fn programs_that_start_in_a_writable_section_are_packed() {
+    const CHARACTERISTICS: usize = 0x98 + 0xe0 + 36;
+    for (flags, packed) in [(0x6000_0020_u32, false), (0xe000_0020, true), (0xc000_0040, false)] {
+        let mut bytes = dachs_base::read_vec_at(&pe(0x1010, 0x200, 0x200), 0, 0x600);
+        put(&mut bytes, CHARACTERISTICS, &flags.to_le_bytes());
+        assert_eq!(super::is_packed_pe(&Memory::new(bytes)), packed, "{flags:x}");
+    }
+}
+
 /// An ELF file with one segment (address 0x400000 at file offset 0) and one section.
 fn elf64(entry: u64) -> Memory {
     let mut bytes = vec![0; 0x200];

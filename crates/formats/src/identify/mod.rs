@@ -33,6 +33,9 @@ pub(crate) fn identify(source: &dyn Source) -> Identity {
     }
     let kind = magic(&head).or_else(|| structure::kind(&head)).or_else(|| text::kind(&head)).unwrap_or(FileKind::Data);
     let mut identity = Identity { kind, also: Vec::new() };
+    if kind == FileKind::Pe && crate::facts::is_packed_pe(source) {
+        identity.add(FileKind::PackedPe);
+    }
     if may_be_more(kind) {
         look_far(source, &head, &mut identity);
     }

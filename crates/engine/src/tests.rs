@@ -1,0 +1,166 @@
+//! Trees of objects built by hand, and what the engine makes of them.
+
+use crate::{Options, Outcome, scan};
+use dachs_base::{AnomalyKind, Budget, Limit, Limits, Memory, NoClock, Report, Source, Verdict};
+use dachs_sigdb::model::{BodyRule, Digest, Element, HashRule, Offset, Pattern, SourceInfo};
+use dachs_sigdb::{Builder, Image};
+use std::sync::Arc;
+
+/// What the test signature `Test.Badger` finds.
+const BADGER: &[u8] = b"badger-badger-badger";
+
+/// An image that finds [`BADGER`] anywhere, and allows objects of exactly these bytes.
+fn image(allowed: &[&[u8]]) -> Vec<u8> {
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo { name: "test.ndb".into(), ..SourceInfo::default() });
+    let elements = BADGER.iter().map(|byte| Element::Byte { value: *byte, mask: 0xff }).collect();
+    let rule = BodyRule { target: dachs_base::Target::Any, offset: Offset::ANY, pattern: Pattern { elements } };
+    builder.add_body(source, "Test.Badger", &rule).unwrap();
+    for bytes in allowed {
+        let digest = Digest::Md5(
+            md5::Digest::finalize(md5::Digest::chain_update(<md5::Md5 as md5::Digest>::new(), bytes)).into(),
+        );
+        builder.allow(source, &HashRule { digest, size: Some(bytes.len() as u64) });
+    }
+    builder.finish()
+}
+
+/// A ustar archive of these members.
+fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, bytes) in members {
+        let mut header = [0_u8; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..135].copy_from_slice(format!("{:011o}", bytes.len()).as_bytes());
+        header[156] = b'0';
+        header[257..265].copy_from_slice(b"ustar\x0000");
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        archive.extend(header);
+        archive.extend(*bytes);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.resize(archive.len() + 1024, 0);
+    archive
+}
+
+fn report(bytes: &[u8], image: &[u8], limits: Limits, options: Options) -> Report {
+    let image = Image::new(image).unwrap();
+    let file: Arc<dyn Source> = Arc::new(Memory::new(bytes));
+    match scan(file, &image, &Budget::new(limits, NoClock), &options) {
+        Outcome::Report(report) => report,
+        Outcome::Isolate(kind) => panic!("asked for isolation of {kind:?}"),
+    }
+}
+
+/// The paths of all detections, members joined by `/`.
+fn paths(report: &Report) -> Vec<String> {
+    let show = |names: &[dachs_base::Name]| {
+        names.iter().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()).collect::<Vec<_>>().join("/")
+    };
+    report.detections.iter().map(|detection| show(&detection.object.0)).collect()
+}
+
+const ALL: Options = Options { all_matches: true, isolate: false };
+
+#[test]
+fn members_of_members_are_found_with_their_path() {
+    let inner = tar(&[("clean", b"nothing here"), ("bad", BADGER)]);
+    let outer = tar(&[("a", b"x"), ("inner.tar", &inner), ("z", b"y")]);
+    let found = report(&outer, &image(&[]), Limits::default(), ALL);
+    assert_eq!(paths(&found), ["", "inner.tar", "inner.tar/bad"]);
+    assert_eq!((found.verdict(), found.coverage.objects, found.coverage.skipped), (Verdict::Detected, 6, 0));
+}
+
+#[test]
+fn the_first_strong_detection_ends_the_scan() {
+    let archive = tar(&[("one", BADGER), ("two", BADGER)]);
+    let found = report(&archive, &image(&[]), Limits::default(), Options::default());
+    assert_eq!(paths(&found), [""]);
+}
+
+#[test]
+fn an_allowed_object_silences_itself_and_what_it_holds() {
+    let inner = tar(&[("bad", BADGER)]);
+    let outer = tar(&[("inner.tar", &inner), ("bad", BADGER)]);
+    let found = report(&outer, &image(&[&inner]), Limits::default(), ALL);
+    assert_eq!(paths(&found), ["", "bad"]);
+    assert_eq!(report(BADGER, &image(&[BADGER]), Limits::default(), ALL).verdict(), Verdict::Clean);
+}
+
+#[test]
+fn objects_that_lie_too_deep_make_the_report_incomplete() {
+    let mut archive = tar(&[("core", b"harmless text")]);
+    for level in 0..4 {
+        archive = tar(&[(&format!("level{level}"), &archive)]);
+    }
+    let deep = report(&archive, &image(&[]), Limits { depth: 3, ..Limits::default() }, ALL);
+    assert_eq!(deep.verdict(), Verdict::Incomplete);
+    let kinds: Vec<_> = deep.anomalies.iter().map(|anomaly| (anomaly.kind, anomaly.object.0.len())).collect();
+    assert_eq!(kinds, [(AnomalyKind::Limit(Limit::Depth), 3)]);
+    let enough = report(&archive, &image(&[]), Limits { depth: 5, ..Limits::default() }, ALL);
+    assert_eq!((enough.verdict(), enough.coverage.objects), (Verdict::Clean, 6));
+}
+
+#[test]
+fn too_many_objects_make_the_report_incomplete() {
+    let archive = tar(&[("a", b"1"), ("b", b"2"), ("c", b"3")]);
+    let cut = report(&archive, &image(&[]), Limits { objects: 2, ..Limits::default() }, ALL);
+    assert_eq!((cut.verdict(), cut.coverage.objects), (Verdict::Incomplete, 3), "{:?}", cut.anomalies);
+    assert_eq!(cut.anomalies[0].kind, AnomalyKind::Limit(Limit::Objects));
+}
+
+#[test]
+fn an_expired_clock_is_told() {
+    struct Over;
+    impl dachs_base::Clock for Over {
+        fn expired(&self) -> bool {
+            true
+        }
+    }
+    let content = image(&[]);
+    let file: Arc<dyn Source> = Arc::new(Memory::new(tar(&[("a", b"1")])));
+    let budget = Budget::new(Limits::default(), Over);
+    let Outcome::Report(late) = scan(file, &Image::new(&content).unwrap(), &budget, &ALL) else { panic!() };
+    assert_eq!(late.verdict(), Verdict::Incomplete);
+    assert!(late.anomalies.iter().any(|anomaly| anomaly.kind == AnomalyKind::Limit(Limit::Time)));
+}
+
+#[test]
+fn archives_ask_for_a_process_of_their_own() {
+    let content = image(&[]);
+    let content = Image::new(&content).unwrap();
+    let options = Options { isolate: true, ..ALL };
+    let ask =
+        |bytes: &[u8]| scan(Arc::new(Memory::new(bytes)), &content, &Budget::new(Limits::default(), NoClock), &options);
+    assert!(matches!(ask(&tar(&[("a", b"1")])), Outcome::Isolate(dachs_base::FileKind::Tar)));
+    assert!(matches!(ask(b"plain text, nothing to unpack"), Outcome::Report(_)));
+}
+
+#[test]
+fn texts_are_matched_in_normalised_form_as_well() {
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo::default());
+    for (name, target) in [("Seven", dachs_base::Target::Ascii), ("Zero", dachs_base::Target::Any)] {
+        let elements = b"two words".iter().map(|byte| Element::Byte { value: *byte, mask: 0xff }).collect();
+        builder
+            .add_body(source, name, &BodyRule { target, offset: Offset::ANY, pattern: Pattern { elements } })
+            .unwrap();
+    }
+    let content = builder.finish();
+    let found = |bytes: &[u8]| {
+        let report = report(bytes, &content, Limits::default(), ALL);
+        let causes = report.detections.iter().map(|detection| detection.cause);
+        causes.collect::<Vec<_>>()
+    };
+    let both = [dachs_base::Cause::Signature(0), dachs_base::Cause::Signature(1)];
+    assert_eq!(found(b"here are Two\r\n\tWORDS, in capitals"), both);
+    assert_eq!(found(b"\x00\x01\x02\x03two words in bytes that are no text\xfe\xff\x00\x00"), both[1..]);
+}
+
+#[test]
+fn the_allow_list_needs_the_whole_object() {
+    let almost = [BADGER, b"!"].concat();
+    assert_eq!(report(&almost, &image(&[BADGER]), Limits::default(), ALL).verdict(), Verdict::Detected);
+}

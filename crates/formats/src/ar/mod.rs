@@ -1,4 +1,5 @@
-//! `ar`, the archive of static libraries and of Debian packages (`ar(5)`, `deb(5)`).
+//! `ar`, the archive of static libraries and of Debian packages (`ar(5)`,
+//! `deb(5)`: <https://manpages.debian.org/deb.5>).
 //!
 //! Names are those of GNU (`name/`, and `/offset` into the member `//`) or of BSD (`#1/length`). Symbol tables are no
 //! members. A thin archive only names other files, which is remarked.

@@ -1,4 +1,5 @@
-//! Universal Mach-O: executables for several processors in one file (Apple, `mach-o/fat.h`).
+//! Universal Mach-O: executables for several processors in one file (Apple, `mach-o/fat.h`:
+//! <https://github.com/apple-oss-distributions/xnu/blob/main/EXTERNAL_HEADERS/mach-o/fat.h>).
 //!
 //! Each is a member. They may not overlap in a sound file; here they may, at the cost of their bytes, but not reach into
 //! the header, so that no file holds itself.

@@ -1,3 +1,4 @@
+//! Replays: what is kept, what slides, what is charged, and what becomes of errors.
 #![allow(clippy::cast_possible_truncation, reason = "test data is computed from offsets")]
 
 use super::*;

@@ -9,6 +9,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const ALL: &[Target] = &[
     ("ar", |data| unpacking::as_kind(FileKind::Ar, data)),
     ("bzip2", |data| unpacking::as_kind(FileKind::Bzip2, data)),
+    ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
     ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),
     ("identify_unpack", unpacking::everything),

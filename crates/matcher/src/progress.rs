@@ -12,13 +12,13 @@
 //! Memory is bounded, by [`PENDING`] for a level and [`TOTAL`] for an object, and what that can lose is this. Before an open gap
 //! only a start's earliest end is kept, which loses nothing; when the level is full, later starts are not taken, so such a
 //! pattern is still found, but with fewer starts than it has. Before a bounded gap ends that lie too far back are dropped,
-//! which loses nothing; when the level is full, the oldest is dropped, so of more than [`PENDING`] within one gap's
+//! which loses nothing; when the level is full, the item with the first start is dropped, so of more than [`PENDING`] within one gap's
 //! reach the latest count. When the object's total is reached, each level still keeps [`FLOOR`].
 //!
 //! A pattern whose first byte can lie at several distances before its anchor can find one start from several anchors. It
 //! remembers what it reported for that distance, the last [`REPORTED`]; of more than these one may be reported twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The most items a level keeps; an item is a start and a run of neighbouring ends.
 const PENDING: usize = 1024;
@@ -32,15 +32,15 @@ const REPORTED: usize = 4096;
 /// The patterns found up to some part, and the starts that were reported.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
-    /// By pattern and by the order of the part.
-    levels: BTreeMap<(u32, u32), Vec<Pending>>,
+    /// By pattern and by the order of the part; each ascending.
+    levels: BTreeMap<(u32, u32), VecDeque<Pending>>,
     /// The starts of each pattern that were reported, as long as they could be found again.
     reported: BTreeMap<u32, Vec<u64>>,
     total: usize,
 }
 
 /// A pattern found up to some part, which ends anywhere between `first` and `last`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Pending {
     start: u64,
     first: u64,
@@ -141,22 +141,23 @@ fn runs(start: u64, ends: &[u64]) -> impl Iterator<Item = Pending> {
     ends.chunk_by(neighbours).filter_map(move |run| Some(Pending { start, first: *run.first()?, last: *run.last()? }))
 }
 
-fn keep_earliest(level: &mut Vec<Pending>, start: u64, ends: &[u64], room: usize) {
+fn keep_earliest(level: &mut VecDeque<Pending>, start: u64, ends: &[u64], room: usize) {
     let Some(&end) = ends.first() else { return };
-    if let Some(known) = level.iter_mut().find(|pending| pending.start == start) {
+    let at = level.partition_point(|pending| pending.start < start);
+    if let Some(known) = level.get_mut(at).filter(|known| known.start == start) {
         known.first = known.first.min(end);
         known.last = known.first;
     } else if level.len() < room {
-        level.push(Pending { start, first: end, last: end });
+        level.insert(at, Pending { start, first: end, last: end });
     }
 }
 
-fn keep_latest(level: &mut Vec<Pending>, new: Pending, room: usize) {
-    if level.contains(&new) {
+fn keep_latest(level: &mut VecDeque<Pending>, new: Pending, room: usize) {
+    if level.binary_search(&new).is_ok() {
         return;
     }
     if level.len() >= room {
-        level.remove(0);
+        level.pop_front();
     }
-    level.push(new);
+    level.insert(level.partition_point(|pending| *pending < new), new);
 }

@@ -27,21 +27,15 @@ fn main() {
     println!("{} patterns of {}, {} bytes, built in {:.2?}", taken.len(), patterns.len(), image.len(), clock.elapsed());
     let set = Patterns::new(&image).unwrap();
     let objects = objects();
-    if std::env::var_os("TOP").is_some() {
-        top(&set, &taken, &objects);
-        return;
-    }
-    if std::env::var_os("ONLY").is_some() {
-        measure("zeros", &set, &[vec![0; 1 << 20]]);
-        return;
-    }
     check(&set, &taken, &objects);
-    measure("the files", &set, &objects);
+    measure("the files", Flow::Go, &set, &objects);
+    // What a signature usually asks: is it there at all?
+    measure("the files, once", Flow::Enough, &set, &objects);
     let large = 4 << 20;
-    measure("zeros", &set, &[vec![0; large]]);
-    measure("one letter", &set, &[vec![b'a'; large]]);
-    measure("noise", &set, &[noise(large)]);
-    measure("its own strings", &set, &[taken.iter().take(400_000).flat_map(literal).collect()]);
+    measure("zeros", Flow::Enough, &set, &[vec![0; large]]);
+    measure("one letter", Flow::Enough, &set, &[vec![b'a'; large]]);
+    measure("noise", Flow::Enough, &set, &[noise(large)]);
+    measure("its own strings", Flow::Enough, &set, &[taken.iter().take(400_000).flat_map(literal).collect()]);
 }
 
 fn set(patterns: &[Pattern]) -> (Vec<Pattern>, Vec<u8>) {
@@ -60,7 +54,7 @@ fn set(patterns: &[Pattern]) -> (Vec<Pattern>, Vec<u8>) {
     (taken, builder.finish())
 }
 
-fn measure(name: &str, set: &Patterns<'_>, objects: &[Vec<u8>]) {
+fn measure(name: &str, flow: Flow, set: &Patterns<'_>, objects: &[Vec<u8>]) {
     let bytes = objects.iter().map(Vec::len).sum::<usize>() as f64;
     let mut best = f64::MAX;
     let (mut hits, mut work) = (0_u64, Statistics::default());
@@ -68,7 +62,10 @@ fn measure(name: &str, set: &Patterns<'_>, objects: &[Vec<u8>]) {
         let clock = cpu_seconds();
         (hits, work) = (0, Statistics::default());
         for object in objects {
-            let one = scan(set, object, &mut |_| hits += 1);
+            let one = scan(set, object, &mut |_| {
+                hits += 1;
+                flow
+            });
             work.candidates += one.candidates;
             work.entries += one.entries;
             work.confirmations += one.confirmations;
@@ -93,15 +90,12 @@ fn cpu_seconds() -> f64 {
     statistics.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 
-fn scan(set: &Patterns<'_>, object: &[u8], hit: &mut dyn FnMut(Hit)) -> Statistics {
+fn scan(set: &Patterns<'_>, object: &[u8], hit: &mut dyn FnMut(Hit) -> Flow) -> Statistics {
     let (mut state, mut at) = (State::new(), 0);
     loop {
         let end = (at + WINDOW + set.overlap()).min(object.len());
         let window = Window { bytes: object.get(at..end).unwrap(), base: at as u64, last: end == object.len() };
-        let _ = set.scan(&mut state, window, &mut |found| {
-            hit(found);
-            Flow::Go
-        });
+        let _ = set.scan(&mut state, window, hit);
         if window.last {
             return state.statistics();
         }
@@ -115,7 +109,10 @@ fn check(set: &Patterns<'_>, patterns: &[Pattern], objects: &[Vec<u8>]) {
     for object in objects.iter().step_by(objects.len().div_ceil(5)) {
         let object = object.get(..object.len().min(1 << 16)).unwrap();
         let mut found = Vec::new();
-        scan(set, object, &mut |hit| found.push((hit.pattern as usize, hit.start)));
+        scan(set, object, &mut |hit| {
+            found.push((hit.pattern as usize, hit.start));
+            Flow::Go
+        });
         let mut asked = found.iter().map(|(pattern, _)| *pattern).take(30).collect::<Vec<_>>();
         asked.extend((0..patterns.len()).step_by(997));
         asked.sort_unstable();
@@ -130,25 +127,6 @@ fn check(set: &Patterns<'_>, patterns: &[Pattern], objects: &[Vec<u8>]) {
         }
     }
     println!("the oracle agrees ({checked} starts)");
-}
-
-fn top(set: &Patterns<'_>, patterns: &[Pattern], objects: &[Vec<u8>]) {
-    let mut counts = vec![0_u64; patterns.len()];
-    for object in objects.iter().take(60) {
-        scan(set, object, &mut |hit| counts[hit.pattern as usize] += 1);
-    }
-    let mut order = (0..patterns.len()).collect::<Vec<_>>();
-    order.sort_by_key(|i| std::cmp::Reverse(counts[*i]));
-    for i in order.iter().take(40) {
-        println!(
-            "{} {:02x?} {} {:?}",
-            counts[*i],
-            literal(&patterns[*i]),
-            patterns[*i].elements.len(),
-            patterns[*i].elements.iter().take(6).collect::<Vec<_>>()
-        );
-    }
-    println!("{} {}", counts.iter().sum::<u64>(), objects.iter().take(60).map(Vec::len).sum::<usize>());
 }
 
 fn objects() -> Vec<Vec<u8>> {

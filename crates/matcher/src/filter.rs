@@ -17,6 +17,8 @@
 //! rather others than those that were hashed; only then is a part confirmed. So a wrong candidate costs two cache lines
 //! besides the filter's own.
 
+use zerocopy::little_endian::U64;
+
 use crate::layout::{Entry, Table};
 
 /// Bytes hashed from a sampled position.
@@ -99,51 +101,62 @@ impl Filter<'_> {
         let into = (base % stride).wrapping_add(from as u64) % stride;
         let skip = usize::try_from((stride - into) % stride).unwrap_or(0);
         let first = from.saturating_add(skip).min(to);
-        for at in from..first {
-            self.pairs(load(bytes, at), at, 1, found);
+        // Before the first sampled position there is at most one, where only short anchors are looked for.
+        let pairs = self.short.words.first_chunk();
+        if let Some(pairs) = pairs {
+            (from..first)
+                .filter(|at| has_pair(pairs, load(bytes, *at)))
+                .for_each(|at| found.push(Candidate::short(at)));
         }
-        match (self.long.words.is_empty(), self.short.words.is_empty()) {
-            (false, false) => self.steps::<true, true>(bytes, first, to, found),
-            (false, true) => self.steps::<true, false>(bytes, first, to, found),
-            (true, false) => self.steps::<false, true>(bytes, first, to, found),
-            (true, true) => {}
+        let words = self.long.words;
+        match (words.is_empty(), pairs) {
+            (false, Some(pairs)) => steps(bytes, first, to, |here| (has_long(words, here), short(pairs, here)), found),
+            (false, None) => steps(bytes, first, to, |here| (has_long(words, here), 0), found),
+            (true, Some(pairs)) => steps(bytes, first, to, |here| (false, short(pairs, here)), found),
+            (true, None) => {}
         }
     }
+}
 
-    fn steps<const LONGS: bool, const SHORTS: bool>(
-        &self,
-        bytes: &[u8],
-        first: usize,
-        to: usize,
-        found: &mut Vec<Candidate>,
-    ) {
-        for at in (first..to).step_by(STRIDE) {
-            let here = load(bytes, at);
-            if LONGS && self.has_long(here) {
-                found.push(Candidate::long(at));
-            }
-            if SHORTS {
-                self.pairs(here, at, STRIDE.min(to - at), found);
-            }
+/// Asks `passes` about the eight bytes at every sampled position: does it pass, and which of the positions from it to the
+/// next sampled one have a pair (a bit for each).
+#[inline(always)]
+fn steps(bytes: &[u8], first: usize, to: usize, passes: impl Fn(u64) -> (bool, u8), found: &mut Vec<Candidate>) {
+    let mut take = |at: usize, (long, pairs): (bool, u8)| {
+        if long | (pairs != 0) {
+            found.extend(long.then_some(Candidate::long(at)));
+            let with_pair =
+                (at..to.min(at.saturating_add(STRIDE))).enumerate().filter(|(bit, _)| pairs >> bit & 1 != 0);
+            found.extend(with_pair.map(|(_, at)| Candidate::short(at)));
         }
+    };
+    // As long as all eight bytes lie in the window, without a look at its end; then with.
+    let whole = bytes.get(first..bytes.len().min(to.saturating_add(7))).unwrap_or_default();
+    let mut at = first;
+    for eight in whole.windows(8).step_by(STRIDE) {
+        take(at, passes(eight.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight))));
+        at = at.wrapping_add(STRIDE);
     }
+    (at..to).step_by(STRIDE).for_each(|at| take(at, passes(load(bytes, at))));
+}
 
-    fn has_long(&self, here: u64) -> bool {
-        let hash = hash(here);
-        let bits = word_bits(hash);
-        self.long.words.get(word_index(hash, self.long.words.len())).is_some_and(|word| word.get() & bits == bits)
-    }
+#[inline(always)]
+fn has_long(words: &[U64], here: u64) -> bool {
+    let hash = hash(here);
+    let bits = word_bits(hash);
+    words.get(word_index(hash, words.len())).is_some_and(|word| word.get() & bits == bits)
+}
 
-    /// Looks up the pairs at `count` positions from `at`, where the eight bytes `here` are.
-    fn pairs(&self, here: u64, at: usize, count: usize, found: &mut Vec<Candidate>) {
-        for next in 0..count {
-            let pair = here >> (8 * next) & 0xFFFF;
-            let word = usize::try_from(pair >> 6).ok().and_then(|word| self.short.words.get(word));
-            if word.is_some_and(|word| word.get() >> (pair & 63) & 1 != 0) {
-                found.push(Candidate::short(at + next));
-            }
-        }
-    }
+/// Which of the positions up to the next sampled one have a pair of the map, a bit for each.
+#[inline(always)]
+fn short(pairs: &[U64; 1024], here: u64) -> u8 {
+    (0..STRIDE).fold(0, |bits, next| bits | u8::from(has_pair(pairs, here >> (8 * next))) << next)
+}
+
+#[inline(always)]
+fn has_pair(pairs: &[U64; 1024], here: u64) -> bool {
+    let word = usize::try_from(here >> 6 & 1023).ok().and_then(|word| pairs.get(word));
+    word.is_some_and(|word| word.get() >> (here & 63) & 1 != 0)
 }
 
 /// The eight bytes at a position, little-endian; zeros for those behind the end.

@@ -43,6 +43,9 @@ pub(crate) struct Anchor {
     rarity: u32,
 }
 
+/// Rarer than once in 16 MB (2^24 bytes, in eighths of a bit) does not count: from there on the crowds decide.
+const RARE: u32 = 24 * 8;
+
 /// How many entries each stretch of an anchor has in a set so far, by its hash or by its pair.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Crowds(HashMap<u64, u32>);
@@ -56,7 +59,7 @@ impl Crowds {
     /// How rare the key is in ordinary files, less what its bucket costs when it is there.
     fn rarity(&self, key: &[u8]) -> u32 {
         let crowd = self.0.get(&crowd_key(key)).copied().unwrap_or(0);
-        rarity::of(key).saturating_sub(8 * (crowd + 1).ilog2())
+        rarity::of(key).min(RARE).saturating_sub(8 * crowd.saturating_add(1).ilog2())
     }
 }
 

@@ -20,6 +20,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::bits::Bits;
+
 /// The most items a level keeps; an item is a start and a run of neighbouring ends.
 const PENDING: usize = 1024;
 /// The most items all levels of an object keep together, but for [`FLOOR`] each.
@@ -36,6 +38,8 @@ pub(crate) struct Progress {
     levels: BTreeMap<(u32, u32), VecDeque<Pending>>,
     /// The starts of each pattern that were reported, as long as they could be found again.
     reported: BTreeMap<u32, Vec<u64>>,
+    /// The patterns whose first part need not be confirmed, because its level is full and takes no more.
+    full: Bits,
     total: usize,
 }
 
@@ -59,6 +63,7 @@ impl Progress {
     pub(crate) fn clear(&mut self) {
         self.levels.clear();
         self.reported.clear();
+        self.full.clear();
         self.total = 0;
     }
 
@@ -113,8 +118,21 @@ impl Progress {
         self.reported.get(&pattern).is_some_and(|reported| reported.contains(&start))
     }
 
+    /// Notes whether the first level of a pattern takes no more. `next` is the most of the gap behind it: before an open gap a
+    /// full level stays as it is. The pattern's first part has every start once.
+    pub(crate) fn note_full(&mut self, pattern: u32, next: Option<u32>) {
+        if next.is_none() && self.levels.get(&(pattern, 0)).is_some_and(|level| level.len() >= PENDING) {
+            self.full.enter(pattern);
+        }
+    }
+
+    pub(crate) fn is_full(&self, pattern: u32) -> bool {
+        self.full.has(pattern)
+    }
+
     /// Forgets a start of a pattern of several parts.
     pub(crate) fn forget(&mut self, pattern: u32, start: u64) {
+        self.full.remove(pattern);
         for (_, level) in self.levels.range_mut((pattern, 0)..=(pattern, u32::MAX)) {
             let before = level.len();
             level.retain(|pending| pending.start != start);

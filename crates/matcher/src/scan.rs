@@ -1,5 +1,6 @@
 //! Scanning an object, window by window.
 
+use crate::bits::Bits;
 use crate::code;
 use crate::confirm::{self, Way};
 use crate::filter::{self, Candidate, Filter};
@@ -53,8 +54,8 @@ pub struct State {
     /// The first position that was not filtered yet.
     next: u64,
     progress: Progress,
-    /// A bit for each pattern of which there were enough hits.
-    muted: Vec<u64>,
+    /// The patterns of which there were enough hits.
+    muted: Bits,
     statistics: Statistics,
     candidates: Vec<Candidate>,
     starts: Vec<usize>,
@@ -184,7 +185,8 @@ impl Patterns<'_> {
         let Some(part) = self.part(entry.part.get()).filter(|part| part.pattern.get() < self.count()) else {
             return Some(());
         };
-        if state.is_muted(part.pattern.get()) {
+        let is_full = part.order.get() == 0 && state.progress.is_full(part.pattern.get());
+        if is_full || state.muted.has(part.pattern.get()) {
             return Some(());
         }
         if entry.whole > 0 {
@@ -255,6 +257,9 @@ impl State {
             if part.flags & LAST == 0 {
                 if order > 0 || !self.progress.was_reported(pattern, start) {
                     self.progress.keep(pattern, order, start, &ends, limit(part.next_max.get()));
+                    if order == 0 && again == 0 {
+                        self.progress.note_full(pattern, limit(part.next_max.get()));
+                    }
                 }
                 continue;
             }
@@ -271,29 +276,16 @@ impl State {
 
     /// Absent if the scan is to stop.
     fn hit(&mut self, pattern: u32, start: u64, end: u64, hit: &mut dyn FnMut(Hit) -> Flow) -> Option<()> {
-        if self.is_muted(pattern) {
+        if self.muted.has(pattern) {
             return Some(());
         }
         match hit(Hit { pattern, start, end }) {
             Flow::Go => Some(()),
             Flow::Enough => {
-                self.mute(pattern);
+                self.muted.enter(pattern);
                 Some(())
             }
             Flow::Stop => None,
-        }
-    }
-
-    fn is_muted(&self, pattern: u32) -> bool {
-        let word = usize::try_from(pattern / 64).ok().and_then(|word| self.muted.get(word));
-        word.is_some_and(|word| word >> (pattern % 64) & 1 != 0)
-    }
-
-    fn mute(&mut self, pattern: u32) {
-        let word = usize::try_from(pattern / 64).unwrap_or(0);
-        self.muted.resize(self.muted.len().max(word.saturating_add(1)), 0);
-        if let Some(word) = self.muted.get_mut(word) {
-            *word |= 1 << (pattern % 64);
         }
     }
 }

@@ -183,3 +183,16 @@ fn a_start_is_reported_once_however_many_anchors_find_it() {
         (vec![gap(0, 8), text("ab"), gap(0, None), text("cd")], &object, &[0, 1, 2, 3, 4, 5, 6, 7, 8]),
     ]);
 }
+
+/// A level holds 1,024 starts: later ones are lost until it has room again, the pattern is not.
+#[test]
+fn a_full_level_keeps_the_first_starts_and_takes_new_ones_afterwards() {
+    let object = [b"ab".repeat(1500), b"cd".to_vec(), b"abcd".to_vec()].concat();
+    let pattern = Pattern { elements: [text("ab"), gap(0, None), text("cd")].concat() };
+    let expected = (0..1024).map(|number| 2 * number).chain([3002]).collect::<Vec<u64>>();
+    assert_eq!(starts(&pattern, &object, 500), expected);
+    // Before a bounded gap the last ones count.
+    let pattern = Pattern { elements: [text("ab"), gap(0, 5000), text("cd")].concat() };
+    let expected = (1500 - 1024..1500).map(|number| 2 * number).chain([3002]).collect::<Vec<u64>>();
+    assert_eq!(starts(&pattern, &object, 500), expected);
+}

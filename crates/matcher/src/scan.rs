@@ -167,7 +167,8 @@ impl Patterns<'_> {
         };
         state.statistics.candidates += 1;
         state.statistics.entries += bucket.len() as u64;
-        bucket.iter().filter(|entry| agrees(entry, window.bytes, at)).try_for_each(|entry| {
+        let around = Around::new(window.bytes, at);
+        bucket.iter().filter(|entry| around.agrees(entry)).try_for_each(|entry| {
             state.statistics.confirmations += 1;
             self.confirm(state, window, at, entry, hit)
         })
@@ -294,8 +295,25 @@ fn limit(number: u32) -> Option<u32> {
     (number != u32::MAX).then_some(number)
 }
 
-fn agrees(entry: &Entry, bytes: &[u8], at: usize) -> bool {
-    start_of_eight(entry, at).is_some_and(|at| filter::load(bytes, at) & entry.mask.get() == entry.value.get())
+/// The bytes around a candidate, as many as an entry's eight can lie in; zeros for those outside the window.
+struct Around([u8; 3 * AROUND]);
+
+impl Around {
+    fn new(bytes: &[u8], at: usize) -> Around {
+        let inside = at.checked_sub(AROUND).and_then(|from| bytes.get(from..)).and_then(|rest| rest.first_chunk());
+        Around(inside.copied().unwrap_or_else(|| {
+            let mut around = [0; 3 * AROUND];
+            let skip = AROUND.saturating_sub(at);
+            let rest = bytes.get(at.saturating_sub(AROUND)..).unwrap_or_default();
+            around.iter_mut().skip(skip).zip(rest).for_each(|(to, from)| *to = *from);
+            around
+        }))
+    }
+
+    fn agrees(&self, entry: &Entry) -> bool {
+        let eight = self.0.get(usize::from(entry.from)..).and_then(|rest| rest.first_chunk());
+        eight.is_some_and(|eight| u64::from_le_bytes(*eight) & entry.mask.get() == entry.value.get())
+    }
 }
 
 fn start_of_eight(entry: &Entry, at: usize) -> Option<usize> {

@@ -18,6 +18,8 @@ use crate::{Broken, Options};
 const BATCH: usize = 1000;
 /// Seconds a file may take.
 const LIMIT: u64 = 20;
+/// Milliseconds from which on a file is worth a look: samples have a few kilobytes.
+const SLOW: f64 = 5000.0;
 /// Memory of one worker, in bytes.
 const MEMORY: u64 = 256 << 20;
 
@@ -63,10 +65,11 @@ pub(crate) fn run(options: &Options) -> Broken {
         done += batch;
     }
     println!(
-        "mutations: {count} of {} samples: {:?}, slowest {:.1} s, {} in one process, {} in all, {} broken",
+        "mutations: {count} of {} samples: {:?}, slowest {:.1} s ({}), {} in one process, {} in all, {} broken",
         samples.len(),
         sum.verdicts,
         sum.slowest / 1000.0,
+        sum.slowest_name,
         megabytes(sum.one),
         megabytes(sum.all),
         sum.broken
@@ -78,6 +81,7 @@ pub(crate) fn run(options: &Options) -> Broken {
 struct Sum {
     verdicts: BTreeMap<String, usize>,
     slowest: f64,
+    slowest_name: String,
     one: u64,
     all: u64,
     broken: usize,
@@ -185,7 +189,17 @@ fn judge(answer: &Answer, count: usize, sum: &mut Sum) {
 /// The promises about one file.
 fn judge_file(result: &FileResult, cut_off: bool, payload: &[u8], sum: &mut Sum) {
     let name = keep_name(&result.path);
-    sum.slowest = sum.slowest.max(result.milliseconds);
+    if result.milliseconds > sum.slowest {
+        (sum.slowest, sum.slowest_name) = (result.milliseconds, name.clone());
+    }
+    if result.milliseconds > SLOW {
+        println!(
+            "mutations: slow: {name} took {} ms: {:?}; kept as {}",
+            result.milliseconds,
+            result.anomalies,
+            keep(&result.path)
+        );
+    }
     if result.milliseconds > (LIMIT + 5) as f64 * 1000.0 {
         sum.wrong(&format!("{name} took {} ms", result.milliseconds));
     }

@@ -20,6 +20,8 @@ const SIGNATURES: usize = 60;
 const FILES: usize = 40;
 /// Differences that are made smaller and printed in one run; the others are only counted.
 const SHOWN: usize = 8;
+/// Questions asked to make one difference smaller.
+const QUESTIONS: usize = 60;
 
 /// One generated signature.
 struct Signature {
@@ -42,10 +44,11 @@ struct Difference {
     missed: bool,
 }
 
-/// Runs `--seeds N` rounds, starting with seed `--first N`.
+/// Runs `--seeds N` rounds, starting with seed `--first N`. `--list` prints each difference in a line instead.
 pub(crate) fn run(options: &Options) -> Broken {
     let seeds = options.number("--seeds", 60)?;
     let first = options.number("--first", 1)?;
+    let list = options.rest.iter().any(|option| option == "--list");
     if !clamav::is_there() {
         return Ok(0);
     }
@@ -53,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Broken {
     let known = known();
     let mut sum = Sum::default();
     for seed in first..first + seeds {
-        round(&dachs, seed, &known, &mut sum)?;
+        round(&dachs, seed, &known, list, &mut sum)?;
     }
     println!(
         "peers: {seeds} seeds, {} signatures, {} files, {} names agreed, {} known differences, {} unknown, {} refused by ClamAV",
@@ -76,7 +79,7 @@ struct Sum {
     reasons: BTreeMap<String, usize>,
 }
 
-fn round(dachs: &Dachs, seed: u64, known: &[Known], sum: &mut Sum) -> Result<(), String> {
+fn round(dachs: &Dachs, seed: u64, known: &[Known], list: bool, sum: &mut Sum) -> Result<(), String> {
     let mut random = Random::new(seed);
     let scratch = Scratch::new()?;
     let mut signatures: Vec<Signature> = (0..SIGNATURES).map(|number| signature(&mut random, number)).collect();
@@ -97,7 +100,14 @@ fn round(dachs: &Dachs, seed: u64, known: &[Known], sum: &mut Sum) -> Result<(),
             continue;
         }
         sum.unknown += 1;
-        if sum.unknown <= SHOWN {
+        if list {
+            let who = if difference.missed { "missed" } else { "extra" };
+            println!(
+                "{who} seed {seed} {} {}",
+                difference.file.file_name().unwrap_or_default().display(),
+                signature.line
+            );
+        } else if sum.unknown <= SHOWN {
             show(dachs, seed, signature, &difference)?;
         }
     }
@@ -198,6 +208,9 @@ fn logical_signature(random: &mut Random, number: usize) -> Signature {
         texts.push(text);
         instances.push((place, instance));
     }
+    if features.contains("count") && features.contains("gap") {
+        features.insert("gap-count");
+    }
     let condition = conditions(random, executable);
     let line =
         format!("{name};Engine:51-255,Target:{}{condition};{expression};{}", u8::from(executable), texts.join(";"));
@@ -224,8 +237,10 @@ fn subsignature(random: &mut Random, features: &mut BTreeSet<&'static str>) -> (
     }
     let body = Body::letters(random);
     let modifiers = *random.pick(&["", "i", "w", "a", "f", "iw", "wa", "fi", "fw"]);
-    if !modifiers.is_empty() {
-        features.insert("modifiers");
+    match modifiers {
+        "" => {}
+        "fw" => drop(features.insert("wide-word")),
+        _ => drop(features.insert("modifiers")),
     }
     let instance = modified(random, body.instance, modifiers);
     let ending = if modifiers.is_empty() { String::new() } else { format!("::{modifiers}") };
@@ -282,8 +297,10 @@ fn write_files(random: &mut Random, scratch: &Scratch, signatures: &mut [Signatu
         let bytes = file(random, signatures);
         files.push(scratch.write(&format!("f{number}"), &bytes)?);
     }
+    // Of two signatures with one digest, ClamAV keeps the name of one: each file is taken once.
+    let mut left: Vec<PathBuf> = files.clone();
     for signature in signatures.iter_mut().filter(|signature| signature.line.is_empty()) {
-        let file = random.pick(&files).clone();
+        let file = left.swap_remove(random.below(left.len()));
         signature.line = hash_line(random, &signature.name, &file)?;
     }
     Ok(files)
@@ -348,6 +365,10 @@ fn insert(random: &mut Random, file: &mut [u8], place: &Place, instance: &[u8]) 
         From::End(distance) => length.saturating_sub(distance) + late,
         From::Executable(at) => at + late,
     };
+    // Headers stay whole: in a broken executable ClamAV knows no offsets at all, not even those from the end.
+    if file.starts_with(b"MZ") && at < executable::FIRST {
+        return;
+    }
     for (offset, byte) in instance.iter().enumerate() {
         if let Some(slot) = file.get_mut(at + offset) {
             *slot = *byte;
@@ -363,35 +384,42 @@ fn show(dachs: &Dachs, seed: u64, signature: &Signature, difference: &Difference
     let database = scratch.folder("db")?;
     write_database(&database, std::slice::from_ref(signature))?;
     let whole = std::fs::read(&difference.file).map_err(|error| error.to_string())?;
-    let differs = |bytes: &[u8]| -> Result<bool, String> {
+    // A broken executable is another question: where its sections are is no longer known.
+    let shrinks = !whole.starts_with(b"MZ");
+    let mut questions = 0;
+    let mut differs = |bytes: &[u8]| -> Result<bool, String> {
+        questions += 1;
+        if questions > QUESTIONS {
+            return Ok(false);
+        }
         let file = vec![scratch.write("file", bytes)?];
         let theirs = clamav::scan(&database, &file)?;
         let ours = ask_dachs(dachs, &database, &file)?;
         Ok(theirs != ours)
     };
     let who = if difference.missed { "only ClamAV finds it" } else { "only Dachs finds it" };
-    println!("\nseed {seed}, {who}:\n  {}: {}", signature.file, signature.line);
+    println!("\nseed {seed}, {who}, {:?}:\n  {}: {}", signature.features, signature.file, signature.line);
     if !differs(&whole)? {
         println!("  not when it is asked alone; in {} with all signatures of the seed", difference.file.display());
         return Ok(());
     }
-    let small = shrink(whole, &differs)?;
+    let small = if shrinks { shrink(whole, &mut differs)? } else { whole };
     let text: String = small.iter().map(|byte| format!("{byte:02x}")).collect();
     println!("  {} bytes: {}", small.len(), text.get(..2000).unwrap_or(&text));
     Ok(())
 }
 
-/// Removes stretches from the end and the start, then blanks what is left, as long as the difference stays.
-fn shrink(mut bytes: Vec<u8>, differs: &dyn Fn(&[u8]) -> Result<bool, String>) -> Result<Vec<u8>, String> {
+/// Removes stretches, first long and then short ones, as long as the difference stays.
+fn shrink(mut bytes: Vec<u8>, differs: &mut dyn FnMut(&[u8]) -> Result<bool, String>) -> Result<Vec<u8>, String> {
     let mut step = bytes.len() / 2;
-    while step > 0 {
+    while step > 3 {
         let mut start = 0;
         while start < bytes.len() && bytes.len() > step {
             let mut shorter = bytes.clone();
             shorter.drain(start..(start + step).min(bytes.len()));
             if differs(&shorter)? { bytes = shorter } else { start += step }
         }
-        step = if bytes.len() > 200 || step > 8 { step / 2 } else { step - 1 };
+        step /= 2;
     }
     Ok(bytes)
 }

@@ -97,10 +97,7 @@ impl Part {
 
     /// How many bytes of the range the parent has.
     fn present(&self) -> u64 {
-        match self.parent.known_len() {
-            Some(length) => self.length.min(length.saturating_sub(self.start)),
-            None => self.length,
-        }
+        self.known_len().unwrap_or(self.length)
     }
 }
 
@@ -119,7 +116,8 @@ impl Source for Part {
     }
 
     fn known_len(&self) -> Option<u64> {
-        self.parent.known_len().map(|_| self.present())
+        // The parent is asked once: parts of parts are nested deep, and two questions each would be 2^depth.
+        self.parent.known_len().map(|length| self.length.min(length.saturating_sub(self.start)))
     }
 
     fn next_data(&self, offset: u64) -> u64 {
@@ -155,5 +153,15 @@ mod tests {
         let past = Part::new(parent, 4, u64::MAX);
         assert_eq!((read_vec_at(&past, 0, 10), past.len()), (b"er".to_vec(), 2));
         assert!(past.problem().is_some());
+    }
+
+    #[test]
+    fn parts_of_parts_are_asked_once_a_level() {
+        let mut part: Arc<dyn Source> = Arc::new(Memory::new(*b"badger"));
+        for _ in 0..1000 {
+            part = Arc::new(Part::new(part, 0, 10));
+        }
+        assert_eq!((part.len(), part.known_len()), (6, Some(6)));
+        assert!(part.problem().is_some());
     }
 }

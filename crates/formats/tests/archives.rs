@@ -92,6 +92,15 @@ fn cpio_in_all_its_forms() {
     }
 }
 
+#[test]
+fn a_cpio_archive_broken_at_its_start_does_not_hold_itself() {
+    let folder = folder();
+    let Some(packed) = tool(folder.path(), "cpio", &["-o", "-H", "newc", "--quiet"], b"text\n") else { return };
+    let broken = [&packed[..94], b"?", &packed[95..]].concat();
+    let walked = walk(&broken);
+    assert_eq!((walked.objects.len(), walked.gap()), (1, true));
+}
+
 /// The old binary form with the words of its headers in the other byte order.
 fn swap_headers(packed: &[u8]) -> Vec<u8> {
     let mut swapped = packed.to_vec();

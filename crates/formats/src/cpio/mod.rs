@@ -66,7 +66,8 @@ impl Cpio {
         let (bytes, got) = place.take::<110>();
         let bytes = bytes.get(..got).unwrap_or(&bytes);
         let Some((header, length)) = read_header(bytes) else {
-            self.state = if got == 0 { State::Done } else { State::Rest(start) };
+            // A rest that is all of the object would hold itself again.
+            self.state = if got == 0 || start == 0 { State::Done } else { State::Rest(start) };
             return Entry::Remark(None, Anomaly::damaged("the cpio archive is cut off or broken"));
         };
         place.input.go_to(start.saturating_add(length));

@@ -60,6 +60,16 @@ impl Dachs {
         Ok(Dachs { program: target.join("release/dachs") })
     }
 
+    /// Compiles a folder of sources to an image, and gives the image's size.
+    pub(crate) fn build(&self, sources: &Path, image: &Path) -> Result<u64, String> {
+        let output = Command::new(&self.program).args(["db", "build", "-o"]).arg(image).arg(sources).output();
+        let output = output.map_err(|error| format!("{}: {error}", self.program.display()))?;
+        if !output.status.success() {
+            return Err(format!("dachs db build: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        std::fs::metadata(image).map(|metadata| metadata.len()).map_err(|error| error.to_string())
+    }
+
     /// Scans with all matches and the given options.
     pub(crate) fn scan(&self, database: &Path, options: &[&str], paths: &[PathBuf]) -> Result<Answer, String> {
         let temporary = Scratch::new()?;

@@ -1,14 +1,14 @@
 //! Real files and real signatures: everything below /usr, or the given paths, with the databases of the optional data
 //! folder.
 //!
-//! The promises: nothing is detected on a clean machine, every path gets a result, and the memory beside the image stays
+//! The promises: nothing is detected on a clean machine but the test files of ClamAV, every path gets a result, and the memory beside the image stays
 //! below 300 MB. Paths that were not read wholly are counted by reason.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::dachs::Dachs;
+use crate::dachs::{Dachs, FileResult};
 use crate::memory::megabytes;
 use crate::scratch::Scratch;
 use crate::{Broken, Options};
@@ -24,8 +24,10 @@ pub(crate) fn run(options: &Options) -> Broken {
     };
     let dachs = Dachs::find()?;
     let scratch = Scratch::new()?;
-    let database = scratch.folder("db")?;
-    unpack(&data.join("data/clamav"), &database)?;
+    let sources = scratch.folder("db")?;
+    unpack(&data.join("data/clamav"), &sources)?;
+    let database = scratch.path().join("image");
+    let image = dachs.build(&sources, &database)?;
     let mut paths: Vec<PathBuf> = options.paths().iter().map(PathBuf::from).collect();
     if paths.is_empty() {
         paths.push(PathBuf::from("/usr"));
@@ -42,20 +44,22 @@ pub(crate) fn run(options: &Options) -> Broken {
     }
     let bytes: u64 = answer.results.iter().map(|result| result.bytes).sum();
     println!(
-        "machine: {} files, {} looked at, {:.0} s, exit {:?}, {verdicts:?}, incomplete for {reasons:?}, {} held by all processes, {} by one",
+        "machine: {} files, {} looked at, {:.0} s, exit {:?}, {verdicts:?}, incomplete for {reasons:?}, {} held by all processes, {} by one, image of {}",
         answer.results.len(),
         megabytes(bytes),
         answer.elapsed.as_secs_f64(),
         answer.code,
         megabytes(answer.memory.all),
         megabytes(answer.memory.one),
+        megabytes(image),
     );
     let mut broken = 0;
-    for result in answer.results.iter().filter(|result| result.verdict == "detected").take(20) {
+    let test_file = |result: &FileResult| result.path.to_string_lossy().contains("clamav-testfiles");
+    let detected = answer.results.iter().filter(|result| result.verdict == "detected");
+    for result in detected.filter(|result| !test_file(result)).take(20) {
         broken += 1;
         println!("machine: BROKEN: {} is detected as {:?}", result.path.display(), result.names);
     }
-    let image = image_size(&answer.complaint);
     if answer.memory.all > MEMORY + image {
         broken += 1;
         println!("machine: BROKEN: more than {} held beside the image", megabytes(MEMORY));
@@ -83,9 +87,4 @@ fn unpack(from: &Path, to: &Path) -> Result<(), String> {
         Ok(status) if status.success() => Ok(()),
         other => Err(format!("the databases cannot be unpacked: {other:?}")),
     }
-}
-
-/// What the program says about the image, if it says it: bytes of content are not counted as the scan's.
-fn image_size(_complaint: &str) -> u64 {
-    32 << 20
 }

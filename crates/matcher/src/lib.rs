@@ -64,7 +64,7 @@
 //!
 //! With `cargo run --release --example bench` on the 114,860 distinct strings of main.ldb that are searched anywhere, on one
 //! core of an EPYC machine that at the same time did five to ten times the work it has cores for. CPU time is counted, but
-//! caches and threads were shared: read the ratios, and take the speeds for lower bounds. Counts are per MB of object.
+//! caches and threads were shared, and a speed varies by a third between runs; the counts do not. Counts are per MB of object.
 //!
 //! ```text
 //! object                        MB/s   candidates   entries   confirmations
@@ -85,11 +85,12 @@
 //!   it all. The set's own strings, each of 41st: 1,905,465 confirmations a MB; with anchors that crowd less, 573,845.
 //! * *Levels of progress in the order they came*: a full one cost a walk of 1,024 items for each occurrence; zeros went at
 //!   2 MB/s, with sorted levels at 9, and at 40 since a full first level keeps its part from being confirmed.
-//! * *Bounds of the window checked for each entry*, instead of once for the candidate: libraries 83 MB/s instead of 113.
+//! * *Bounds of the window checked for each entry*, instead of once for the candidate: libraries at 85 to 98 MB/s in three
+//!   runs, instead of 77 to 116; no difference that this machine could show, kept because it is simpler.
 //! * *Ends one by one before a bounded gap*: ten ends for each start filled a level with 103 starts, and lost some (the
 //!   property tests found it); runs of neighbouring ends hold 1,024.
-//! * *A branch for each filter and position*, instead of one for both filters and two positions: noise 213 MB/s instead of
-//!   349 on the same busy machine.
+//! * *A branch for each filter and position*, instead of one for both filters and two positions: noise at 213 to 231 MB/s in
+//!   three runs, instead of 189 to 353 in nine; probably better, to be measured again on a quiet machine.
 //!
 //! Not yet done: vector instructions for the filter (`src/arch/`), longer keys for short anchors among zeros, and anchors
 //! from the alternatives of a part that has no other.

@@ -15,6 +15,7 @@
 //! ```
 
 use crate::{Anomaly, AnomalyKind, Limit, Limits};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,12 +44,48 @@ pub struct LimitReached {
     pub allowed: u64,
 }
 
+impl fmt::Display for LimitReached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LimitReached { limit, allowed } = *self;
+        match limit {
+            Limit::Depth => write!(f, "it lies deeper than {allowed} levels ({limit})"),
+            Limit::Objects => write!(f, "there are more than {allowed} objects ({limit})"),
+            Limit::Time => write!(f, "the time of {} was over ({limit})", Seconds(allowed)),
+            Limit::Memory => write!(f, "it needs more memory than {} allow ({limit})", Bytes(allowed)),
+            Limit::ObjectSize => write!(f, "it unpacks to more than {} ({limit})", Bytes(allowed)),
+            Limit::ScanSize => write!(f, "all objects together unpack to more than {} ({limit})", Bytes(allowed)),
+        }
+    }
+}
+
+/// Milliseconds, shown as seconds.
+struct Seconds(u64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 1000, self.0 % 1000) {
+            (whole, 0) => write!(f, "{whole} s"),
+            (whole, rest) => write!(f, "{whole}.{rest:03} s"),
+        }
+    }
+}
+
+/// Bytes, shown in the largest unit that divides them.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        match UNITS.iter().find(|(size, _)| self.0 >= *size && self.0.is_multiple_of(*size)) {
+            Some((size, unit)) => write!(f, "{} {unit}", self.0 / size),
+            None => write!(f, "{} bytes", self.0),
+        }
+    }
+}
+
 impl From<LimitReached> for Anomaly {
     fn from(reached: LimitReached) -> Anomaly {
-        Anomaly::new(
-            AnomalyKind::Limit(reached.limit),
-            format!("the limit of {} for {} was reached", reached.allowed, reached.limit),
-        )
+        Anomaly::new(AnomalyKind::Limit(reached.limit), reached.to_string())
     }
 }
 
@@ -204,6 +241,15 @@ mod tests {
         assert!(budget.reserve(1).is_err());
         drop(held);
         assert_eq!(budget.memory_left(), 8);
+    }
+
+    #[test]
+    fn limits_are_told_in_units_that_people_use() {
+        let told = |limit, allowed| LimitReached { limit, allowed }.to_string();
+        assert_eq!(told(Limit::Time, 120_000), "the time of 120 s was over (--max-scan-time)");
+        assert_eq!(told(Limit::Time, 1_500), "the time of 1.500 s was over (--max-scan-time)");
+        assert_eq!(told(Limit::Memory, 96 << 20), "it needs more memory than 96 MiB allow (--max-memory)");
+        assert_eq!(told(Limit::ObjectSize, 1000), "it unpacks to more than 1000 bytes (--max-object-size)");
     }
 
     #[test]

@@ -74,14 +74,15 @@ pub enum Limit {
 }
 
 impl fmt::Display for Limit {
+    /// The option that sets it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Limit::Depth => "depth (--max-depth)",
-            Limit::Memory => "memory (--max-memory)",
-            Limit::Objects => "number of objects (--max-objects)",
-            Limit::ObjectSize => "object size (--max-object-size)",
-            Limit::ScanSize => "unpacked size (--max-scan-size)",
-            Limit::Time => "time (--max-scan-time)",
+            Limit::Depth => "--max-depth",
+            Limit::Memory => "--max-memory",
+            Limit::Objects => "--max-objects",
+            Limit::ObjectSize => "--max-object-size",
+            Limit::ScanSize => "--max-scan-size",
+            Limit::Time => "--max-scan-time",
         })
     }
 }

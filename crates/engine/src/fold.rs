@@ -50,9 +50,12 @@ impl Fold {
         }
     }
 
-    /// Notes an anomaly of the object at `path`.
+    /// Notes an anomaly of the object at `path`; the same one twice in a row is one.
     pub(crate) fn note(&mut self, anomaly: Anomaly, path: &ObjectPath) {
-        self.report.note(Anomaly { object: path.clone(), ..anomaly }, &self.limits);
+        let anomaly = Anomaly { object: path.clone(), ..anomaly };
+        if self.report.anomalies.last() != Some(&anomaly) {
+            self.report.note(anomaly, &self.limits);
+        }
     }
 
     /// Notes an anomaly of an object that has no level of its own; a gap counts as an object skipped.

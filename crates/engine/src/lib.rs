@@ -95,8 +95,12 @@ impl Scan<'_> {
     }
 
     /// Looks at one object and opens it if it holds others.
-    fn visit(&mut self, object: Object) {
+    fn visit(&mut self, mut object: Object) {
+        let measured = object.source.known_len().is_some();
         self.examine(&object);
+        if !measured && object.source.known_len().is_some() {
+            object.identity = dachs_formats::identify(&*object.source);
+        }
         let mut level = Level::closed(object);
         if !self.is_enough() {
             self.open(&mut level);

@@ -49,7 +49,7 @@ impl Identity {
     }
 }
 
-/// Tells what an object is. Reads a bounded number of bytes from its start and its end.
+/// Tells what an object is. Reads a bounded number of bytes from its start, and from its end if its length is known.
 #[must_use]
 pub fn identify(source: &dyn Source) -> Identity {
     identify::identify(source)

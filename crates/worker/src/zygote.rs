@@ -27,6 +27,7 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     drop(image);
     let image = Image::new(&map).map_err(|error| refuse(&error.to_string()))?;
     let mapped = u64::try_from(map.len()).unwrap_or(u64::MAX);
+    #[allow(clippy::needless_update, reason = "tests build a Plan with more fields")]
     let plan = change(Plan { memory: setup.memory, mapped, memory_code: exit::MEMORY, ..Plan::default() });
     // The keys of hash tables are drawn once in a process, and not by a system call inside the jail.
     let children = HashMap::new();

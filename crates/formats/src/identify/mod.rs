@@ -3,7 +3,8 @@
 //! One read of the first 4 KiB answers for nearly all objects, in this order: a table of magic numbers
 //! ([`magics`]), formats that have none ([`structure`]), texts ([`text`]). Larger objects are looked at in a few more
 //! places ([`far`]): the sectors in which discs are described, the last 64 KiB, and what stands behind a program's last
-//! section. An object can be several things at once; everything besides the first is in [`Identity::also`].
+//! section. The end of a stream that was not decoded yet is not looked for: the engine asks again when it knows where that
+//! is, so that a bomb is matched before it is measured. An object can be several things at once; everything besides the first is in [`Identity::also`].
 //!
 //! Nothing here is proof. A kind decides which reader is tried and which signatures are used; a reader that is given
 //! other bytes reports damage.
@@ -73,7 +74,8 @@ fn look_far(source: &dyn Source, head: &[u8], identity: &mut Identity) {
     if head.len() == HEAD && weak(identity.kind) && source.read_at(as_u64(SHORTEST_DISC), &mut [0]) == 1 {
         far::disc(source).into_iter().for_each(|kind| identity.add(kind));
     }
-    let length = if head.len() < HEAD { as_u64(head.len()) } else { source.len() };
+    let length = if head.len() < HEAD { Some(as_u64(head.len())) } else { source.known_len() };
+    let Some(length) = length else { return };
     far::tail(source, length).into_iter().for_each(|kind| identity.add(kind));
     for (kind, _) in far::overlay(source, identity.kind) {
         identity.add(kind);

@@ -12,6 +12,7 @@ pub const ALL: &[Target] = &[
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
     ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),
+    ("html", |data| unpacking::as_kind(FileKind::Html, data)),
     ("identify_unpack", unpacking::everything),
     ("lz4", |data| unpacking::as_kind(FileKind::Lz4, data)),
     ("lzip", |data| unpacking::as_kind(FileKind::Lzip, data)),

@@ -11,6 +11,7 @@ mod compress;
 mod cpio;
 mod facts;
 mod gzip;
+mod html;
 mod identify;
 mod lz4;
 mod lzip;
@@ -92,6 +93,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
         FileKind::Gzip => gzip::open,
+        FileKind::Html => html::open,
         FileKind::Lz4 => lz4::open,
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,

@@ -1,0 +1,190 @@
+//! HTML pages (HTML Living Standard): the objects that stand in them.
+//!
+//! A page is read once, front to back, without building a tree, because what browsers and mail programs make of broken
+//! markup differs. Members are:
+//!
+//! * `data:` URLs (RFC 2397), wherever they stand: attributes, `url()` in styles, strings of scripts. See [`data`].
+//! * the bodies of `<script>` elements, as they are (without a copy, unless the page is UTF-16).
+//!
+//! Character references are resolved while looking for URLs and inside of them, and white space in the scheme is
+//! skipped, as browsers do. Scripts that were encoded for Microsoft's script engines (`#@~^`) are told as unsupported.
+//! URLs that a script puts together are not found.
+
+mod characters;
+mod data;
+
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, Name, Part, Source};
+
+use crate::stream::{Fenced, Replay};
+use crate::{Item, Member, Unpack};
+
+use characters::{Characters, Width};
+use data::{Data, Url};
+
+/// What a reader of one member holds: the buffer of its input and its own state.
+const MEMORY: u64 = 40 * 1024;
+/// A page's time is looked at once in so many characters.
+const STEP: u64 = 1 << 16;
+
+/// The mark that a Microsoft-encoded script begins with.
+const ENCODED: &[u8] = b"#@~^";
+
+/// Goes through what a page holds.
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    let width = Width::of(&**source);
+    Box::new(Page {
+        source: Arc::clone(source),
+        budget: budget.clone(),
+        width,
+        characters: Characters::new(source, 0, width),
+        shown: Recent::default(),
+        solid: Recent::default(),
+        written: Recent::default(),
+        script: Script::Outside,
+        urls: 0,
+        scripts: 0,
+        encoded: false,
+        done: false,
+    })
+}
+
+/// The last 16 characters, letters in lower case.
+#[derive(Clone, Copy, Default)]
+struct Recent(u128);
+
+impl Recent {
+    fn push(&mut self, byte: u8) {
+        self.0 = (self.0 << 8) | u128::from(byte.to_ascii_lowercase());
+    }
+
+    /// True if the last characters are these, at most 16.
+    fn ends_with(self, text: &[u8]) -> bool {
+        let bytes = self.0.to_be_bytes();
+        bytes.ends_with(text)
+    }
+
+    /// The character before the last `count`; zero if there is none.
+    fn before(self, count: usize) -> u8 {
+        self.0.to_be_bytes().iter().rev().nth(count).copied().unwrap_or(0)
+    }
+}
+
+/// Where in a script element the page stands.
+#[derive(Clone, Copy)]
+enum Script {
+    Outside,
+    /// In its start tag.
+    Tag,
+    /// In its body, which began at this offset of the page.
+    Body(u64),
+}
+
+struct Page {
+    source: Arc<dyn Source>,
+    budget: Budget,
+    width: Width,
+    characters: Characters,
+    /// With character references resolved.
+    shown: Recent,
+    /// The same without white space.
+    solid: Recent,
+    /// As written.
+    written: Recent,
+    script: Script,
+    urls: u64,
+    scripts: u64,
+    encoded: bool,
+    done: bool,
+}
+
+impl Unpack for Page {
+    fn next_item(&mut self) -> Option<Item> {
+        while !self.done {
+            for _ in 0..STEP {
+                if let Some(item) = self.step() {
+                    return Some(item);
+                }
+                if self.done {
+                    return None;
+                }
+            }
+            if let Err(reached) = self.budget.check_time() {
+                return Some(self.end_with(None, reached.into()));
+            }
+        }
+        None
+    }
+}
+
+impl Page {
+    /// Takes one character, and what is complete with it.
+    fn step(&mut self) -> Option<Item> {
+        let Some(character) = self.characters.next() else {
+            self.done = true;
+            return self.script_ends(0);
+        };
+        self.shown.push(character.byte);
+        self.written.push(if character.reference { 0 } else { character.byte });
+        if !character.byte.is_ascii_whitespace() {
+            self.solid.push(character.byte);
+        }
+        match character.byte {
+            b':' if self.solid.ends_with(b"data:") => self.url(),
+            b't' | b'T' | b'>' => self.script_edge(character.byte),
+            b'^' if !self.encoded && self.shown.ends_with(ENCODED) => self.encoded_script(),
+            _ => None,
+        }
+    }
+
+    /// A URL, if one begins behind `data:`.
+    fn url(&mut self) -> Option<Item> {
+        let url = Url::read(self.characters.clone(), self.solid.before(5))?;
+        self.urls = self.urls.saturating_add(1);
+        let name = [format!("data {} ", self.urls).as_bytes(), url.media_type()].concat();
+        let (budget, url) = (self.budget.clone(), Arc::new(url));
+        let opener = move || Ok(Box::new(Fenced::new(&budget, MEMORY, || Ok(Data::new(&url)))?) as _);
+        Some(self.member(Name::new(&name), Arc::new(Replay::new(&self.budget, opener))))
+    }
+
+    /// Where a script element begins or ends.
+    fn script_edge(&mut self, byte: u8) -> Option<Item> {
+        match self.script {
+            Script::Outside if self.written.ends_with(b"<script") => self.script = Script::Tag,
+            Script::Tag if byte == b'>' => self.script = Script::Body(self.characters.offset()),
+            Script::Body(_) if self.written.ends_with(b"</script") => return self.script_ends(8),
+            _ => {}
+        }
+        None
+    }
+
+    /// Gives the body of a script that ends `behind` characters before here.
+    fn script_ends(&mut self, behind: u64) -> Option<Item> {
+        let Script::Body(start) = std::mem::replace(&mut self.script, Script::Outside) else { return None };
+        let end = self.characters.offset().saturating_sub(behind.saturating_mul(self.width.bytes()));
+        let length = end.checked_sub(start).filter(|length| *length > 0)?;
+        self.scripts = self.scripts.saturating_add(1);
+        let name = Name::new(format!("script {}", self.scripts).as_bytes());
+        Some(self.member(name, Arc::new(Part::new(Arc::clone(&self.source), start, length))))
+    }
+
+    /// Told once a page.
+    fn encoded_script(&mut self) -> Option<Item> {
+        self.encoded = true;
+        let anomaly = Anomaly::unsupported("an encoded script (JScript.Encode, VBScript.Encode) was not decoded");
+        Some(Item::Anomaly { member: None, anomaly })
+    }
+
+    fn member(&mut self, name: Name, source: Arc<dyn Source>) -> Item {
+        match self.budget.charge_object() {
+            Ok(()) => Item::Member(Member { name, source, packed_size: None }),
+            Err(reached) => self.end_with(Some(name), reached.into()),
+        }
+    }
+
+    fn end_with(&mut self, member: Option<Name>, anomaly: Anomaly) -> Item {
+        self.done = true;
+        Item::Anomaly { member, anomaly }
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) fn scan(database: &Path, files: &[PathBuf]) -> Result<Found, String> 
     command.args(["--no-summary", "--allmatch", "--normalize=no", "--scan-html=no", "--scan-mail=no", "-d"]);
     let output = command.arg(database).args(files).output().map_err(|error| format!("clamscan: {error}"))?;
     if !matches!(output.status.code(), Some(0 | 1)) {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        return Err(format!("clamscan ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
     }
     let mut found: Found = files.iter().map(|file| (file.clone(), BTreeSet::new())).collect();
     for line in String::from_utf8_lossy(&output.stdout).lines() {

@@ -1,8 +1,8 @@
 //! Real files and real signatures: everything below /usr, or the given paths, with the databases of the optional data
 //! folder.
 //!
-//! The promises: nothing is detected on a clean machine but the test files of ClamAV, every path gets a result, and the memory beside the image stays
-//! below 300 MB. Paths that were not read wholly are counted by reason.
+//! The promises: nothing is detected on a clean machine but the test files of ClamAV, every path gets a result, and the
+//! memory beside the image stays below 300 MB. Paths that were not read wholly are counted by reason.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

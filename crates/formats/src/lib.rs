@@ -13,6 +13,7 @@ mod facts;
 mod gzip;
 mod html;
 mod identify;
+mod installshield;
 mod lz4;
 mod lzip;
 mod lzma;
@@ -94,6 +95,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Cpio => cpio::open,
         FileKind::Gzip => gzip::open,
         FileKind::Html => html::open,
+        FileKind::InstallShield => installshield::open,
         FileKind::Lz4 => lz4::open,
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,

@@ -2,7 +2,7 @@
 
 use dachs_base::{FileKind, Source, read_vec_at};
 
-use crate::facts;
+use crate::{facts, installshield};
 
 /// The first sector of an ISO 9660 or UDF disc that is described (ECMA-119 6.2.1), and the size of one.
 const DISC: u64 = 16 * 2048;
@@ -87,6 +87,9 @@ pub(super) fn overlay(source: &dyn Source, kind: FileKind) -> Vec<(FileKind, u64
     let bytes = read_vec_at(source, start, OVERLAY);
     let at = |offset: usize| start.saturating_add(u64::try_from(offset).unwrap_or(0));
     let mut found: Vec<(FileKind, u64)> = Vec::new();
+    if installshield::begins_list(&bytes) {
+        found.push((FileKind::InstallShield, start));
+    }
     for (kind, magic, inside) in SIGNS {
         let place = bytes.windows(magic.len()).position(|window| window == *magic);
         if let Some(offset) = place.and_then(|place| place.checked_sub(*inside))
@@ -107,6 +110,7 @@ pub(super) const SIGNS: &[(FileKind, &[u8], usize)] = &[
     (FileKind::AutoIt, b"\xa3\x48\x4b\xbe\x98\x6c\x4a\xa9\x99\x4c\x53\x0a\x86\xd6\x48\x7d", 0),
     (FileKind::SquashFs, b"hsqs", 0),
     (FileKind::InstallShield, b"ISSetupStream", 0),
+    (FileKind::InstallShield, b"InstallShield\0", 0),
 ];
 
 /// Where the last section ends; for ELF, where the section table ends if that is later.

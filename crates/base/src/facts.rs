@@ -10,6 +10,9 @@ pub struct Facts {
     pub entry_point: Option<u64>,
     /// Sections in the order of the section table, for executables.
     pub sections: Vec<Section>,
+    /// What it imports, for Portable Executables of 32 bits: `library.function` in lower case, joined by commas, in the
+    /// order of the import table.
+    pub imports: Option<Vec<u8>>,
 }
 
 /// One section of an executable, in file offsets.

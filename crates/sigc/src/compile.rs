@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read};
 
 use dachs_sigdb::Builder;
-use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, SourceInfo};
+use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, Scope, SourceInfo};
 use flate2::read::MultiGzDecoder;
 
 use crate::ignore::Ignored;
 use crate::input::Origin;
 use crate::kind::{self, Kind};
 use crate::lines::{Bounded, Lines, MOST};
-use crate::refused::Refused;
+use crate::refused::{Parsed, Refused};
 use crate::{Error, Input, Problem, container, hash, logical, name, ndb};
 
 /// What was asked for besides the sources.
@@ -85,7 +85,7 @@ pub(crate) struct Compiler {
 enum Entry {
     Allow(HashRule),
     Body(BodyRule),
-    Hash(HashRule),
+    Hash(Scope, HashRule),
     Logical(LogicalRule),
 }
 
@@ -162,10 +162,11 @@ impl Compiler {
         }
         let text = String::from_utf8_lossy(line);
         let parsed = match member.kind {
-            Kind::Allow => hash::parse(&text).map(|(name, rule)| (name, Entry::Allow(rule))),
+            Kind::Allow => hash::parse(&text, Scope::Object).map(|(name, rule)| (name, Entry::Allow(rule))),
             Kind::Body => ndb::parse(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::BodyPlain => ndb::parse_plain(&text).map(|(name, rule)| (name, Entry::Body(rule))),
-            Kind::Hash => hash::parse(&text).map(|(name, rule)| (name, Entry::Hash(rule))),
+            Kind::Hash => digest(&text, Scope::Object),
+            Kind::HashOfSection => digest(&text, Scope::Section),
             Kind::Logical => logical::parse(&text).map(|(name, rule)| (name, Entry::Logical(rule))),
             Kind::IgnoreLines => return ended(self.ignored.add_line(&text)),
             Kind::IgnoreNames => return ended(self.ignored.add_name(&text)),
@@ -198,7 +199,7 @@ impl Compiler {
                 Ok(())
             }
             Entry::Body(rule) => self.builder.add_body(number, &shown, &rule),
-            Entry::Hash(rule) => self.builder.add_hash(number, &shown, &rule),
+            Entry::Hash(scope, rule) => self.builder.add_digest(number, &shown, scope, &rule),
             Entry::Logical(rule) => self.builder.add_logical(number, &shown, &rule),
         };
         if let Err(refusal) = added {
@@ -220,6 +221,10 @@ impl Compiler {
         }
         Compilation { image: self.builder.finish(), problems: self.problems }
     }
+}
+
+fn digest(text: &str, scope: Scope) -> Parsed<(&str, Entry)> {
+    hash::parse(text, scope).map(|(name, rule)| (name, Entry::Hash(scope, rule)))
 }
 
 fn unsupported(name: &str) -> String {

@@ -1,28 +1,40 @@
-//! Lines of `.hdb`, `.hsb`, `.hdu`, `.hsu`, `.fp` and `.sfp`: `hash:size:name[:minFL[:maxFL]]`.
+//! Lines of digests.
+//!
+//! | kinds | line | digest of |
+//! |---|---|---|
+//! | hdb hsb hdu hsu fp sfp | `hash:size:name[:minFL[:maxFL]]` | a whole object |
+//! | imp | the same | the list of what an executable imports |
+//! | mdb msb mdu msu | `size:hash:name[:minFL[:maxFL]]` | one section of an executable |
 //!
 //! MD5, SHA-1 and SHA-256 are told apart by their length, in any of the files. The size may be `*` for any; then the
-//! line must be meant for levels that know of this.
+//! line must be meant for levels that know of this, but for imports.
 
-use dachs_sigdb::model::{Digest, HashRule};
+use dachs_sigdb::model::{Digest, HashRule, Scope};
 
 use crate::level;
 use crate::name;
 use crate::number::{hex, leading};
 use crate::refused::{Parsed, Refused};
 
-/// Reads a line: the name and the rule.
+/// Reads a line about what `scope` says: the name and the rule.
 ///
 /// # Errors
 /// When it is malformed or not for us.
-pub(crate) fn parse(line: &str) -> Parsed<(&str, HashRule)> {
+pub(crate) fn parse(line: &str, scope: Scope) -> Parsed<(&str, HashRule)> {
     let fields: Vec<&str> = line.splitn(6, ':').collect();
-    let (hash, size, name, levels) = match fields.as_slice() {
-        [hash, size, name, levels @ ..] if levels.len() <= 2 => (*hash, *size, *name, levels),
+    let (hash, size, name, levels) = match (scope, fields.as_slice()) {
+        (Scope::Section, [size, hash, name, levels @ ..]) if levels.len() <= 2 => (*hash, *size, *name, levels),
+        (Scope::Imports | Scope::Object, [hash, size, name, levels @ ..]) if levels.len() <= 2 => {
+            (*hash, *size, *name, levels)
+        }
+        (Scope::Section, _) => {
+            return Err(Refused::malformed("expected size:hash:name, with up to two levels after it"));
+        }
         _ => return Err(Refused::malformed("expected hash:size:name, with up to two levels after it")),
     };
     let min = levels.first().map_or(0, |level| leading(level));
     level::require(min, levels.get(1).map(|level| leading(level)))?;
-    if size == "*" && min < level::ANY_SIZE {
+    if size == "*" && min < level::ANY_SIZE && scope != Scope::Imports {
         let least = level::ANY_SIZE;
         return Err(Refused::malformed(format!("a hash for any size (*) needs a minimum level of at least {least}")));
     }
@@ -54,6 +66,10 @@ fn digest(text: &str) -> Parsed<Digest> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(line: &str) -> Parsed<(&str, HashRule)> {
+        super::parse(line, Scope::Object)
+    }
 
     const MD5: &str = "44d88612fea8a8f36de82e1278abb02f";
 
@@ -94,6 +110,31 @@ mod tests {
         ];
         for line in cases {
             assert!(matches!(parse(&line), Err(Refused::Malformed(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn sections_have_their_size_first() {
+        let line = format!("512:{MD5}:Some.Name:73");
+        let (name, rule) = super::parse(&line, Scope::Section).unwrap();
+        assert_eq!((name, rule.size), ("Some.Name", Some(512)));
+        for line in ["*:{}:n:73", "5:{}:n:51:255", "5:{}:n:a", " 5:{}:n"] {
+            assert!(super::parse(&line.replace("{}", MD5), Scope::Section).is_ok(), "{line}");
+        }
+        for line in ["*:{}:n", "*:{}:n:72", "0:{}:n", "5:{}00:n", "5:{}", "5:{}:", "5a:{}:n", ":{}:n", "{}:5:n"] {
+            let parsed = super::parse(&line.replace("{}", MD5), Scope::Section).map(drop);
+            assert!(matches!(parsed, Err(Refused::Malformed(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn imports_may_have_any_size() {
+        for line in ["{}:*:n", "{}:5:n:1", "{}:*:n:73:255"] {
+            assert!(super::parse(&line.replace("{}", MD5), Scope::Imports).is_ok(), "{line}");
+        }
+        for line in ["{}:0:n", "5:{}:n", "{}:5", "{}:5:n:1:2:3"] {
+            let parsed = super::parse(&line.replace("{}", MD5), Scope::Imports).map(drop);
+            assert!(matches!(parsed, Err(Refused::Malformed(_))), "{line}");
         }
     }
 

@@ -28,6 +28,20 @@ A.Name.UNOFFICIAL
 }
 
 #[test]
+fn a_hash_of_a_section() {
+    let text = explained("x.mdb", "512:44d88612fea8a8f36de82e1278abb02f:A.Name");
+    let expected = "\
+A.Name.UNOFFICIAL
+  source:     x.mdb
+  kind:       digest of one section
+  objects:    Windows executables (PE)
+  MD5:        44d88612fea8a8f36de82e1278abb02f
+  size:       512 bytes
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
 fn a_body() {
     let text = explained("x.ndb", "A.Name:6:EP-4,10:7f454c46{2-7}??6162");
     let expected = "\

@@ -6,7 +6,7 @@
 use crate::Refusal;
 use crate::hashes::HashWriter;
 use crate::layout::Writer;
-use crate::model::{BodyRule, HashRule, LogicalRule, SourceInfo};
+use crate::model::{BodyRule, HashRule, LogicalRule, Scope, SourceInfo};
 use crate::names::NameWriter;
 use crate::rules::{self, RuleWriter};
 use crate::signatures::{Record, RuleKind, SignatureWriter, strength_of};
@@ -41,8 +41,16 @@ impl Builder {
     /// # Errors
     /// When the image cannot hold it; see [`Refusal`].
     pub fn add_hash(&mut self, source: u32, name: &str, rule: &HashRule) -> Result<(), Refusal> {
+        self.add_digest(source, name, Scope::Object, rule)
+    }
+
+    /// Adds a digest of whatever `scope` says.
+    ///
+    /// # Errors
+    /// When the image cannot hold it; see [`Refusal`].
+    pub fn add_digest(&mut self, source: u32, name: &str, scope: Scope, rule: &HashRule) -> Result<(), Refusal> {
         let signature = self.next(source, name)?;
-        let item = self.hashes.push(rule, signature);
+        let item = self.hashes.push(scope, rule, signature);
         let counts = self.sources.counts(source)?;
         counts.hashes = counts.hashes.saturating_add(1);
         self.push(name, source, RuleKind::Hash, item, 0);

@@ -5,10 +5,12 @@
 //!        ──> patterns of its target ─┐
 //!        ──> patterns of any target ─┴─hit──> offset fits? ──> counted ──> body signature: a finding at once
 //! after the last window:  digests looked up ──> logical signatures of those subsignatures that were hit
+//!                         ──> digests of sections and imports
 //! ```
 //!
 //! The order of findings is ClamAV's: body signatures as they are found, those of the target before the others of the
-//! same window; then digests; then logical signatures in the order in which they were added, the target's first.
+//! same window; then digests; then logical signatures in the order in which they were added, the target's first; then
+//! digests of an executable's sections and imports.
 //!
 //! An object that was not read to its end, because a limit was reached, has no digest and no logical signature: either
 //! could say of the whole what holds of a part only.
@@ -20,6 +22,7 @@ use crate::layout::length;
 use crate::logic::{self, Circumstances};
 use crate::offsets;
 use crate::rules::{RuleRecord, RuleSet, Sub, Use};
+use crate::scopes;
 use crate::tally::Tally;
 use crate::windows::Windows;
 use dachs_base::{Budget, Facts, Finding, LimitReached, Source, Strength, Target};
@@ -69,7 +72,7 @@ impl<'e, 'a> Examination<'e, 'a> {
             Err(limit) => return (0, Err(limit)),
         };
         if active.is_empty() && digests.is_empty() {
-            return (source.known_len().unwrap_or(0), Ok(()));
+            return (source.known_len().unwrap_or(0), self.judge.scopes());
         }
         let overlap = active.iter().map(|active| active.patterns.overlap()).max().unwrap_or(0);
         let mut windows = match Windows::new(source, overlap, self.judge.budget) {
@@ -80,7 +83,7 @@ impl<'e, 'a> Examination<'e, 'a> {
         let bytes = windows.position();
         drop(windows);
         let judged = match result {
-            Ok(true) if bytes > TINY => self.conclude(bytes, digests, &mut active),
+            Ok(true) if bytes > TINY => self.conclude(bytes, digests, &mut active).and_then(|()| self.judge.scopes()),
             other => other.map(drop),
         };
         (bytes, judged)
@@ -278,6 +281,18 @@ impl Judge<'_, '_> {
             }
         }
         Ok(Flow::Go)
+    }
+
+    /// Looks at the sections and the imports of a Portable Executable.
+    fn scopes(&mut self) -> Result<(), LimitReached> {
+        let (image, source, budget) = (self.image, self.object.source, self.budget);
+        let Some(facts) = self.facts.filter(|_| self.object.target == Target::Pe && !self.is_done()) else {
+            return Ok(());
+        };
+        scopes::signatures(image, source, facts, budget, &mut |signature| {
+            let known = self.found.findings.iter().any(|finding| finding.signature == signature);
+            known || self.find(signature, None) == Flow::Go
+        })
     }
 
     /// A signature is fulfilled.

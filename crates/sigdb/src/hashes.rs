@@ -1,6 +1,6 @@
-//! Tables of digests: signatures that match an object as a whole, and the allow list.
+//! Tables of digests: of whole objects, the allow list, of sections of executables, of lists of imports.
 //!
-//! There are twelve tables: for each of the three digests, with and without a size, of signatures and of the allow list.
+//! There are six tables in each of these four lists: one for each of the three digests, with and without a size.
 //! A look-up costs a page of the directory, a page of sizes, and a page or two of digests, however large the table is:
 //!
 //! ```text
@@ -17,7 +17,7 @@
 //! Records, little-endian but for the digests, which are as their standards write them:
 //!
 //! ```text
-//! table          0 MD5, 1 SHA-1, 2 SHA-256; 3 more for any size; 6 more for the allow list
+//! table          0 MD5, 1 SHA-1, 2 SHA-256; 3 more for any size; 6 more for the allow list, 12 sections, 18 imports
 //! directory      for each slot the index of its first key u32, and one more with the number of keys
 //! size           size u64 | index of its first digest u32
 //! digest         16, 20 or 32 bytes
@@ -31,6 +31,8 @@
 
 mod read;
 mod write;
+
+use crate::model::Scope;
 
 pub(crate) use read::Hashes;
 pub(crate) use write::HashWriter;
@@ -63,17 +65,56 @@ impl DigestKind {
 /// Which table of a digest kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
-    /// Signatures.
+    /// Signatures of whole objects.
     Signatures,
     /// The allow list.
     Allowed,
+    /// Signatures of sections of executables.
+    Sections,
+    /// Signatures of lists of imports.
+    Imports,
 }
 
-/// The number of a table, as in the item of its sections: `kind + 3 * (any size) + 6 * (allow list)`.
+impl List {
+    /// Tables of one list.
+    const TABLES: u16 = 6;
+
+    /// All lists, in the order of their tables.
+    pub(crate) const ALL: [List; 4] = [List::Signatures, List::Allowed, List::Sections, List::Imports];
+
+    /// The list of signatures about this.
+    pub(crate) fn of(scope: Scope) -> List {
+        match scope {
+            Scope::Imports => List::Imports,
+            Scope::Object => List::Signatures,
+            Scope::Section => List::Sections,
+        }
+    }
+
+    /// What the signatures of a table are about; `None` for the allow list and where there is no such table.
+    pub(crate) fn scope(table: u16) -> Option<Scope> {
+        match table / List::TABLES {
+            0 => Some(Scope::Object),
+            2 => Some(Scope::Section),
+            3 => Some(Scope::Imports),
+            _ => None,
+        }
+    }
+
+    fn first(self) -> u16 {
+        match self {
+            List::Signatures => 0,
+            List::Allowed => List::TABLES,
+            List::Sections => 2 * List::TABLES,
+            List::Imports => 3 * List::TABLES,
+        }
+    }
+}
+
+/// The number of a table, as in the item of its sections: `kind + 3 * (any size) + 6 * list`.
 pub(crate) fn table_number(kind: DigestKind, sized: bool, list: List) -> u16 {
     let any = if sized { 0 } else { 3 };
-    let allowed = if list == List::Allowed { 6 } else { 0 };
-    kind.number() + any + allowed
+    kind.number() + any + list.first()
 }
 
 /// Spreads sizes over 64 bits: 2 to the power of 64, divided by the golden ratio.

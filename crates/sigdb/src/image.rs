@@ -4,7 +4,7 @@ use crate::ImageError;
 use crate::examine::{self, Examination};
 use crate::hashes::{Hashes, List};
 use crate::layout::{Frame, VERSION};
-use crate::model::{Rule, SourceInfo};
+use crate::model::{Rule, Scope, SourceInfo};
 use crate::names::Names;
 use crate::rules::RuleSet;
 use crate::signatures::{Record, RuleKind, Signatures};
@@ -23,6 +23,8 @@ pub struct Image<'a> {
     signatures: Signatures<'a>,
     pub(crate) hashes: Hashes<'a>,
     allowed: Hashes<'a>,
+    pub(crate) sections: Hashes<'a>,
+    pub(crate) imports: Hashes<'a>,
     /// By the number of the target.
     rules: Vec<Option<RuleSet<'a>>>,
 }
@@ -74,7 +76,7 @@ pub struct SourceCounts {
     pub info: SourceInfo,
     /// Signatures of one pattern.
     pub bodies: u32,
-    /// Whole-object digests.
+    /// Digests: of whole objects, of sections of executables, of lists of imports.
     pub hashes: u32,
     /// Logical signatures.
     pub logicals: u32,
@@ -99,6 +101,8 @@ impl<'a> Image<'a> {
             signatures,
             hashes: Hashes::new(&frame, List::Signatures)?,
             allowed: Hashes::new(&frame, List::Allowed)?,
+            sections: Hashes::new(&frame, List::Sections)?,
+            imports: Hashes::new(&frame, List::Imports)?,
             rules,
             frame,
         })
@@ -112,8 +116,9 @@ impl<'a> Image<'a> {
         self.frame.verify()?;
         self.sources.verify()?;
         self.names.verify()?;
-        self.hashes.verify(self.signature_count())?;
-        self.allowed.verify(self.signature_count())?;
+        for hashes in [&self.hashes, &self.allowed, &self.sections, &self.imports] {
+            hashes.verify(self.signature_count())?;
+        }
         for rules in self.rules.iter().flatten() {
             rules.verify()?;
         }
@@ -171,7 +176,15 @@ impl<'a> Image<'a> {
     pub fn decode(&self, signature: u32) -> Option<Rule> {
         let record = self.signatures.record(signature)?;
         match record.kind {
-            RuleKind::Hash => self.hashes.entry(record.item, record.place).map(Rule::Hash),
+            RuleKind::Hash => {
+                let (scope, hashes) = self.hashes_of(record.item)?;
+                let rule = hashes.entry(record.item, record.place)?;
+                Some(match scope {
+                    Scope::Imports => Rule::Imports(rule),
+                    Scope::Object => Rule::Hash(rule),
+                    Scope::Section => Rule::Section(rule),
+                })
+            }
             RuleKind::Body => {
                 let (target, rules) = self.rules_of(&record)?;
                 rules.decode_body(target, record.place).map(Rule::Body)
@@ -202,6 +215,17 @@ impl<'a> Image<'a> {
         self.rules.get(usize::from(target.number()))?.as_ref()
     }
 
+    /// What the signatures of a table are about, and the list that the table is of.
+    fn hashes_of(&self, table: u16) -> Option<(Scope, &Hashes<'a>)> {
+        let scope = List::scope(table)?;
+        let hashes = match scope {
+            Scope::Imports => &self.imports,
+            Scope::Object => &self.hashes,
+            Scope::Section => &self.sections,
+        };
+        Some((scope, hashes))
+    }
+
     fn rules_of(&self, record: &Record) -> Option<(Target, &RuleSet<'a>)> {
         let target = Target::from_number(u32::from(record.item))?;
         Some((target, self.rules(target)?))
@@ -211,7 +235,10 @@ impl<'a> Image<'a> {
     fn is_sound(&self, signature: u32) -> bool {
         let Some(record) = self.signatures.record(signature) else { return false };
         let has_rule = match record.kind {
-            RuleKind::Hash => self.hashes.owner(record.item, record.place) == Some(signature),
+            RuleKind::Hash => {
+                let owner = self.hashes_of(record.item).and_then(|(_, hashes)| hashes.owner(record.item, record.place));
+                owner == Some(signature)
+            }
             RuleKind::Body | RuleKind::Logical => self.decode(signature).is_some(),
         };
         record.source < self.sources.count() && has_rule

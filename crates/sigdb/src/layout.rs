@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
 /// The version of the format that this code writes and reads.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of the header that its checksum covers, besides the table of sections.

@@ -28,13 +28,24 @@ pub enum Digest {
     Sha256([u8; 32]),
 }
 
-/// Matches an object as a whole.
+/// Matches an object, or a [`Scope`] of it, as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HashRule {
     /// The digest.
     pub digest: Digest,
-    /// The object's size; absent for any.
+    /// The size of what is digested; absent for any.
     pub size: Option<u64>,
+}
+
+/// What a digest is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The list of what an executable imports, as text ([`dachs_base::Facts::imports`]).
+    Imports,
+    /// A whole object.
+    Object,
+    /// One section of an executable ([`dachs_base::Facts::sections`]).
+    Section,
 }
 
 /// One rule, decoded.
@@ -45,8 +56,12 @@ pub enum Rule {
     Body(BodyRule),
     /// A whole-object digest (`.hdb`, `.hsb`).
     Hash(HashRule),
+    /// A digest of a list of imports (`.imp`).
+    Imports(HashRule),
     /// Several patterns and an expression over them (`.ldb`).
     Logical(LogicalRule),
+    /// A digest of one section of an executable (`.mdb`, `.msb`).
+    Section(HashRule),
 }
 
 /// One pattern in objects of one group.

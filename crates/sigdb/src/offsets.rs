@@ -92,6 +92,7 @@ mod tests {
         let facts = Facts {
             entry_point: Some(100),
             sections: vec![Section { offset: 64, size: 32 }, Section { offset: 200, size: 10 }],
+            ..Facts::default()
         };
         // offset, the starts that fit, starts that do not; the object has 300 bytes
         let table: &[(Offset, &[u64], &[u64])] = &[

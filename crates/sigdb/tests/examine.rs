@@ -207,16 +207,52 @@ fn offsets_need_their_facts() {
         names
     };
     let section = Section { offset: 16, size: 4 };
-    let whole = Facts { entry_point: Some(16), sections: vec![section] };
+    let whole = Facts { entry_point: Some(16), sections: vec![section], ..Facts::default() };
     let both = |names: &[&'static str]| names.iter().flat_map(|name| [*name, *name]).collect::<Vec<_>>();
     assert_eq!(found(FileKind::Pe, &whole), both(&["EOF", "EP", "S0", "SL", "abs"]));
     assert_eq!(
-        found(FileKind::Pe, &Facts { entry_point: None, sections: vec![section] }),
+        found(FileKind::Pe, &Facts { entry_point: None, sections: vec![section], ..Facts::default() }),
         both(&["EOF", "S0", "SL", "abs"])
     );
     // The header could not be read: every relative offset is off.
     assert_eq!(found(FileKind::Pe, &Facts::default()), both(&["abs"]));
     assert_eq!(found(FileKind::Data, &Facts::default()), ["EOF", "abs"]);
+}
+
+#[test]
+fn sections_and_imports_of_executables_are_digested() {
+    let mut builder = builder();
+    let rules: [(&str, Scope, Digest, Option<u64>); 7] = [
+        ("md5", Scope::Section, md5(b"section one"), Some(11)),
+        ("sha1", Scope::Section, sha1(b"section two"), Some(11)),
+        ("any size", Scope::Section, sha256(b"third"), None),
+        ("other size", Scope::Section, md5(b"section one"), Some(12)),
+        ("whole", Scope::Section, md5(b"section onesection twothird"), Some(27)),
+        ("empty", Scope::Section, md5(b""), None),
+        ("imports", Scope::Imports, md5(b"a.b,c.d"), Some(7)),
+    ];
+    for (name, scope, digest, size) in rules {
+        builder.add_digest(0, name, scope, &HashRule { digest, size }).unwrap();
+    }
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    image.verify().unwrap();
+    let section = |offset, size| Section { offset, size };
+    let facts = Facts {
+        entry_point: Some(0),
+        // The first one stands there twice, one is empty, one reaches past the end.
+        sections: vec![section(0, 11), section(11, 11), section(0, 11), section(22, 5), section(5, 0), section(26, 9)],
+        imports: Some(b"a.b,c.d".to_vec()),
+    };
+    let found = |kind, facts: &Facts, all| {
+        let examined = examine_source(&image, &Memory::new(*b"section onesection twothird"), kind, facts, all);
+        assert_eq!((examined.bytes, examined.limit), (27, None));
+        names(&image, &examined.findings).into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(FileKind::Pe, &facts, true), ["md5", "sha1", "any size", "imports"]);
+    assert_eq!(found(FileKind::Pe, &facts, false), ["md5"]);
+    assert_eq!(found(FileKind::Elf, &facts, true), Vec::<String>::new());
+    assert_eq!(found(FileKind::Pe, &Facts::default(), true), Vec::<String>::new());
 }
 
 #[test]

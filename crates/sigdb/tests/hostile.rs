@@ -56,7 +56,7 @@ fn use_all(image: &Image<'_>) {
     }
     let _ = image.find("object");
     let source = Memory::new(OBJECT);
-    let facts = Facts { entry_point: Some(2), sections: vec![Section { offset: 0, size: 9 }] };
+    let facts = Facts { entry_point: Some(2), sections: vec![Section { offset: 0, size: 9 }], ..Facts::default() };
     let budget = Budget::new(Limits { memory: 8 << 20, ..Limits::default() }, NoClock);
     let before = budget.memory_left();
     for kind in [FileKind::Pe, FileKind::Zip] {

@@ -10,7 +10,7 @@ use dachs_sigdb::{Builder, Image, ImageError, Refusal};
 
 enum Any {
     Body(BodyRule),
-    Hash(HashRule),
+    Hash(Scope, HashRule),
     Logical(LogicalRule),
 }
 
@@ -38,9 +38,9 @@ fn rules() -> Vec<Any> {
             rules.push(Any::Body(BodyRule { target, offset, pattern: pattern(&format!("body{}*tail", round % 7)) }));
         }
         let size = (round % 3 > 0).then(|| dice.below(50));
-        rules.push(Any::Hash(HashRule { digest: Digest::Md5(dice.bytes()), size }));
-        rules.push(Any::Hash(HashRule { digest: Digest::Sha1(dice.bytes()), size }));
-        rules.push(Any::Hash(HashRule { digest: Digest::Sha256(dice.bytes()), size }));
+        rules.push(Any::Hash(Scope::Object, HashRule { digest: Digest::Md5(dice.bytes()), size }));
+        rules.push(Any::Hash(Scope::Section, HashRule { digest: Digest::Sha1(dice.bytes()), size }));
+        rules.push(Any::Hash(Scope::Imports, HashRule { digest: Digest::Sha256(dice.bytes()), size }));
         rules.push(Any::Logical(complicated(round)));
     }
     rules
@@ -80,7 +80,7 @@ fn build() -> Vec<u8> {
         let name = name_of(index);
         match rule {
             Any::Body(rule) => builder.add_body(source, &name, rule).unwrap(),
-            Any::Hash(rule) => builder.add_hash(source, &name, rule).unwrap(),
+            Any::Hash(scope, rule) => builder.add_digest(source, &name, *scope, rule).unwrap(),
             Any::Logical(rule) => builder.add_logical(source, &name, rule).unwrap(),
         }
     }
@@ -110,7 +110,9 @@ fn rules_come_back_as_they_were() {
         let number = index as u32;
         let expected = match rule {
             Any::Body(rule) => Rule::Body(rule),
-            Any::Hash(rule) => Rule::Hash(rule),
+            Any::Hash(Scope::Object, rule) => Rule::Hash(rule),
+            Any::Hash(Scope::Section, rule) => Rule::Section(rule),
+            Any::Hash(Scope::Imports, rule) => Rule::Imports(rule),
             Any::Logical(rule) => Rule::Logical(rule),
         };
         assert_eq!(image.decode(number), Some(expected), "{index}");
@@ -138,7 +140,7 @@ fn the_same_calls_give_the_same_bytes() {
 fn the_information_is_what_was_told() {
     let bytes = build();
     let info = Image::new(&bytes).unwrap().info();
-    assert_eq!((info.format, info.size, info.signatures), (1, bytes.len() as u64, 480));
+    assert_eq!((info.format, info.size, info.signatures), (2, bytes.len() as u64, 480));
     let [first, second] = &info.sources[..] else { panic!("two sources") };
     assert_eq!(first.info, SourceInfo { name: "a.ndb".into(), time: Some(5), version: Some(6), official: true });
     assert_eq!(first.skipped, [("an unknown target".into(), 2), ("of another version".into(), 1)]);
@@ -203,6 +205,6 @@ fn other_bytes_are_refused_by_name() {
     assert_eq!(Image::new(b"MZ and so on").err(), Some(ImageError::Magic));
     assert!(matches!(Image::new(b"DACHSIMG"), Err(ImageError::Length { .. })));
     let mut bytes = build();
-    bytes[8] = 2;
-    assert_eq!(Image::new(&bytes).err(), Some(ImageError::Version(2)));
+    bytes[8] = 99;
+    assert_eq!(Image::new(&bytes).err(), Some(ImageError::Version(99)));
 }

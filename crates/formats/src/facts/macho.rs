@@ -42,7 +42,11 @@ pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
     let found = walk(&commands, count, big_endian, machine);
     let entry_point =
         found.main.or_else(|| found.thread.and_then(|address| through_sections(&found.sections, address)));
-    Some(Facts { entry_point, sections: found.sections.into_iter().map(|(_, section)| section).collect() })
+    Some(Facts {
+        entry_point,
+        sections: found.sections.into_iter().map(|(_, section)| section).collect(),
+        imports: None,
+    })
 }
 
 fn walk(commands: &[u8], count: u32, big_endian: bool, machine: u32) -> Found {

@@ -56,7 +56,7 @@ pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
     let rows = rows(source, &header);
     let aligned = align(&rows, &header, source.len());
     let entry_point = file_offset(&rows, &aligned, &header)?;
-    Some(Facts { entry_point: Some(entry_point), sections: aligned })
+    Some(Facts { entry_point: Some(entry_point), sections: aligned, imports: None })
 }
 
 /// True if the program unpacks itself before it does what it is for: it starts in a section that it can write, where

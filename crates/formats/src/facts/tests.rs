@@ -30,7 +30,7 @@ fn pe(entry: u32, raw: u32, raw_size: u32) -> Memory {
 fn pe_sections_are_rounded_and_the_entry_point_is_mapped() {
     let found = facts(FileKind::Pe, &pe(0x1010, 0x2ff, 0x101));
     let section = Section { offset: 0x200, size: 0x200 };
-    assert_eq!(found, Facts { entry_point: Some(0x210), sections: vec![section] });
+    assert_eq!(found, Facts { entry_point: Some(0x210), sections: vec![section], imports: None });
 }
 
 #[test]
@@ -75,7 +75,10 @@ fn elf64(entry: u64) -> Memory {
 #[test]
 fn an_elf_entry_point_goes_through_its_segment() {
     let section = Section { offset: 0x80, size: 0x20 };
-    assert_eq!(facts(FileKind::Elf, &elf64(0x40_0078)), Facts { entry_point: Some(0x78), sections: vec![section] });
+    assert_eq!(
+        facts(FileKind::Elf, &elf64(0x40_0078)),
+        Facts { entry_point: Some(0x78), sections: vec![section], imports: None }
+    );
     assert_eq!(facts(FileKind::Elf, &elf64(0x50_0000)).entry_point, None);
 }
 
@@ -102,7 +105,10 @@ fn macho() -> Memory {
 #[test]
 fn macho_facts_come_from_the_load_commands() {
     let section = Section { offset: 0x44, size: 0x55 };
-    assert_eq!(facts(FileKind::MachO, &macho()), Facts { entry_point: Some(0x123), sections: vec![section] });
+    assert_eq!(
+        facts(FileKind::MachO, &macho()),
+        Facts { entry_point: Some(0x123), sections: vec![section], imports: None }
+    );
 }
 
 #[test]

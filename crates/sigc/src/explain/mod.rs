@@ -15,10 +15,11 @@ mod pattern;
 
 use std::fmt::Write;
 
-use dachs_base::FileKind;
+use dachs_base::{FileKind, Target};
 use dachs_sigdb::Image;
 use dachs_sigdb::model::{
-    BodyRule, Comparison, Condition, Digest, Expression, HashRule, LogicalRule, Offset, OffsetBase, Rule, Subsignature,
+    BodyRule, Comparison, Condition, Digest, Expression, HashRule, LogicalRule, Offset, OffsetBase, Rule, Scope,
+    Subsignature,
 };
 
 use crate::target::describe;
@@ -31,8 +32,10 @@ pub fn explain(image: &Image<'_>, signature: u32) -> String {
     line(&mut text, "source", &source(image, signature));
     match rule {
         Rule::Body(rule) => body(&mut text, &rule),
-        Rule::Hash(rule) => hash(&mut text, &rule),
+        Rule::Hash(rule) => hash(&mut text, &rule, Scope::Object),
+        Rule::Imports(rule) => hash(&mut text, &rule, Scope::Imports),
         Rule::Logical(rule) => logical(&mut text, &rule),
+        Rule::Section(rule) => hash(&mut text, &rule, Scope::Section),
         _ => line(&mut text, "kind", "one that this version cannot show"),
     }
     text
@@ -64,10 +67,15 @@ fn source(image: &Image<'_>, signature: u32) -> String {
     text
 }
 
-fn hash(text: &mut String, rule: &HashRule) {
+fn hash(text: &mut String, rule: &HashRule, scope: Scope) {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    line(text, "kind", "digest of a whole object");
-    line(text, "objects", describe(dachs_base::Target::Any));
+    let (kind, target) = match scope {
+        Scope::Imports => ("digest of the list of imports", Target::Pe),
+        Scope::Object => ("digest of a whole object", Target::Any),
+        Scope::Section => ("digest of one section", Target::Pe),
+    };
+    line(text, "kind", kind);
+    line(text, "objects", describe(target));
     match &rule.digest {
         Digest::Md5(digest) => line(text, "MD5", &hex(digest)),
         Digest::Sha1(digest) => line(text, "SHA-1", &hex(digest)),

@@ -227,7 +227,7 @@ impl<'a> Hashes<'a> {
     /// The entry at `index` of a table of this list.
     pub(crate) fn entry(&self, table: u16, index: u32) -> Option<HashRule> {
         let rule = |(digest, size)| HashRule { digest, size };
-        match table {
+        match table % List::TABLES {
             0 => self.md5.sized.entry(index).map(|(digest, size)| rule((Digest::Md5(digest), size))),
             1 => self.sha1.sized.entry(index).map(|(digest, size)| rule((Digest::Sha1(digest), size))),
             2 => self.sha256.sized.entry(index).map(|(digest, size)| rule((Digest::Sha256(digest), size))),
@@ -240,7 +240,7 @@ impl<'a> Hashes<'a> {
 
     /// The signature of the entry at `index` of a table of this list.
     pub(crate) fn owner(&self, table: u16, index: u32) -> Option<u32> {
-        let signatures = match table {
+        let signatures = match table % List::TABLES {
             0 => self.md5.sized.signatures,
             1 => self.sha1.sized.signatures,
             2 => self.sha256.sized.signatures,

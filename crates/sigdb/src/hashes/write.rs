@@ -2,7 +2,7 @@
 
 use super::{DigestKind, KEYS_PER_SLOT, List, MOST_BITS, lead, mix, slot, table_number, unmix};
 use crate::layout::{Section, Writer};
-use crate::model::{Digest, HashRule};
+use crate::model::{Digest, HashRule, Scope};
 
 /// One digest waiting to be written. Packed so that it has no padding: there are millions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,13 +118,16 @@ impl<const N: usize> Sorted for Vec<Pending<N>> {
 pub(crate) struct HashWriter {
     signatures: Piles,
     allowed: Piles,
+    sections: Piles,
+    imports: Piles,
 }
 
 impl HashWriter {
-    /// Adds a signature.
-    pub(crate) fn push(&mut self, rule: &HashRule, signature: u32) -> u16 {
-        self.signatures.push(rule, signature);
-        table_number(kind_of(&rule.digest), rule.size.is_some(), List::Signatures)
+    /// Adds a signature; gives the number of its table.
+    pub(crate) fn push(&mut self, scope: Scope, rule: &HashRule, signature: u32) -> u16 {
+        let list = List::of(scope);
+        self.pile(list).push(rule, signature);
+        table_number(kind_of(&rule.digest), rule.size.is_some(), list)
     }
 
     /// Adds an entry of the allow list.
@@ -134,28 +137,50 @@ impl HashWriter {
 
     /// Bytes it will write, or a little more.
     pub(crate) fn len(&self) -> usize {
-        self.signatures.len().saturating_add(self.allowed.len())
+        List::ALL.iter().fold(0, |sum, list| sum.saturating_add(self.piles(*list).len()))
     }
 
     /// Brings the tables into their order and calls `place` with each signature and its index in its table.
     pub(crate) fn sort(&mut self, mut place: impl FnMut(u32, u32)) {
-        self.signatures.sort();
-        self.allowed.sort();
-        self.signatures.each(List::Signatures, &mut |_, table| {
-            for (index, signature) in (0..=u32::MAX).zip(table.signatures()) {
-                place(signature, index);
+        for list in List::ALL {
+            self.pile(list).sort();
+            if list == List::Allowed {
+                continue;
             }
-        });
+            self.piles(list).each(list, &mut |_, table| {
+                for (index, signature) in (0..=u32::MAX).zip(table.signatures()) {
+                    place(signature, index);
+                }
+            });
+        }
     }
 
     /// Writes the tables, which were sorted.
     pub(crate) fn write(&self, writer: &mut Writer) {
         for section in [Section::HashDirectory, Section::HashSizes, Section::HashDigests, Section::HashSignatures] {
-            for (list, piles) in [(List::Signatures, &self.signatures), (List::Allowed, &self.allowed)] {
-                piles.each(list, &mut |item, table| {
-                    writer.section(section, item, |out| write_part(section, item, table, out));
+            for list in List::ALL {
+                self.piles(list).each(list, &mut |item, table| {
+                    writer.section(section, item, |out| write_part(section, item, list, table, out));
                 });
             }
+        }
+    }
+
+    fn pile(&mut self, list: List) -> &mut Piles {
+        match list {
+            List::Allowed => &mut self.allowed,
+            List::Imports => &mut self.imports,
+            List::Sections => &mut self.sections,
+            List::Signatures => &mut self.signatures,
+        }
+    }
+
+    fn piles(&self, list: List) -> &Piles {
+        match list {
+            List::Allowed => &self.allowed,
+            List::Imports => &self.imports,
+            List::Sections => &self.sections,
+            List::Signatures => &self.signatures,
         }
     }
 }
@@ -168,8 +193,8 @@ fn kind_of(digest: &Digest) -> DigestKind {
     }
 }
 
-fn write_part(section: Section, item: u16, table: &dyn Sorted, out: &mut Vec<u8>) {
-    let (sized, allowed) = (item % 6 < 3, item >= 6);
+fn write_part(section: Section, item: u16, list: List, table: &dyn Sorted, out: &mut Vec<u8>) {
+    let (sized, allowed) = (item % List::TABLES < 3, list == List::Allowed);
     match section {
         Section::HashDirectory if sized => {
             let sizes = table.sizes();

@@ -200,8 +200,8 @@ fn evaluation_agrees_with_the_oracle() {
 
 #[test]
 fn conditions_are_asked_of_the_object() {
-    let facts = Facts { entry_point: Some(100), sections: vec![Section::default(); 3] };
-    let bare = Facts { entry_point: None, sections: vec![Section::default()] };
+    let facts = Facts { entry_point: Some(100), sections: vec![Section::default(); 3], ..Facts::default() };
+    let bare = Facts { entry_point: None, sections: vec![Section::default()], ..Facts::default() };
     // condition, object's size, facts, container, holds
     let container = |kinds: &[FileKind]| Condition::Container(kinds.to_vec());
     type Row<'a> = (Condition, u64, Option<&'a Facts>, Option<FileKind>, bool);

@@ -19,6 +19,9 @@ mod lzip;
 mod lzma;
 mod macho;
 mod normalise;
+mod ole1;
+mod ole2;
+mod rtf;
 mod sevenzip;
 mod stored;
 pub mod stream;
@@ -100,6 +103,8 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,
         FileKind::MachOUniversal => macho::open,
+        FileKind::Ole2 => ole2::open,
+        FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
         FileKind::Tar => tar::open,
         FileKind::Xz => xz::open,

@@ -1,0 +1,182 @@
+//! OLE2 compound files: Office documents before 2007, macro projects, installer databases, mails of Outlook (specification: MS-CFB).
+//!
+//! A compound file is a small file system. Every stream becomes a member, named by its path. Large streams stand in sectors
+//! of the file, small ones in sectors of another stream; either way a member is a list of places, not a copy:
+//!
+//! ```text
+//! header -> DIFAT -> FAT -> directory -> streams
+//!                     |         `-> mini-stream -> small streams
+//!                     `-> mini-FAT ----^
+//! ```
+//!
+//! Malware breaks the tables on purpose, because programs differ in what they forgive. So a stream is given as far as its
+//! chain goes, and what is missing is told; a circle ends where it closes; streams that the directory's tree does not reach
+//! are given, too. Bytes that belong to no stream are matched with the file as a whole.
+//!
+//! What some streams hold is opened here as well, because only their names tell what they are:
+//!
+//! | stream | what becomes of it |
+//! |---|---|
+//! | `dir` of a VBA project | the source of each module, [`vba`] |
+//! | `\1Ole10Native` | the file in it, [`crate::ole1`] |
+//! | `PowerPoint Document` | embedded objects, [`slides`] |
+//! | `EncryptedPackage`, `Workbook`, … | a remark if the document is encrypted, or has Excel 4 macros, [`office`] |
+//!
+//! Not done: decryption, compiled VBA, formulas of Excel 4, WordBasic macros of Word 6.
+
+mod chain;
+mod directory;
+mod file;
+mod header;
+mod name;
+mod office;
+mod slides;
+mod vba;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, LimitReached, Name, Part, Source};
+
+use self::file::File;
+use self::slides::Slides;
+use self::vba::Project;
+use crate::{Item, Member, Unpack, ole1};
+
+/// Macro projects of one file that are read.
+const PROJECTS: u32 = 64;
+
+/// Goes through the streams of a compound file.
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    let mut waiting = VecDeque::new();
+    let file = match File::open(source, budget) {
+        Ok((file, remarks)) => {
+            waiting.extend(remarks.into_iter().map(|anomaly| Item::Anomaly { member: None, anomaly }));
+            Some(file)
+        }
+        Err(anomaly) => {
+            waiting.push_back(Item::Anomaly { member: None, anomaly });
+            None
+        }
+    };
+    Box::new(Compound { file, waiting, next: 0, inner: Inner::Nothing, projects: 0, told: false })
+}
+
+struct Compound {
+    /// Absent once all is done.
+    file: Option<File>,
+    waiting: VecDeque<Item>,
+    /// The next entry of the directory.
+    next: u32,
+    inner: Inner,
+    projects: u32,
+    /// True once a stream outside the tree was told.
+    told: bool,
+}
+
+/// A stream that is being opened further.
+enum Inner {
+    Nothing,
+    Project(Box<Project>),
+    Slides(Box<Slides>),
+}
+
+impl Unpack for Compound {
+    fn next_item(&mut self) -> Option<Item> {
+        loop {
+            if let Some(item) = self.waiting.pop_front() {
+                return Some(item);
+            }
+            let file = self.file.as_mut()?;
+            let found = match &mut self.inner {
+                Inner::Nothing => None,
+                Inner::Project(project) => project.next(file),
+                Inner::Slides(slides) => slides.next(&file.budget),
+            };
+            if found.is_some() {
+                return found;
+            }
+            self.inner = Inner::Nothing;
+            if let Err(reached) = self.next_entry() {
+                self.file = None;
+                self.waiting.push_back(Item::Anomaly { member: None, anomaly: reached.into() });
+            }
+        }
+    }
+}
+
+impl Compound {
+    /// Looks at the next entry of the directory.
+    fn next_entry(&mut self) -> Result<(), LimitReached> {
+        let Some(file) = self.file.as_mut() else { return Ok(()) };
+        file.budget.check_time()?;
+        let index = self.next;
+        if index >= file.directory.count() {
+            self.file = None;
+            return Ok(());
+        }
+        self.next = index.saturating_add(1);
+        if !file.directory.is_stream(index) {
+            return Ok(());
+        }
+        let Some(entry) = file.directory.entry(index).filter(|entry| entry.size > 0) else { return Ok(()) };
+        let folder = file.directory.folder(index);
+        let path = Name::new(format!("{folder}{}", entry.name).as_bytes());
+        let stream: Arc<dyn Source> = Arc::new(file.stream(&entry));
+        // Streams may share sectors, so bytes are charged as if they were unpacked.
+        file.budget.charge_object()?;
+        file.budget.charge_bytes(stream.len())?;
+        if !file.directory.is_reached(index) && !std::mem::replace(&mut self.told, true) {
+            let anomaly = Anomaly::odd("the directory's tree does not lead to it");
+            self.waiting.push_back(Item::Anomaly { member: Some(path.clone()), anomaly });
+        }
+        let lower = entry.name.to_lowercase();
+        for anomaly in office::remarks(&lower, &stream, &file.budget) {
+            self.waiting.push_back(Item::Anomaly { member: Some(path.clone()), anomaly });
+        }
+        let packed_size = Some(entry.size);
+        self.waiting.push_back(Item::Member(Member { name: path.clone(), source: Arc::clone(&stream), packed_size }));
+        self.look_inside(index, &lower, &path, folder, stream)
+    }
+
+    /// Opens streams that hold something else.
+    fn look_inside(
+        &mut self,
+        index: u32,
+        lower: &str,
+        path: &Name,
+        folder: String,
+        stream: Arc<dyn Source>,
+    ) -> Result<(), LimitReached> {
+        let Some(file) = self.file.as_mut() else { return Ok(()) };
+        match lower {
+            "\u{1}ole10native" => {
+                let Some(payload) = ole1::stream(&stream) else { return Ok(()) };
+                file.budget.charge_object()?;
+                file.budget.charge_bytes(payload.length.min(stream.len()))?;
+                let name = [path.as_bytes(), b"/", label(&payload.name)].concat();
+                let source = Arc::new(Part::new(stream, payload.start, payload.length));
+                let packed_size = Some(payload.length);
+                self.waiting.push_back(Item::Member(Member { name: Name::new(&name), source, packed_size }));
+            }
+            "dir" if self.projects < PROJECTS => {
+                if let Some(project) = Project::open(file, index) {
+                    self.projects += 1;
+                    self.inner = Inner::Project(Box::new(project));
+                }
+            }
+            "dir" => {
+                let anomaly = Anomaly::damaged("too many macro projects; this one was not read");
+                self.waiting.push_back(Item::Anomaly { member: Some(path.clone()), anomaly });
+            }
+            "powerpoint document" => self.inner = Inner::Slides(Box::new(Slides::open(folder, stream))),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A name for what an object holds.
+fn label(name: &[u8]) -> &[u8] {
+    if name.is_empty() { b"content" } else { name }
+}

@@ -21,6 +21,7 @@ pub const ALL: &[Target] = &[
     ("matcher_oracle", matching::against_the_oracle),
     ("matcher_set", matching::hostile_set),
     ("ole2", |data| unpacking::as_kind(FileKind::Ole2, data)),
+    ("pdf", |data| unpacking::as_kind(FileKind::Pdf, data)),
     ("proto_others", messages::others),
     ("proto_reply", messages::reply),
     ("rtf", |data| unpacking::as_kind(FileKind::Rtf, data)),

@@ -21,6 +21,7 @@ mod macho;
 mod normalise;
 mod ole1;
 mod ole2;
+mod pdf;
 mod rtf;
 mod sevenzip;
 mod stored;
@@ -104,6 +105,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Lzma => lzma::open,
         FileKind::MachOUniversal => macho::open,
         FileKind::Ole2 => ole2::open,
+        FileKind::Pdf => pdf::open,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
         FileKind::Tar => tar::open,

@@ -1,0 +1,352 @@
+//! PDF (specification: ISO 32000-1): the streams of a document and the JavaScript in it.
+//!
+//! The cross-reference table is not looked at. Objects are found where they stand, by the words `12 0 obj`, over the
+//! whole file front to back, so that objects that are hidden, broken, replaced by a later revision or named twice are
+//! seen whatever the table says; also those inside the data of other streams and inside strings, because a table could
+//! point there.
+//!
+//! ```text
+//! Window --next_header--> syntax::object --> sight::sight --> Stream --extent, filter--> member "object 12 0 stream"
+//!                                                 |               `-- Objects (object stream) --> sight::contents
+//!                                                 `-- Contents: scripts ----------------> member "object 7 0 JavaScript"
+//! ```
+//!
+//! * [`syntax`] reads values, [`sight`] tells what matters of one, [`extent`] where a stream ends, [`filter`] decodes it,
+//!   [`objects`] goes through object streams, [`resolver`] fetches filters that stand elsewhere, [`security`] decrypts.
+//! * A member is a stream behind its filters; pictures stay in their own format. Strings of JavaScript are members as
+//!   well, and so is an object that is nothing but a string, because JavaScript may be kept in one.
+//! * A stream without filters that is a PDF itself is not searched for objects: its own reader does that.
+//!
+//! Not done: the text that pages show is not put together, and streams in external files are not fetched.
+//!
+//! Memory is bounded by the windows, and by the largest value, which is refused above [`LONGEST_VALUE`]. Time: a file is
+//! read once, and again as far as it has streams whose length is not stated; how often objects and streams may overlap
+//! is bounded ([`AGAIN`]).
+
+mod extent;
+mod filter;
+mod hints;
+mod objects;
+mod resolver;
+mod security;
+mod sight;
+mod syntax;
+mod text;
+mod window;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, Charge, FileKind, LimitReached, Memory, Name, Part, Source};
+
+use crate::stream::{Replay, SourceRead};
+use crate::{Item, Member, Unpack};
+use extent::{Extent, Extents};
+use filter::Chain;
+use hints::Hints;
+use objects::{Found, Objects};
+use resolver::Resolver;
+use security::{Cipher, Lock};
+use sight::{Contents, Form, Hint, Sight, Stream};
+use syntax::Trouble;
+use window::{Header, Window};
+
+/// Bytes of a value that are read first.
+const USUAL_VALUE: usize = 2048;
+/// Bytes of a value, at most.
+const LONGEST_VALUE: usize = 8 << 20;
+/// Bytes that may be read more often than twice.
+const AGAIN: u64 = 16 << 20;
+
+/// Goes through the objects of a PDF.
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    Box::new(Document {
+        source: Arc::clone(source),
+        budget: budget.clone(),
+        window: Window::new(source, budget),
+        resolver: Resolver::new(source, budget),
+        extents: Extents::default(),
+        hints: Hints::default(),
+        lock: None,
+        objects: None,
+        waiting: VecDeque::new(),
+        at: 0,
+        covered: 0,
+        again: 0,
+        done: false,
+    })
+}
+
+struct Document {
+    source: Arc<dyn Source>,
+    budget: Budget,
+    window: Window,
+    resolver: Resolver,
+    extents: Extents,
+    hints: Hints,
+    /// The encryption; absent until it was looked for.
+    lock: Option<Lock>,
+    /// The object stream at hand.
+    objects: Option<Objects>,
+    waiting: VecDeque<Item>,
+    /// Where the search for objects goes on.
+    at: u64,
+    /// Where the farthest value or stream ends.
+    covered: u64,
+    /// Bytes that were read more often than once.
+    again: u64,
+    done: bool,
+}
+
+impl Unpack for Document {
+    fn next_item(&mut self) -> Option<Item> {
+        loop {
+            if let Some(item) = self.waiting.pop_front() {
+                return Some(item);
+            }
+            if self.done {
+                return None;
+            }
+            if let Err(reached) = self.advance() {
+                self.done = true;
+                self.remark(None, reached.into());
+            }
+        }
+    }
+}
+
+impl Document {
+    /// Looks at the next object, and puts what it found into `waiting`.
+    fn advance(&mut self) -> Result<(), LimitReached> {
+        self.budget.check_time()?;
+        if self.lock.is_none() {
+            let lock = security::lock(&self.source, &self.budget)?;
+            self.lock(lock);
+        } else if let Some(objects) = self.objects.as_mut() {
+            match objects.next_object()? {
+                Found::Object(number, contents) => self.tell(number, 0, contents)?,
+                Found::Trouble(anomaly) => self.remark(None, anomaly),
+                Found::End => self.objects = None,
+            }
+        } else {
+            match self.window.next_header(self.at, u64::MAX)? {
+                Some(header) => self.object(header)?,
+                None => self.done = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&mut self, lock: Lock) {
+        if let Lock::Closed(reason) = lock {
+            self.remark(None, Anomaly::encrypted(reason));
+        }
+        self.lock = Some(lock);
+    }
+
+    fn object(&mut self, header: Header) -> Result<(), LimitReached> {
+        self.at = header.body;
+        let name = named(&header, b"");
+        let sight = match self.read(&header)? {
+            Ok(sight) => sight,
+            Err(_) => {
+                self.read_again(u64::try_from(LONGEST_VALUE).unwrap_or(u64::MAX));
+                self.remark(Some(name), Anomaly::unsupported("the object is too large to be looked into"));
+                return Ok(());
+            }
+        };
+        if sight.encryption && matches!(self.lock, Some(Lock::Open)) {
+            self.lock(Lock::Closed("an object says that the document is encrypted, and its end does not"));
+        }
+        let length = u64::try_from(sight.length).unwrap_or(u64::MAX);
+        if header.body < self.covered {
+            self.read_again(length);
+        }
+        self.covered = self.covered.max(header.body.saturating_add(length));
+        self.tell(header.number, header.generation, sight.contents)?;
+        match sight.stream {
+            Some(stream) => self.stream(&header, header.body.saturating_add(length), stream),
+            None => Ok(()),
+        }
+    }
+
+    fn read(&mut self, header: &Header) -> Result<Result<Sight, Trouble>, LimitReached> {
+        let (lock, resolver) = (self.lock.as_ref(), &mut self.resolver);
+        let open = |text: Vec<u8>| match lock {
+            Some(Lock::Keyed(keys)) => keys.text(header.number, header.generation, text),
+            _ => text,
+        };
+        growing(&mut self.window, &self.budget, header.body, &mut |bytes, whole| {
+            Ok(sight::sight(&syntax::object(bytes, whole)?, resolver, &open))
+        })
+    }
+
+    /// Gives the strings of an object, and remembers what it says of others.
+    fn tell(&mut self, number: u64, generation: u64, contents: Contents) -> Result<(), LimitReached> {
+        let header = Header { number, generation, body: 0 };
+        let script = self.hints.hint(number) == Some(&Hint::JavaScript);
+        for (number, hint) in contents.hints {
+            self.hints.keep(number, hint, &self.budget);
+        }
+        if matches!(self.lock, Some(Lock::Closed(_))) {
+            return Ok(());
+        }
+        for script in contents.scripts {
+            self.text(named(&header, b"JavaScript"), script)?;
+        }
+        if let Some(text) = contents.text {
+            self.text(named(&header, if script { b"JavaScript" } else { b"string" }), text)?;
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, name: Name, bytes: Vec<u8>) -> Result<(), LimitReached> {
+        let bytes = text::plain(bytes);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.budget.charge_bytes(count)?;
+        let held = Held { _memory: self.budget.reserve(count)?, bytes: Memory::new(bytes) };
+        self.member(name, Arc::new(held), None)
+    }
+
+    /// Gives the stream whose keyword ends at `at`.
+    fn stream(&mut self, header: &Header, at: u64, stream: Stream) -> Result<(), LimitReached> {
+        let extent = self.extents.extent(&mut self.window, self.source.as_ref(), at, stream.length)?;
+        let end = extent.start.saturating_add(extent.length);
+        if extent.start < self.covered {
+            self.read_again(extent.length);
+        }
+        self.covered = self.covered.max(end);
+        let name = self.name(header, &stream);
+        let Some(cipher) = self.cipher(header, &stream) else { return Ok(()) };
+        if !extent.whole {
+            self.remark(Some(name.clone()), Anomaly::damaged("the file ends before the stream does"));
+        }
+        if let Some(trouble) = stream.chain.trouble {
+            self.remark(Some(name.clone()), Anomaly::unsupported(trouble));
+        }
+        if extent.length == 0 {
+            return Ok(());
+        }
+        let plain = stream.chain.filters.is_empty() && cipher.is_none();
+        let source = self.decoded(extent, stream.chain, cipher)?;
+        if plain && crate::identify(source.as_ref()).kinds().any(|kind| kind == FileKind::Pdf) {
+            self.at = self.at.max(end);
+        }
+        if let Form::Objects(first) = stream.form {
+            self.objects = Some(Objects::new(&source, first, &self.budget));
+        }
+        self.member(name, source, Some(extent.length))
+    }
+
+    /// What decrypts a stream: nothing, if it is not encrypted. `None` if nobody can.
+    fn cipher(&self, header: &Header, stream: &Stream) -> Option<Option<Cipher>> {
+        match &self.lock {
+            _ if stream.form == Form::References || stream.chain.crypt == Some(false) => Some(None),
+            Some(Lock::Closed(_)) => None,
+            Some(Lock::Keyed(keys)) => Some(keys.stream(header.number, header.generation, stream.form)),
+            _ => Some(None),
+        }
+    }
+
+    /// The bytes of a stream behind its filters.
+    fn decoded(&self, extent: Extent, chain: Chain, cipher: Option<Cipher>) -> Result<Arc<dyn Source>, LimitReached> {
+        let (source, budget) = (Arc::clone(&self.source), self.budget.clone());
+        let Extent { start, length, .. } = extent;
+        if chain.filters.is_empty() && cipher.is_none() {
+            return Ok(Arc::new(Part::new(source, start, length)));
+        }
+        let depth = budget.limits().depth;
+        if u32::try_from(chain.filters.len()).is_ok_and(|count| count > depth) {
+            return Err(LimitReached { limit: dachs_base::Limit::Depth, allowed: depth.into() });
+        }
+        Ok(Arc::new(Replay::new(&self.budget, move || {
+            let input: filter::Input = Box::new(SourceRead::range(Arc::clone(&source), start, length));
+            let input = match &cipher {
+                Some(cipher) => cipher.open(input),
+                None => input,
+            };
+            filter::decode(input, &chain.filters, &budget)
+        })))
+    }
+
+    fn name(&self, header: &Header, stream: &Stream) -> Name {
+        match self.hints.hint(header.number) {
+            Some(Hint::JavaScript) => named(header, b"JavaScript"),
+            Some(Hint::File(file)) => named(header, &[b"embedded file ", file.as_slice()].concat()),
+            None if stream.label.is_empty() => named(header, b"stream"),
+            None => named(header, &[b"stream (", stream.label.as_slice(), b")"].concat()),
+        }
+    }
+
+    fn member(&mut self, name: Name, source: Arc<dyn Source>, packed_size: Option<u64>) -> Result<(), LimitReached> {
+        self.budget.charge_object()?;
+        self.waiting.push_back(Item::Member(Member { name, source, packed_size }));
+        Ok(())
+    }
+
+    /// Counts bytes that were read before, and ends the walk when they are too many.
+    fn read_again(&mut self, count: u64) {
+        self.again = self.again.saturating_add(count);
+        if self.again > self.at.saturating_mul(4).saturating_add(AGAIN) && !self.done {
+            self.done = true;
+            self.remark(None, Anomaly::damaged("the objects of the document overlap too much"));
+        }
+    }
+
+    fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
+        self.waiting.push_back(Item::Anomaly { member, anomaly });
+    }
+}
+
+/// `object 12 0 what`
+fn named(header: &Header, what: &[u8]) -> Name {
+    let mut name = format!("object {} {}", header.number, header.generation).into_bytes();
+    if !what.is_empty() {
+        name.push(b' ');
+    }
+    name.extend_from_slice(what);
+    Name::new(&name)
+}
+
+/// Bytes in memory that were reserved.
+struct Held {
+    bytes: Memory,
+    _memory: Charge,
+}
+
+impl Source for Held {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.bytes.read_at(offset, buffer)
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+}
+
+/// Parses bytes; told whether the source ends with them.
+type Parse<'a, T> = dyn FnMut(&[u8], bool) -> Result<T, Trouble> + 'a;
+
+/// Reads a value at `at`: from few bytes first, and from more as long as they end before it does.
+fn growing<T>(
+    window: &mut Window,
+    budget: &Budget,
+    at: u64,
+    parse: &mut Parse<'_, T>,
+) -> Result<Result<T, Trouble>, LimitReached> {
+    /// Memory for a value of one byte.
+    const VALUE: usize = 160;
+    let mut count = USUAL_VALUE;
+    loop {
+        let _memory = budget.reserve(u64::try_from(count.min(syntax::MOST_VALUES) * VALUE).unwrap_or(u64::MAX))?;
+        let (bytes, ended) = window.view(at, count)?;
+        let whole = ended && bytes.len() <= count;
+        match parse(bytes.get(..count).unwrap_or(bytes), whole) {
+            Err(Trouble::Ended) if count < LONGEST_VALUE => count *= 4,
+            other => return Ok(other),
+        }
+    }
+}

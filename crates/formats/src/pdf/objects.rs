@@ -1,0 +1,90 @@
+//! Object streams (ISO 32000-1 7.5.7): a table of numbers and offsets, then the objects themselves.
+//!
+//! Objects are read where the table says they stand, as every reader does. How much is read in all is bounded, because
+//! entries may point to the same bytes.
+
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, LimitReached, Source};
+
+use super::growing;
+use super::sight::{self, Contents};
+use super::syntax;
+use super::window::Window;
+
+/// Bytes that may be read more often than once.
+const AGAIN: u64 = 1 << 20;
+
+/// The objects of one stream.
+pub(super) struct Objects {
+    window: Window,
+    budget: Budget,
+    /// Where the table goes on.
+    table: u64,
+    /// Where the objects begin.
+    first: u64,
+    read: u64,
+    farthest: u64,
+}
+
+/// An object in an object stream.
+pub(super) enum Found {
+    Object(u64, Contents),
+    Trouble(Anomaly),
+    End,
+}
+
+impl Objects {
+    pub(super) fn new(source: &Arc<dyn Source>, first: u64, budget: &Budget) -> Objects {
+        let window = Window::new(source, budget);
+        Objects { window, budget: budget.clone(), table: 0, first, read: 0, farthest: 0 }
+    }
+
+    /// The next object.
+    ///
+    /// # Errors
+    /// When the budget is used up.
+    pub(super) fn next_object(&mut self) -> Result<Found, LimitReached> {
+        let Some(number) = self.number()? else { return Ok(Found::End) };
+        let Some(offset) = self.number()? else { return Ok(self.stop("the table of an object stream is broken")) };
+        let at = self.first.saturating_add(offset);
+        let parsed = growing(&mut self.window, &self.budget, at, &mut |bytes, whole| {
+            let object = syntax::value(bytes, whole)?;
+            Ok((sight::contents(&object.value, &|text| text), object.length))
+        })?;
+        let Ok((contents, length)) = parsed else {
+            return Ok(Found::Trouble(Anomaly::unsupported("an object in an object stream is too large")));
+        };
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        self.read = self.read.saturating_add(length);
+        self.farthest = self.farthest.max(at.saturating_add(length));
+        if self.read > self.farthest.saturating_mul(4).saturating_add(AGAIN) {
+            return Ok(self.stop("the objects of an object stream overlap too much"));
+        }
+        Ok(Found::Object(number, contents))
+    }
+
+    fn stop(&mut self, detail: &'static str) -> Found {
+        self.table = self.first;
+        Found::Trouble(Anomaly::damaged(detail))
+    }
+
+    /// The next number of the table; none at its end.
+    fn number(&mut self) -> Result<Option<u64>, LimitReached> {
+        while self.table < self.first {
+            let (bytes, ended) = self.window.view(self.table, 64)?;
+            let bytes = bytes.get(..64).unwrap_or(bytes);
+            let blanks = bytes.iter().take_while(|byte| syntax::is_space(**byte)).count();
+            if blanks == 0 || blanks < bytes.len() && ended {
+                let Ok(object) = syntax::value(bytes, ended) else { return Ok(None) };
+                self.table = self.table.saturating_add(u64::try_from(object.length).unwrap_or(u64::MAX));
+                return Ok(object.value.as_integer().and_then(|number| u64::try_from(number).ok()));
+            }
+            if blanks == 0 {
+                return Ok(None);
+            }
+            self.table = self.table.saturating_add(u64::try_from(blanks).unwrap_or(u64::MAX));
+        }
+        Ok(None)
+    }
+}

@@ -1,6 +1,6 @@
 //! What bytes are and what they contain.
 //!
-//! [`identify`] tells what an object is from magic and structure; [`unpack`] goes through what it holds. Each format has
+//! [`identify()`] tells what an object is from magic and structure; [`unpack()`] goes through what it holds. Each format has
 //! a folder of its own with its specification cited.
 #![forbid(unsafe_code)]
 
@@ -67,7 +67,7 @@ pub fn looks_into(kind: FileKind) -> bool {
     reader(kind).is_some()
 }
 
-/// What [`unpack`] can do for an object.
+/// What [`unpack()`] can do for an object.
 pub enum Unpacking {
     /// Objects of this kind hold others, and this goes through them.
     Members(Box<dyn Unpack>),

@@ -18,7 +18,7 @@ use crate::{Compilation, Error, Input, compile};
 /// Compiles files and folders. Folders inside of folders are not read.
 ///
 /// # Errors
-/// When a path cannot be read, and as [`compile`].
+/// When a path cannot be read, and as [`compile()`].
 pub fn compile_paths(paths: &[PathBuf]) -> Result<Compilation, Error> {
     compile(&files(paths)?)
 }

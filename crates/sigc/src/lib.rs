@@ -13,7 +13,7 @@
 //! * A line that is sound but cannot be used is left out, and counted by its reason; see [`Compilation::problems`].
 //! * A container whose digital signature does not verify is an error.
 //!
-//! The crate is linked by the trusted side alone, and [`files`] and [`compile_paths`] are all of it that touches the file
+//! The crate is linked by the trusted side alone, and [`files()`] and [`compile_paths`] are all of it that touches the file
 //! system. `docs/signatures.md` tells what is read and how to write signatures.
 #![forbid(unsafe_code)]
 

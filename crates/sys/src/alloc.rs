@@ -9,7 +9,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
-/// The system's allocator, and a limit for those who [arm](arm) it.
+/// The system's allocator, and a limit for those who [arm] it.
 ///
 /// ```
 /// #[global_allocator]

@@ -26,7 +26,7 @@ const HEAD: usize = 4096;
 /// Objects shorter than this describe no disc.
 const SHORTEST_DISC: usize = 16 * 2048 + 6;
 
-/// See [`crate::identify`].
+/// See [`crate::identify()`].
 pub(crate) fn identify(source: &dyn Source) -> Identity {
     let head = read_vec_at(source, 0, HEAD);
     if head.is_empty() {

@@ -27,7 +27,7 @@ pub fn hostile(data: &[u8]) {
     let budget = Budget::new(Limits::default(), NoClock);
     for (bytes, kind) in OBJECTS {
         let source = Memory::new(bytes);
-        let view = View { source: &source, kind, facts: &Facts::default(), container: None };
+        let view = View { source: &source, target: kind.target(), facts: &Facts::default(), container: None };
         let _ = image.examine(&view, &budget, true);
         let _ = image.allows(&source);
     }

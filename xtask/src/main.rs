@@ -1,6 +1,6 @@
 //! The house's own tools, run as `cargo xtask NAME`, so that nothing has to be installed.
 //!
-//! * `tidy` checks the rules of the house that no compiler checks: see [`tidy`].
+//! * `tidy` checks the rules of the house that no compiler checks: see [`mod@tidy`].
 //!
 //! A tool prints what it found and ends with 0 if all is well, with 1 if not, and with 2 if it was asked wrongly.
 #![forbid(unsafe_code)]

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod ar;
+mod binhex;
 mod bzip2;
 mod codec;
 mod compress;
@@ -18,6 +19,7 @@ mod lz4;
 mod lzip;
 mod lzma;
 mod macho;
+mod mail;
 mod normalise;
 mod ole1;
 mod ole2;
@@ -27,7 +29,9 @@ mod sevenzip;
 mod stored;
 pub mod stream;
 mod tar;
+mod tnef;
 mod unpack;
+mod uuencode;
 mod xz;
 mod zip;
 mod zstd;
@@ -94,6 +98,7 @@ type Open = fn(&Arc<dyn Source>, &Budget) -> Box<dyn Unpack>;
 fn reader(kind: FileKind) -> Option<Open> {
     Some(match kind {
         FileKind::Ar | FileKind::Deb => ar::open,
+        FileKind::BinHex => binhex::open,
         FileKind::Bzip2 => bzip2::open,
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
@@ -104,11 +109,14 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,
         FileKind::MachOUniversal => macho::open,
+        FileKind::Mail | FileKind::Mhtml => mail::open,
         FileKind::Ole2 => ole2::open,
         FileKind::Pdf => pdf::open,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
         FileKind::Tar => tar::open,
+        FileKind::Tnef => tnef::open,
+        FileKind::Uuencode => uuencode::open,
         FileKind::Xz => xz::open,
         FileKind::Zip => zip::open,
         FileKind::Zstd => zstd::open,

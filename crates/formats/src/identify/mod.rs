@@ -32,7 +32,8 @@ pub(crate) fn identify(source: &dyn Source) -> Identity {
     if head.is_empty() {
         return Identity { kind: FileKind::Empty, also: Vec::new() };
     }
-    let kind = magic(&head).or_else(|| structure::kind(&head)).or_else(|| text::kind(&head)).unwrap_or(FileKind::Data);
+    let told = magic(&head).or_else(|| text::mail(&head)).or_else(|| structure::kind(&head));
+    let kind = told.or_else(|| text::kind(&head)).unwrap_or(FileKind::Data);
     let mut identity = Identity { kind, also: Vec::new() };
     if kind == FileKind::Pe && crate::facts::is_packed_pe(source) {
         identity.add(FileKind::PackedPe);

@@ -89,13 +89,10 @@ fn markup(text: &[u8]) -> Option<FileKind> {
     if body.starts_with(b"<?xml") {
         return Some(FileKind::Xml);
     }
-    if find(text, b"(This file must be converted with BinHex").is_some() {
-        return Some(FileKind::BinHex);
-    }
     if is_uuencoded(body) {
         return Some(FileKind::Uuencode);
     }
-    mail(text)
+    find(text, b"(This file must be converted with BinHex").map(|_| FileKind::BinHex)
 }
 
 fn is_script(body: &[u8]) -> bool {
@@ -208,12 +205,20 @@ const FIELDS: [&[u8]; 34] = [
     b"importance",
 ];
 
-/// Mail: known header fields from the first line on, or a mailbox whose first line is a `From ` line.
-fn mail(text: &[u8]) -> Option<FileKind> {
+/// Mail: header fields from the first line on, of which several are known, or a mailbox whose first line is a `From ` line.
+/// The first field is known, or an extension (`X-...`) as programs put before the others.
+///
+/// Asked before all else that texts may be: the first part of a message may look like anything, and hold any byte.
+pub(super) fn mail(head: &[u8]) -> Option<FileKind> {
+    let text = head.get(..LOOKED_AT).unwrap_or(head);
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let blank = text.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let text = text.get(blank..).unwrap_or(NO_TEXT);
     let mbox = text.starts_with(b"From ");
-    let mut lines = text.split(|byte| *byte == b'\n').skip(usize::from(mbox)).peekable();
+    let ending = if text.contains(&b'\n') { b'\n' } else { b'\r' };
+    let mut lines = text.split(|byte| *byte == ending).skip(usize::from(mbox)).peekable();
     let mut known = 0;
-    if !lines.peek().is_some_and(|line| field(line).is_some_and(is_known)) {
+    if !lines.peek().is_some_and(|line| field(line).is_some_and(is_first)) {
         return None;
     }
     for line in lines {
@@ -227,7 +232,7 @@ fn mail(text: &[u8]) -> Option<FileKind> {
         contains(text, b"mime-version:") && contains(text, b"multipart/related") && !contains(text, b"received:");
     match known {
         0 => None,
-        1 if !mbox => None,
+        1 if !mbox && !contains(text, b"boundary=") => None,
         _ if mhtml && contains(text, b"text/html") => Some(FileKind::Mhtml),
         _ => Some(FileKind::Mail),
     }
@@ -239,6 +244,10 @@ fn field(line: &[u8]) -> Option<&[u8]> {
     let name = line.get(..colon)?.trim_ascii_end();
     let valid = !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic());
     valid.then_some(name)
+}
+
+fn is_first(name: &[u8]) -> bool {
+    is_known(name) || name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"))
 }
 
 fn is_known(name: &[u8]) -> bool {

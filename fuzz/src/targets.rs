@@ -8,6 +8,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target, as in fuzz/Cargo.toml.
 pub const ALL: &[Target] = &[
     ("ar", |data| unpacking::as_kind(FileKind::Ar, data)),
+    ("binhex", |data| unpacking::as_kind(FileKind::BinHex, data)),
     ("bzip2", |data| unpacking::as_kind(FileKind::Bzip2, data)),
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
@@ -18,6 +19,7 @@ pub const ALL: &[Target] = &[
     ("lzip", |data| unpacking::as_kind(FileKind::Lzip, data)),
     ("lzma", |data| unpacking::as_kind(FileKind::Lzma, data)),
     ("macho", |data| unpacking::as_kind(FileKind::MachOUniversal, data)),
+    ("mail", |data| unpacking::as_kind(FileKind::Mail, data)),
     ("matcher_oracle", matching::against_the_oracle),
     ("matcher_set", matching::hostile_set),
     ("ole2", |data| unpacking::as_kind(FileKind::Ole2, data)),
@@ -32,6 +34,8 @@ pub const ALL: &[Target] = &[
     ("sigdb_changed", images::changed),
     ("sigdb_image", images::hostile),
     ("tar", |data| unpacking::as_kind(FileKind::Tar, data)),
+    ("tnef", |data| unpacking::as_kind(FileKind::Tnef, data)),
+    ("uuencode", |data| unpacking::as_kind(FileKind::Uuencode, data)),
     ("xz", |data| unpacking::as_kind(FileKind::Xz, data)),
     ("zip", |data| unpacking::as_kind(FileKind::Zip, data)),
     ("zstd", |data| unpacking::as_kind(FileKind::Zstd, data)),

@@ -81,7 +81,7 @@ enum What {
 enum State {
     /// A header stands next.
     Entity,
-    Body(Body),
+    Body(Box<Body>),
     Done,
 }
 
@@ -169,7 +169,7 @@ impl Message {
         }
         match std::mem::replace(&mut self.state, State::Done) {
             State::Entity => self.entity(),
-            State::Body(body) => self.body(body),
+            State::Body(body) => self.body(*body),
             State::Done => {}
         }
     }
@@ -251,7 +251,8 @@ impl Message {
     fn enter(&mut self, what: What, watched: bool) {
         let start = self.lines.position();
         let blocks = watched.then(Blocks::default);
-        self.state = State::Body(Body { what, start, end: start, blank: true, blocks, found: 0, dashes: None });
+        self.state =
+            State::Body(Box::new(Body { what, start, end: start, blank: true, blocks, found: 0, dashes: None }));
     }
 }
 
@@ -277,7 +278,7 @@ impl Message {
                 break;
             }
         }
-        self.state = State::Body(body);
+        self.state = State::Body(Box::new(body));
     }
 
     /// Looks at a line of a body. True if there is something to give.

@@ -1,4 +1,4 @@
-//! TNEF, the `winmail.dat` of Outlook ([MS-OXTNEF]).
+//! TNEF, the `winmail.dat` of Outlook (specification: MS-OXTNEF).
 //!
 //! ```text
 //! signature 0x223E9F78, key
@@ -9,7 +9,7 @@
 //! `attAttachRendData`; its data, its short name and its properties follow in any order, so it is given when the next one
 //! begins. Members are parts of the source: data of attachments, and bodies of the message in all forms there are. Properties
 //! (2.1.3.4) hold the long name and, for messages and OLE objects attached, the content. A body in compressed RTF
-//! ([MS-OXRTFCP]) is given as RTF.
+//! (MS-OXRTFCP) is given as RTF.
 //!
 //! A wrong sum is a remark: the data were read. Text in other properties is not given.
 

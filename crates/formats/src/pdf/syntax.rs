@@ -14,8 +14,9 @@ const PLAIN_NUMBERS: usize = 64;
 /// A value (ISO 32000-1 7.3).
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
-    /// Null, a boolean, a real number, or a word that is no value.
+    /// Null, true, a real number, or a word that is no value.
     Other,
+    False,
     Integer(i64),
     Name(Name<'a>),
     Text(Text<'a>),
@@ -59,6 +60,10 @@ impl<'a> Dictionary<'a> {
 
     pub(super) fn name(&self, key: &[u8]) -> Option<Name<'a>> {
         self.value(key)?.as_name()
+    }
+
+    pub(super) fn is_false(&self, key: &[u8]) -> bool {
+        self.value(key) == Some(&Value::False)
     }
 
     pub(super) fn text(&self, key: &[u8]) -> Option<Text<'a>> {
@@ -287,6 +292,7 @@ impl<'a> Parser<'a> {
         match word {
             b"stream" => self.stop = Some(Stop::Stream),
             b"endobj" | b"endstream" | b"obj" | b"xref" | b"trailer" | b"startxref" => self.stop = Some(Stop::End),
+            b"false" => return Some(Value::False),
             _ => return Some(number(word).map_or(Value::Other, Value::Integer)),
         }
         None
@@ -420,7 +426,7 @@ mod tests {
         fn show(value: &Value<'_>) -> String {
             let list = |values: &[Value<'_>]| values.iter().map(show).collect::<Vec<_>>().join(" ");
             match value {
-                Value::Other => "-".into(),
+                Value::Other | Value::False => "-".into(),
                 Value::Integer(number) => number.to_string(),
                 Value::Name(name) => format!("/{}", String::from_utf8_lossy(&name.bytes().collect::<Vec<_>>())),
                 Value::Text(text) => format!("({})", String::from_utf8_lossy(&text.decode())),

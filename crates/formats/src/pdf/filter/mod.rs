@@ -161,7 +161,7 @@ impl Read for Charged {
 }
 
 /// A filter that goes step by step.
-trait Steps: Send {
+pub(super) trait Steps: Send {
     /// Decodes some bytes to the end of `output`; false at the end of the data.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ struct Stepped<S> {
     ended: Option<io::Result<()>>,
 }
 
-fn stepped(steps: impl Steps + 'static) -> Box<dyn Read + Send> {
+pub(super) fn stepped(steps: impl Steps + 'static) -> Box<dyn Read + Send> {
     Box::new(Stepped::new(steps))
 }
 
@@ -221,7 +221,7 @@ impl<S: Steps> Read for Stepped<S> {
 }
 
 /// The next byte of the input; none at its end.
-fn next(input: &mut Input) -> io::Result<Option<u8>> {
+pub(super) fn next(input: &mut Input) -> io::Result<Option<u8>> {
     let byte = input.fill_buf()?.first().copied();
     input.consume(usize::from(byte.is_some()));
     Ok(byte)

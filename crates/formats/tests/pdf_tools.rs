@@ -129,7 +129,7 @@ fn what_ghostscript_writes_is_read() {
         assert_eq!(walked.objects[0].kind, FileKind::Pdf);
         assert!(!walked.gap(), "{:?}", walked.anomalies);
         if tool(folder.path(), "qpdf", &["--version"], b"").is_some() {
-            assert!(compare(folder.path(), &walked) >= 2);
+            assert!(compare(folder.path(), &walked) >= 1);
         }
     }
 }

@@ -33,6 +33,7 @@ pub const ALL: &[Target] = &[
     ("sigc_signature", texts::signature),
     ("sigdb_changed", images::changed),
     ("sigdb_image", images::hostile),
+    ("szdd", |data| unpacking::as_kind(FileKind::Szdd, data)),
     ("tar", |data| unpacking::as_kind(FileKind::Tar, data)),
     ("tnef", |data| unpacking::as_kind(FileKind::Tnef, data)),
     ("uuencode", |data| unpacking::as_kind(FileKind::Uuencode, data)),

@@ -28,6 +28,7 @@ mod rtf;
 mod sevenzip;
 mod stored;
 pub mod stream;
+mod szdd;
 mod tar;
 mod tnef;
 mod unpack;
@@ -114,6 +115,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Pdf => pdf::open,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
+        FileKind::Szdd => szdd::open,
         FileKind::Tar => tar::open,
         FileKind::Tnef => tnef::open,
         FileKind::Uuencode => uuencode::open,

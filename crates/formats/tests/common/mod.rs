@@ -114,3 +114,12 @@ pub(crate) fn tool(folder: &std::path::Path, program: &str, arguments: &[&str], 
     assert!(output.status.success(), "{program} {arguments:?} failed");
     Some(output.stdout)
 }
+
+/// One of the test files that come with ClamAV; `None`, and a loud line, if they are not installed.
+pub(crate) fn test_file(name: &str) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(std::path::Path::new("/usr/share/clamav-testfiles").join(name)).ok();
+    if bytes.is_none() {
+        eprintln!("SKIPPED: ClamAV's test file {name} is not installed");
+    }
+    bytes
+}

@@ -8,7 +8,7 @@
 //!                                      |          |
 //!                                    Packed     Stream + File         one at a time
 //!                                      |          |
-//!                                    Block ---- Member                block.rs, over the coders of folder.rs
+//!                                    Block ---- Member                stream/block.rs, over the coders of folder.rs
 //! ```
 //!
 //! Members come in the order of the header, so each folder is decoded once, front to back. What cannot be opened, an
@@ -17,7 +17,6 @@
 //!
 //! Not done: passwords, archives whose header is missing, and coders with several outputs.
 
-mod block;
 mod cursor;
 mod folder;
 mod header;
@@ -28,10 +27,11 @@ use std::sync::Arc;
 
 use dachs_base::{Anomaly, AnomalyKind, Budget, Limit, LimitReached, Memory, Name, Reader, Source, read_vec_at};
 
-use self::block::Block;
 use self::cursor::{Bytes, Wrong};
 use self::header::{Content, File, Header, Packed, Stream, Streams, id};
-use crate::stream::Replay;
+use crate::codec::Decoder;
+use crate::stream::block::Block;
+use crate::stream::{Replay, SourceRead};
 use crate::{Item, Unpack};
 
 /// The first bytes of an archive.
@@ -172,7 +172,7 @@ impl Archive {
     }
 
     fn unpack_all(&self, packed: Packed, stream: &Stream) -> Result<Vec<u8>, Anomaly> {
-        let block = Block::new(&self.source, self.base, packed, &self.budget);
+        let block = self.unpacked(packed);
         let mut plain = Vec::new();
         let result = block.open(0, stream.size).and_then(|mut decoder| decoder.read_to_end(&mut plain));
         match result {
@@ -182,6 +182,18 @@ impl Archive {
             }
             Err(_) => Err(Anomaly::damaged("the packed header is broken")),
         }
+    }
+
+    /// The unpacked bytes of a folder.
+    fn unpacked(&self, packed: Packed) -> Arc<Block> {
+        let (source, base, budget) = (Arc::clone(&self.source), self.base, self.budget.clone());
+        Block::new(&self.budget, move || {
+            let open = |number: usize| -> Decoder {
+                let (offset, size) = packed.streams.get(number).copied().unwrap_or((0, 0));
+                Box::new(SourceRead::range(Arc::clone(&source), base.saturating_add(offset), size))
+            };
+            packed.folder.decoder(&packed.unpack_sizes, &open, &budget)
+        })
     }
 
     fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
@@ -241,7 +253,7 @@ impl Archive {
         let packed = members.streams.packed.clone().ok_or_else(|| Anomaly::damaged("a folder is missing"))?;
         let block = match packed.folder.refusal() {
             Some(refusal) => Err(refusal),
-            None => Ok(Block::new(&self.source, self.base, packed, &self.budget)),
+            None => Ok(self.unpacked(packed)),
         };
         members.block = Some((stream.folder, block.clone()));
         block

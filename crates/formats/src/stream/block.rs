@@ -1,7 +1,7 @@
-//! The unpacked bytes of one folder, from which members are cut.
+//! The unpacked bytes of one folder of a solid archive, from which members are cut.
 //!
-//! In a solid archive many files share a folder, and the bytes of the last one come out of the decoder only after those
-//! of all others. Members are scanned one after the other, so one decoder is enough: each member borrows it, reads on
+//! In a solid archive many files share a folder (the word of 7z and CAB), and the bytes of the last one come out of the
+//! decoder only after those of all others. Members are scanned one after the other, so one decoder is enough: each member borrows it, reads on
 //! where the one before it stopped, and gives it back. A member that is read again starts another decoder, which takes
 //! the place of the first.
 //!
@@ -15,21 +15,18 @@
 use std::io::{self, ErrorKind, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dachs_base::{Budget, Source};
+use dachs_base::Budget;
 
-use super::header::Packed;
+use super::Opener;
 use crate::codec::Decoder;
-use crate::stream::SourceRead;
 
 /// Bytes that are skipped at once.
 const STEP: usize = 16 * 1024;
 
 /// A folder that is being unpacked.
-pub(super) struct Block {
-    source: Arc<dyn Source>,
-    /// Where the archive's packed streams begin in the source.
-    base: u64,
-    packed: Packed,
+pub(crate) struct Block {
+    /// Starts a decoder at the folder's first byte.
+    opener: Box<Opener>,
     budget: Budget,
     state: Mutex<State>,
 }
@@ -61,14 +58,14 @@ impl Failure {
 }
 
 impl Block {
-    /// The bytes of a folder; `base` is where offset 0 of its packed streams stands.
-    pub(super) fn new(source: &Arc<dyn Source>, base: u64, packed: Packed, budget: &Budget) -> Arc<Block> {
+    /// The bytes of a folder that decoders give which `opener` starts.
+    pub(crate) fn new(budget: &Budget, opener: impl Fn() -> io::Result<Decoder> + Send + Sync + 'static) -> Arc<Block> {
         let state = Mutex::new(State::default());
-        Arc::new(Block { source: Arc::clone(source), base, packed, budget: budget.clone(), state })
+        Arc::new(Block { opener: Box::new(opener), budget: budget.clone(), state })
     }
 
     /// Reads `length` bytes from `start`.
-    pub(super) fn open(self: &Arc<Block>, start: u64, length: u64) -> io::Result<Decoder> {
+    pub(crate) fn open(self: &Arc<Block>, start: u64, length: u64) -> io::Result<Decoder> {
         let running = self.start(start)?;
         Ok(Box::new(Member { block: Arc::clone(self), running: Some(running), start, left: length }))
     }
@@ -83,15 +80,7 @@ impl Block {
             return Ok(running);
         }
         drop(state);
-        Ok(Running { decoder: self.decoder()?, position: 0 })
-    }
-
-    fn decoder(&self) -> io::Result<Decoder> {
-        let open = |number: usize| -> Decoder {
-            let (offset, size) = self.packed.streams.get(number).copied().unwrap_or((0, 0));
-            Box::new(SourceRead::range(Arc::clone(&self.source), self.base.saturating_add(offset), size))
-        };
-        self.packed.folder.decoder(&self.packed.unpack_sizes, &open, &self.budget)
+        Ok(Running { decoder: (self.opener)()?, position: 0 })
     }
 
     /// Takes a decoder back, unless there is one that came farther.

@@ -10,6 +10,7 @@ pub const ALL: &[Target] = &[
     ("ar", |data| unpacking::as_kind(FileKind::Ar, data)),
     ("binhex", |data| unpacking::as_kind(FileKind::BinHex, data)),
     ("bzip2", |data| unpacking::as_kind(FileKind::Bzip2, data)),
+    ("cab", |data| unpacking::as_kind(FileKind::Cab, data)),
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
     ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),

@@ -7,6 +7,7 @@
 mod ar;
 mod binhex;
 mod bzip2;
+mod cab;
 mod codec;
 mod compress;
 mod cpio;
@@ -101,6 +102,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Ar | FileKind::Deb => ar::open,
         FileKind::BinHex => binhex::open,
         FileKind::Bzip2 => bzip2::open,
+        FileKind::Cab => cab::open,
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
         FileKind::Gzip => gzip::open,

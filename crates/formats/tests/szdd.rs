@@ -1,5 +1,5 @@
 //! SZDD and KWAJ files.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
 #![allow(clippy::cast_possible_truncation, reason = "samples are small")]
 
 #[path = "common/mod.rs"]

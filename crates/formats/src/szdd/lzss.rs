@@ -3,7 +3,7 @@
 //! A control byte, lowest bit first, tells of eight items: a literal byte, or a match of two bytes, twelve bits of place in
 //! the window and four of length less three. There is no end mark: the data end where the input does.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 /// Size of the window.
 pub(super) const WINDOW: usize = 4096;
@@ -20,7 +20,7 @@ pub(super) struct Lzss<R> {
     copy: (usize, usize),
 }
 
-impl<R: Read> Lzss<R> {
+impl<R: BufRead> Lzss<R> {
     /// Decodes `input`; the first byte goes to `start` in the window.
     pub(super) fn new(input: R, start: usize) -> Lzss<R> {
         let window = Box::new([b' '; WINDOW]);
@@ -58,7 +58,7 @@ impl<R: Read> Lzss<R> {
     }
 }
 
-impl<R: Read> Read for Lzss<R> {
+impl<R: BufRead> Read for Lzss<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut done = 0;
         for place in buffer.iter_mut() {

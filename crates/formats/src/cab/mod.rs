@@ -1,4 +1,4 @@
-//! Microsoft cabinets ([MS-CAB]: Cabinet File Format).
+//! Microsoft cabinets (the specification [MS-CAB], "Cabinet File Format").
 //!
 //! ```text
 //! CFHEADER | CFFOLDER ... | CFFILE ... | CFDATA ...        header.rs

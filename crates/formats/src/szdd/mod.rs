@@ -1,4 +1,4 @@
-//! Files of Microsoft's `compress.exe`: SZDD, its form in QBasic, and KWAJ ("SZDD and KWAJ file formats" in the
+//! Files of Microsoft's `compress.exe`: SZDD, its form in QBasic, and KWAJ (specification "SZDD and KWAJ file formats" in the
 //! documentation of libmspack; "SZDD" in the documents of the Archive Team).
 //!
 //! ```text

@@ -119,6 +119,20 @@ fn boundaries_that_are_missing_wrong_or_odd() {
 }
 
 #[test]
+fn a_boundary_that_nobody_told_of_ends_base64() {
+    let text = message("Content-Transfer-Encoding: base64\n\nYmFkZ2Vy\n--y\nContent-Type: text/html\n\n<b>\n--y--\n");
+    check(&text, &[("part 1 text/plain", "badger"), ("part 1.1 text/html", "<b>")]);
+}
+
+#[test]
+fn a_message_without_its_end_is_told() {
+    let text = message("Content-Type: multipart/mixed; boundary=x\n\n--x\n\nbadger");
+    for (text, remarks) in [(format!("{text}\n--x--"), 0), (text.clone(), 1), (text.replace("--x", "--"), 1)] {
+        assert_eq!(walk(text.as_bytes()).anomalies.len(), remarks, "{text}");
+    }
+}
+
+#[test]
 fn headers_that_break_off() {
     let body = "YmFkZ2Vy";
     let encoded = "Content-Transfer-Encoding: base64";

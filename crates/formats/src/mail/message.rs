@@ -1,8 +1,7 @@
 //! The walk through one message: from header to header, along the boundaries.
 //!
 //! The parts around the current place stand on an explicit stack of [`Frame`]s; a boundary of any of them ends what is
-//! inside (RFC 2046 5.1.2). A boundary counts if a line begins with it (RFC 2046 5.1.1); one that fills its line exactly is
-//! preferred, then the innermost.
+//! inside (RFC 2046 5.1.2).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +11,9 @@ use dachs_base::{Anomaly, Budget, Charge, FileKind, LimitReached, Name, Part, So
 
 use super::base64::Base64;
 use super::blocks::{Block, Blocks, Code};
+use super::frame::{Frame, boundary, is_dashes};
 use super::header::{self, Encoding, Header};
+use super::kinds::{is_message, not_opened, part_name};
 use super::lines::{Line, Lines};
 use super::parameters::LONGEST_BOUNDARY;
 use super::quoted::Quoted;
@@ -31,19 +32,6 @@ const LOOKED_AT: usize = 1200;
 const STEP: u32 = 4096;
 /// The buffer of the input, a line, and the boundaries of all frames.
 const MEMORY: u64 = 128 * 1024;
-
-/// A multipart that the walk is in.
-struct Frame {
-    /// In all readings of the header.
-    boundaries: Vec<Vec<u8>>,
-    /// What the numbers of its parts begin with: "2." for "2.1", "2.2".
-    prefix: String,
-    parts: u64,
-    /// The parts of a digest are messages unless they say otherwise (RFC 2046 5.1.5).
-    digest: bool,
-    /// No header told of it.
-    guessed: bool,
-}
 
 /// What the lines at hand belong to.
 struct Body {
@@ -222,6 +210,7 @@ impl Message {
             parts: 0,
             digest: kind == b"multipart/digest",
             guessed: false,
+            closed: false,
         });
         self.enter(What::Beside("preamble", beside), true);
     }
@@ -262,7 +251,8 @@ impl Message {
     fn body(&mut self, mut body: Body) {
         for _ in 0..STEP {
             if !self.lines.read(&mut self.line, LOOKED_AT) {
-                return self.leave(body, self.line.start);
+                self.leave(body, self.line.start);
+                return self.end();
             }
             if let Some((index, closing)) = boundary(&self.frames, &self.line.text) {
                 let end = body.end;
@@ -308,7 +298,14 @@ impl Message {
         self.leave(body, dashes.before);
         match self.frames.last_mut() {
             Some(frame) if frame.guessed => frame.boundaries = vec![boundary],
-            _ => self.frames.push(Frame { boundaries: vec![boundary], prefix, parts, digest: false, guessed: true }),
+            _ => self.frames.push(Frame {
+                boundaries: vec![boundary],
+                prefix,
+                parts,
+                digest: false,
+                guessed: true,
+                closed: false,
+            }),
         }
         self.cross(self.frames.len().saturating_sub(1), false);
     }
@@ -318,11 +315,23 @@ impl Message {
         self.frames.truncate(index.saturating_add(1));
         let Some(frame) = self.frames.last_mut() else { return };
         if closing {
+            frame.closed = true;
             let prefix = frame.prefix.clone();
             return self.enter(What::Beside("epilogue", prefix), true);
         }
         frame.parts = frame.parts.saturating_add(1);
         self.state = State::Entity;
+    }
+
+    /// The message is over: tells if boundaries are missing.
+    fn end(&mut self) {
+        let open: Vec<&Frame> = self.frames.iter().filter(|frame| !frame.closed && !frame.guessed).collect();
+        let detail = match open.iter().any(|frame| frame.parts == 0) {
+            _ if open.is_empty() => return,
+            true => "the boundaries of a multipart are missing",
+            false => "the message ends before its last boundary",
+        };
+        self.remark(None, Anomaly::odd(detail));
     }
 
     /// Gives what a body holds; it ends at `end`.
@@ -421,11 +430,15 @@ impl Message {
 }
 
 impl What {
-    /// True for what may hold parts that no header tells of.
+    /// True for what may hold parts that no header tells of; a boundary in base64 is none of its characters.
     fn is_text(&self) -> bool {
         match self {
             What::Beside(..) => true,
-            What::Part { kind, encodings, .. } => kind == b"text/plain" && encodings.as_slice() == [Encoding::Identity],
+            What::Part { kind, encodings, .. } => match encodings.as_slice() {
+                [Encoding::Identity] => kind == b"text/plain",
+                [Encoding::Base64] => true,
+                _ => false,
+            },
             What::Text => false,
         }
     }
@@ -456,57 +469,5 @@ impl Unpack for Message {
             }
             self.step();
         }
-    }
-}
-
-/// The frame whose boundary a line is, and whether it closes the frame (RFC 2046 5.1.1).
-fn boundary(frames: &[Frame], line: &[u8]) -> Option<(usize, bool)> {
-    let text = line.strip_prefix(b"--")?.trim_ascii_end();
-    let behind = |boundary: &Vec<u8>| text.strip_prefix(boundary.as_slice());
-    let mut best: Option<(usize, usize, bool)> = None;
-    for (index, frame) in frames.iter().enumerate().rev() {
-        for (length, behind) in frame.boundaries.iter().filter_map(|known| Some((known.len(), behind(known)?))) {
-            match behind {
-                b"" => return Some((index, false)),
-                b"--" => return Some((index, true)),
-                _ if best.is_none_or(|(longest, ..)| length > longest) => {
-                    best = Some((length, index, behind.starts_with(b"--")));
-                }
-                _ => {}
-            }
-        }
-    }
-    best.map(|(_, index, closing)| (index, closing))
-}
-
-/// True if the line may be the boundary of a multipart.
-fn is_dashes(line: &[u8]) -> bool {
-    line.strip_prefix(b"--").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_graphic))
-}
-
-/// Types whose content is a message (RFC 2046 5.2.1, RFC 6532 3.7).
-fn is_message(kind: &[u8]) -> bool {
-    matches!(kind, b"message/rfc822" | b"message/global" | b"message/news")
-}
-
-/// What the file in a part is called.
-fn part_name(name: &[u8], number: &str, kind: &[u8]) -> Name {
-    if !name.is_empty() {
-        return Name::new(name);
-    }
-    Name::new(&[b"part ", number.as_bytes(), b" ", kind.get(..64).unwrap_or(kind)].concat())
-}
-
-/// What is to be said of parts whose content stays closed.
-fn not_opened(kind: &[u8], header: &Header) -> Option<Anomaly> {
-    let smime = || header.parameter(b"smime-type").unwrap_or_default();
-    match kind {
-        b"message/partial" => Some(Anomaly::unsupported("a fragment of a message; fragments are not put together")),
-        b"application/pkcs7-mime" | b"application/x-pkcs7-mime" => match smime().as_slice() {
-            b"certs-only" => None,
-            b"enveloped-data" | b"authenveloped-data" => Some(Anomaly::encrypted("encrypted S/MIME data (RFC 8551)")),
-            _ => Some(Anomaly::unsupported("S/MIME data (RFC 8551) are not looked into")),
-        },
-        _ => None,
     }
 }

@@ -36,7 +36,9 @@
 
 mod base64;
 mod blocks;
+mod frame;
 mod header;
+mod kinds;
 mod lines;
 mod mailbox;
 mod message;

@@ -117,6 +117,28 @@ fn an_unknown_password_is_told() {
     }
 }
 
+/// A comment at the end names an encryption that opens, and nothing in the file is encrypted.
+#[test]
+fn a_false_encryption_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for bits in ["40", "256"] {
+        let Some(locked) = made(folder.path(), &["--encrypt", "", "o", bits, "--"]) else { return };
+        let handler = locked.windows(9).position(|word| word == b"/Standard").unwrap();
+        let start = locked[..handler].windows(4).rposition(|word| word == b"obj\n").unwrap() + 4;
+        let end = start + locked[start..].windows(6).position(|word| word == b"endobj").unwrap();
+        let identifier = locked.windows(3).rposition(|word| word == b"/ID").unwrap();
+        let close = identifier + locked[identifier..].iter().position(|byte| *byte == b']').unwrap() + 1;
+        let open = made(folder.path(), &[]).unwrap();
+        let (dictionary, identifier) = (&locked[start..end], &locked[identifier..close]);
+        let trailer = [b"\ntrailer<</Size 1/Encrypt ", dictionary, identifier, b">>"].concat();
+        let walked = walk(&[open, trailer].concat());
+        // The encryption was believed: the document does not count as one that cannot be opened.
+        assert!(walked.anomalies.iter().all(|anomaly| anomaly.kind != AnomalyKind::Encrypted), "{bits}");
+        assert!(walked.objects.iter().any(|seen| seen.bytes == eicar()), "{bits}: {:?}", walked.anomalies);
+        assert!(walked.objects.iter().any(|seen| seen.bytes == b"app.alert(1)"), "{bits}");
+    }
+}
+
 #[test]
 fn what_ghostscript_writes_is_read() {
     let folder = tempfile::tempdir().unwrap();

@@ -17,6 +17,9 @@
 //!   well, and so is an object that is nothing but a string, because JavaScript may be kept in one.
 //! * A stream without filters that is a PDF itself is not searched for objects: its own reader does that.
 //!
+//! In an encrypted document, strings and streams that make sense without decryption are given as they are too: the trailer
+//! that tells of the encryption may be one that no reader looks at.
+//!
 //! Not done: the text that pages show is not put together, and streams in external files are not fetched.
 //!
 //! Memory is bounded by the windows, and by the largest value, which is refused above [`LONGEST_VALUE`]. Time: a file is
@@ -173,8 +176,8 @@ impl Document {
     fn read(&mut self, header: &Header) -> Result<Result<Sight, Trouble>, LimitReached> {
         let (lock, resolver) = (self.lock.as_ref(), &mut self.resolver);
         let open = |text: Vec<u8>| match lock {
-            Some(Lock::Keyed(keys)) => keys.text(header.number, header.generation, text),
-            _ => text,
+            Some(Lock::Keyed(keys)) => vec![keys.text(header.number, header.generation, text.clone()), text],
+            _ => vec![text],
         };
         growing(&mut self.window, &self.budget, header.body, &mut |bytes, whole| {
             Ok(sight::sight(&syntax::object(bytes, whole)?, resolver, &open))
@@ -188,13 +191,10 @@ impl Document {
         for (number, hint) in contents.hints {
             self.hints.keep(number, hint, &self.budget);
         }
-        if matches!(self.lock, Some(Lock::Closed(_))) {
-            return Ok(());
-        }
         for script in contents.scripts {
             self.text(named(&header, b"JavaScript"), script)?;
         }
-        if let Some(text) = contents.text {
+        for text in contents.texts {
             self.text(named(&header, if script { b"JavaScript" } else { b"string" }), text)?;
         }
         Ok(())
@@ -220,7 +220,6 @@ impl Document {
         }
         self.covered = self.covered.max(end);
         let name = self.name(header, &stream);
-        let Some(cipher) = self.cipher(header, &stream) else { return Ok(()) };
         if !extent.whole {
             self.remark(Some(name.clone()), Anomaly::damaged("the file ends before the stream does"));
         }
@@ -230,12 +229,36 @@ impl Document {
         if extent.length == 0 {
             return Ok(());
         }
-        let plain = stream.chain.filters.is_empty() && cipher.is_none();
-        let source = self.decoded(extent, stream.chain, cipher)?;
-        if plain && crate::identify(source.as_ref()).kinds().any(|kind| kind == FileKind::Pdf) {
-            self.at = self.at.max(end);
+        let cipher = self.cipher(header, &stream);
+        let bare = stream.chain.filters.is_empty();
+        if let Some(cipher) = cipher.clone() {
+            let plain = bare && cipher.is_none();
+            let source = self.decoded(extent, &stream.chain, cipher)?;
+            self.give(name.clone(), source, extent, stream.form, plain)?;
         }
-        if let Form::Objects(first) = stream.form {
+        // Nobody but the author knows whether the trailer that was found is the one that counts.
+        if !matches!(cipher, Some(None)) {
+            let source = self.decoded(extent, &stream.chain, None)?;
+            if plausible(source.as_ref(), &stream.chain) {
+                self.give(name, source, extent, stream.form, bare)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a stream, and looks into it if it is an object stream; `plain` says that its bytes stand in the file.
+    fn give(
+        &mut self,
+        name: Name,
+        source: Arc<dyn Source>,
+        extent: Extent,
+        form: Form,
+        plain: bool,
+    ) -> Result<(), LimitReached> {
+        if plain && is_document(source.as_ref()) {
+            self.at = self.at.max(extent.start.saturating_add(extent.length));
+        }
+        if let Form::Objects(first) = form {
             self.objects = Some(Objects::new(&source, first, &self.budget));
         }
         self.member(name, source, Some(extent.length))
@@ -252,7 +275,7 @@ impl Document {
     }
 
     /// The bytes of a stream behind its filters.
-    fn decoded(&self, extent: Extent, chain: Chain, cipher: Option<Cipher>) -> Result<Arc<dyn Source>, LimitReached> {
+    fn decoded(&self, extent: Extent, chain: &Chain, cipher: Option<Cipher>) -> Result<Arc<dyn Source>, LimitReached> {
         let (source, budget) = (Arc::clone(&self.source), self.budget.clone());
         let Extent { start, length, .. } = extent;
         if chain.filters.is_empty() && cipher.is_none() {
@@ -262,13 +285,14 @@ impl Document {
         if u32::try_from(chain.filters.len()).is_ok_and(|count| count > depth) {
             return Err(LimitReached { limit: dachs_base::Limit::Depth, allowed: depth.into() });
         }
+        let filters = chain.filters.clone();
         Ok(Arc::new(Replay::new(&self.budget, move || {
             let input: filter::Input = Box::new(SourceRead::range(Arc::clone(&source), start, length));
             let input = match &cipher {
                 Some(cipher) => cipher.open(input),
                 None => input,
             };
-            filter::decode(input, &chain.filters, &budget)
+            filter::decode(input, &filters, &budget)
         })))
     }
 
@@ -299,6 +323,20 @@ impl Document {
     fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
         self.waiting.push_back(Item::Anomaly { member, anomaly });
     }
+}
+
+/// True if a stream is a document that is searched for objects itself.
+fn is_document(source: &dyn Source) -> bool {
+    crate::identify(source).kinds().any(|kind| kind == FileKind::Pdf)
+}
+
+/// True if a stream of an encrypted document makes sense without decryption. One that is encrypted is noise, which no
+/// decoder takes for long and which has no format.
+fn plausible(source: &dyn Source, chain: &Chain) -> bool {
+    if chain.filters.is_empty() {
+        return crate::identify(source).kind != FileKind::Data;
+    }
+    source.read_at(0, &mut [0; 512]) > 0 && source.problem().is_none()
 }
 
 /// `object 12 0 what`

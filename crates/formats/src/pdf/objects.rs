@@ -50,7 +50,7 @@ impl Objects {
         let at = self.first.saturating_add(offset);
         let parsed = growing(&mut self.window, &self.budget, at, &mut |bytes, whole| {
             let object = syntax::value(bytes, whole)?;
-            Ok((sight::contents(&object.value, &|text| text), object.length))
+            Ok((sight::contents(&object.value, &|text| vec![text]), object.length))
         })?;
         let Ok((contents, length)) = parsed else {
             return Ok(Found::Trouble(Anomaly::unsupported("an object in an object stream is too large")));

@@ -58,7 +58,7 @@ pub(super) struct Contents {
     /// JavaScript, as the bytes of the strings.
     pub(super) scripts: Vec<Vec<u8>>,
     /// The value itself, if it is a string: something may refer to it.
-    pub(super) text: Option<Vec<u8>>,
+    pub(super) texts: Vec<Vec<u8>>,
     /// Objects that are JavaScript, or embedded files with their names.
     pub(super) hints: Vec<(u64, Hint)>,
 }
@@ -72,8 +72,11 @@ pub(super) enum Hint {
     JavaScript,
 }
 
+/// The readings of a string: decrypted and as it is, if the document is encrypted.
+pub(super) type Open<'a> = dyn Fn(Vec<u8>) -> Vec<Vec<u8>> + 'a;
+
 /// Looks at an object. Strings are decrypted by `open`.
-pub(super) fn sight(object: &Object<'_>, resolver: &mut Resolver, open: &dyn Fn(Vec<u8>) -> Vec<u8>) -> Sight {
+pub(super) fn sight(object: &Object<'_>, resolver: &mut Resolver, open: &Open<'_>) -> Sight {
     let dictionary = object.value.as_dictionary();
     let stream = match (object.stop, dictionary) {
         (Stop::Stream, Some(dictionary)) => Some(stream(dictionary, resolver)),
@@ -151,14 +154,14 @@ fn names_encryption(dictionary: &Dictionary<'_>) -> bool {
 }
 
 /// Looks through a value.
-pub(super) fn contents(value: &Value<'_>, open: &dyn Fn(Vec<u8>) -> Vec<u8>) -> Contents {
-    let text = value.as_text().map(|text| open(text.decode()));
-    let mut contents = Contents { text, ..Contents::default() };
+pub(super) fn contents(value: &Value<'_>, open: &Open<'_>) -> Contents {
+    let texts = value.as_text().map(|text| open(text.decode())).unwrap_or_default();
+    let mut contents = Contents { texts, ..Contents::default() };
     walk(value, 0, open, &mut contents);
     contents
 }
 
-fn walk(value: &Value<'_>, depth: u32, open: &dyn Fn(Vec<u8>) -> Vec<u8>, contents: &mut Contents) {
+fn walk(value: &Value<'_>, depth: u32, open: &Open<'_>, contents: &mut Contents) {
     match value {
         _ if depth > DEEPEST => {}
         Value::Array(values) => values.iter().for_each(|value| walk(value, depth + 1, open, contents)),
@@ -166,7 +169,7 @@ fn walk(value: &Value<'_>, depth: u32, open: &dyn Fn(Vec<u8>) -> Vec<u8>, conten
             embedded(dictionary, open, contents);
             for (name, value) in &dictionary.0 {
                 match value {
-                    Value::Text(script) if name.is(b"JS") => contents.scripts.push(open(script.decode())),
+                    Value::Text(script) if name.is(b"JS") => contents.scripts.extend(open(script.decode())),
                     Value::Reference(number, _) if name.is(b"JS") => contents.hints.push((*number, Hint::JavaScript)),
                     _ => walk(value, depth + 1, open, contents),
                 }
@@ -177,11 +180,11 @@ fn walk(value: &Value<'_>, depth: u32, open: &dyn Fn(Vec<u8>) -> Vec<u8>, conten
 }
 
 /// A file specification with the streams of an embedded file (ISO 32000-1 7.11.3).
-fn embedded(dictionary: &Dictionary<'_>, open: &dyn Fn(Vec<u8>) -> Vec<u8>, contents: &mut Contents) {
+fn embedded(dictionary: &Dictionary<'_>, open: &Open<'_>, contents: &mut Contents) {
     let Some(Value::Dictionary(streams)) = dictionary.value(b"EF") else { return };
     let named = |key: &[u8]| dictionary.text(key).filter(|text: &Text<'_>| text.size() > 0);
     let Some(name) = named(b"UF").or_else(|| named(b"F")) else { return };
-    let mut name = text::plain(open(name.decode()));
+    let mut name = text::plain(open(name.decode()).into_iter().next().unwrap_or_default());
     name.truncate(LABEL);
     for (_, value) in &streams.0 {
         if let Value::Reference(number, _) = value {

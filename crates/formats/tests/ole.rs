@@ -193,6 +193,43 @@ fn names_of_installers_are_plain() {
     assert!(walk(&file).at(&["!_Tables"]).is_some());
 }
 
+/// A stored ZIP archive of one member.
+fn zip(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let crc = crc32fast::hash(bytes);
+    let fields = |offset: &[u8], signature: &[u8], versions: &[u8]| {
+        let size = (bytes.len() as u32).to_le_bytes();
+        let length = (name.len() as u16).to_le_bytes();
+        [signature, versions, &[0; 8], &crc.to_le_bytes(), &size, &size, &length, &[0, 0], offset, name.as_bytes()]
+            .concat()
+    };
+    let mut archive = fields(&[], b"PK\x03\x04", &[10, 0]);
+    archive.extend(bytes);
+    let directory = fields(&[0; 14], b"PK\x01\x02", &[10, 0, 10, 0]);
+    let end = [&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &(directory.len() as u32).to_le_bytes()].concat();
+    let start = (archive.len() as u32).to_le_bytes();
+    [archive, directory, end, start.to_vec(), vec![0, 0]].concat()
+}
+
+#[test]
+fn archives_behind_compound_files_are_read_and_those_in_pieces_are_not() {
+    let whole = Builder::new(512).stream("stream", &numbers(5000)).build();
+    let walked = walk(&[whole, zip("bad.com", &eicar())].concat());
+    assert_eq!(walked.at(&["bad.com"]).unwrap().bytes, eicar());
+    // An archive as a stream, whose sectors are swapped.
+    let archive = zip("bad.com", &[&eicar()[..], &numbers(5000)].concat());
+    let mut file = Builder::new(512).stream("stream", &archive).build();
+    let (first, second) = file[512..].split_at_mut(1024);
+    first[512..].swap_with_slice(&mut second[..512]);
+    let table = file.len() - 512;
+    // 0 -> 2 -> 1 -> 3
+    for (entry, next) in [(0, 2_u32), (2, 1), (1, 3)] {
+        file[table + entry * 4..table + entry * 4 + 4].copy_from_slice(&next.to_le_bytes());
+    }
+    let walked = walk(&file);
+    assert!(walked.at(&["stream", "bad.com"]).unwrap().bytes.starts_with(&eicar()));
+    assert!(!walked.gap(), "{:?}", walked.anomalies);
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

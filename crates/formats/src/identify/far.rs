@@ -33,14 +33,15 @@ pub(super) fn disc(source: &dyn Source) -> Vec<FileKind> {
     kinds
 }
 
-/// What the last bytes of an object say.
-pub(super) fn tail(source: &dyn Source, length: u64) -> Vec<FileKind> {
+/// What the last bytes of an object say. A compound file keeps its members in pieces: an archive among them counts as one
+/// only if it stands in one piece.
+pub(super) fn tail(source: &dyn Source, length: u64, kind: FileKind) -> Vec<FileKind> {
     let wanted = END_RECORD + LONGEST_COMMENT;
     let start = length.saturating_sub(u64::try_from(wanted).unwrap_or(u64::MAX));
     let tail = read_vec_at(source, start, usize::try_from(length - start).unwrap_or(wanted));
     let trailer = tail.len().checked_sub(512).and_then(|at| tail.get(at..)).unwrap_or(&[]);
     let mut kinds = Vec::new();
-    if ends_as_zip(source, start, &tail) {
+    if ends_as_zip(source, start, &tail, kind == FileKind::Ole2) {
         kinds.push(FileKind::Zip);
     }
     if trailer.starts_with(b"koly\x00\x00\x00\x04") {
@@ -52,11 +53,12 @@ pub(super) fn tail(source: &dyn Source, length: u64) -> Vec<FileKind> {
     kinds
 }
 
-/// True if an end of central directory record stands in `tail` and the directory before it.
-fn ends_as_zip(source: &dyn Source, start: u64, tail: &[u8]) -> bool {
+/// True if an end of central directory record stands in `tail` and the directory before it; if asked for, the first
+/// member must stand where the directory says.
+fn ends_as_zip(source: &dyn Source, start: u64, tail: &[u8], in_one_piece: bool) -> bool {
     let mut rest = tail;
     while let Some(at) = rest.windows(4).rposition(|window| window == b"PK\x05\x06") {
-        if directory_before(source, start, tail, at) {
+        if directory_before(source, start, tail, at) && (!in_one_piece || member_before(source, start, tail, at)) {
             return true;
         }
         rest = rest.get(..at).unwrap_or(&[]);
@@ -79,6 +81,20 @@ fn directory_before(source: &dyn Source, start: u64, tail: &[u8], at: usize) -> 
     let record = start.saturating_add(u64::try_from(at).unwrap_or(0));
     let directory = record.checked_sub(u64::from(size));
     locator || directory.is_some_and(|directory| read_vec_at(source, directory, 4) == b"PK\x01\x02")
+}
+
+/// APPNOTE 4.3.16, 4.3.12: the directory begins at 16 as the archive counts; its first entry says at 42 where its member is.
+fn member_before(source: &dyn Source, start: u64, tail: &[u8], at: usize) -> bool {
+    let number = |bytes: &[u8], at: usize| {
+        bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|bytes| u64::from(u32::from_le_bytes(*bytes)))
+    };
+    let local = || {
+        let record = start.checked_add(u64::try_from(at).ok()?)?;
+        let directory = record.checked_sub(number(tail, at + 12)?)?;
+        let entry = read_vec_at(source, directory, 46);
+        directory.checked_sub(number(tail, at + 16)?)?.checked_add(number(&entry, 42)?)
+    };
+    local().is_some_and(|local| read_vec_at(source, local, 4) == b"PK\x03\x04")
 }
 
 /// Archives that a program carries behind its last section, with the offset of each: what makes it self-extracting.

@@ -77,7 +77,7 @@ fn look_far(source: &dyn Source, head: &[u8], identity: &mut Identity) {
     }
     let length = if head.len() < HEAD { Some(as_u64(head.len())) } else { source.known_len() };
     let Some(length) = length else { return };
-    far::tail(source, length).into_iter().for_each(|kind| identity.add(kind));
+    far::tail(source, length, identity.kind).into_iter().for_each(|kind| identity.add(kind));
     for (kind, _) in far::overlay(source, identity.kind) {
         identity.add(kind);
     }

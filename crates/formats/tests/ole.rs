@@ -11,7 +11,7 @@
 mod common;
 mod ole_support;
 
-use common::{Walked, eicar, walk, walk_within};
+use common::{Walked, eicar, tool, walk, walk_within};
 use dachs_base::{AnomalyKind, FileKind, Limits};
 use ole_support::{Builder, compressed, counted, dir, object, package};
 
@@ -228,6 +228,27 @@ fn archives_behind_compound_files_are_read_and_those_in_pieces_are_not() {
     let walked = walk(&file);
     assert!(walked.at(&["stream", "bad.com"]).unwrap().bytes.starts_with(&eicar()));
     assert!(!walked.gap(), "{:?}", walked.anomalies);
+}
+
+#[test]
+fn files_of_another_writer_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("small"), eicar()).unwrap();
+    std::fs::write(folder.path().join("large"), numbers(20_000)).unwrap();
+    let commands: [&[&str]; 3] = [
+        &["t.msi", "-s", "Title", "Author", ";1033", "{00000000-0000-0000-0000-000000000001}"],
+        &["t.msi", "-a", "eicar.com", "small"],
+        &["t.msi", "-a", "payload", "large"],
+    ];
+    for command in commands {
+        if tool(folder.path(), "msibuild", command, &[]).is_none() {
+            return;
+        }
+    }
+    let walked = walk(&std::fs::read(folder.path().join("t.msi")).unwrap());
+    assert_eq!(walked.at(&["eicar.com"]).unwrap().bytes, eicar());
+    assert!(walked.at(&["payload"]).unwrap().bytes == numbers(20_000));
+    assert!(walked.anomalies.is_empty(), "{:?}", walked.anomalies);
 }
 
 fn hex(bytes: &[u8]) -> String {

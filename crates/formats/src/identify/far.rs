@@ -53,12 +53,12 @@ pub(super) fn tail(source: &dyn Source, length: u64, kind: FileKind) -> Vec<File
     kinds
 }
 
-/// True if an end of central directory record stands in `tail` and the directory before it; if asked for, the first
-/// member must stand where the directory says.
+/// True if an end of central directory record stands in `tail` and the directory before it; if asked for, the
+/// record must be the last bytes of all, and the first member stand where the directory says.
 fn ends_as_zip(source: &dyn Source, start: u64, tail: &[u8], in_one_piece: bool) -> bool {
     let mut rest = tail;
     while let Some(at) = rest.windows(4).rposition(|window| window == b"PK\x05\x06") {
-        if directory_before(source, start, tail, at) && (!in_one_piece || member_before(source, start, tail, at)) {
+        if directory_before(source, start, tail, at) && (!in_one_piece || at_the_end(source, start, tail, at)) {
             return true;
         }
         rest = rest.get(..at).unwrap_or(&[]);
@@ -83,18 +83,21 @@ fn directory_before(source: &dyn Source, start: u64, tail: &[u8], at: usize) -> 
     locator || directory.is_some_and(|directory| read_vec_at(source, directory, 4) == b"PK\x01\x02")
 }
 
-/// APPNOTE 4.3.16, 4.3.12: the directory begins at 16 as the archive counts; its first entry says at 42 where its member is.
-fn member_before(source: &dyn Source, start: u64, tail: &[u8], at: usize) -> bool {
+/// APPNOTE 4.3.16, 4.3.12: the comment, whose length is at 20, is the last; the directory begins at 16 as the archive
+/// counts, and its first entry says at 42 where its member is.
+fn at_the_end(source: &dyn Source, start: u64, tail: &[u8], at: usize) -> bool {
     let number = |bytes: &[u8], at: usize| {
         bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|bytes| u64::from(u32::from_le_bytes(*bytes)))
     };
+    let comment = tail.get(at + 20..).and_then(|rest| rest.first_chunk::<2>()).map(|bytes| u16::from_le_bytes(*bytes));
+    let ends = comment.is_some_and(|length| at + END_RECORD + usize::from(length) == tail.len());
     let local = || {
         let record = start.checked_add(u64::try_from(at).ok()?)?;
         let directory = record.checked_sub(number(tail, at + 12)?)?;
         let entry = read_vec_at(source, directory, 46);
         directory.checked_sub(number(tail, at + 16)?)?.checked_add(number(&entry, 42)?)
     };
-    local().is_some_and(|local| read_vec_at(source, local, 4) == b"PK\x03\x04")
+    ends && local().is_some_and(|local| read_vec_at(source, local, 4) == b"PK\x03\x04")
 }
 
 /// Archives that a program carries behind its last section, with the offset of each: what makes it self-extracting.

@@ -209,6 +209,15 @@ impl Action {
         }
     }
 
+    /// The word for what it does to a file.
+    pub(crate) fn done(&self) -> &'static str {
+        match self {
+            Action::Copy(_) => "copied",
+            Action::Move(_) => "moved",
+            Action::Remove => "removed",
+        }
+    }
+
     /// The folder that files are put into, which a walk must not enter.
     pub(crate) fn folder(&self) -> Option<&Folder> {
         match self {

@@ -38,6 +38,15 @@ pub(crate) enum Command {
     /// Compile signatures into images, and look into them.
     #[command(subcommand)]
     Db(Db),
+    /// The same scan with the options, output and exit codes of ClamAV's clamscan; see `dachs clamscan --help`.
+    ///
+    /// The executable answers so too when it is called clamscan, through a link of that name.
+    #[command(disable_help_flag = true, disable_version_flag = true)]
+    Clamscan {
+        /// What clamscan is called with.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
     /// Tell whether this machine can jail the workers, and what content and limits a scan would use.
     ///
     /// Exit codes: 0 all mandatory layers of the jail work; 2 one does not, or there is no content.

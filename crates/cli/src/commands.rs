@@ -16,6 +16,7 @@ use crate::exit::Exit;
 /// The sentence to be shown.
 pub(crate) fn run(cli: Cli) -> Result<Exit, String> {
     match cli.command {
+        Command::Clamscan { arguments } => Ok(crate::clamscan::run(arguments)),
         Command::Scan(args) => scan::run(*args),
         Command::Db(args) => db::run(args),
         Command::Doctor(args) => doctor::run(&args),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! dachs scan    args -> content -> pool of workers -> walk -> scan -> output -> exit code
+//! dachs clamscan  the same scan with the command line of ClamAV's; also if the executable is called so
 //! dachs worker  (hidden) the other side of the jail: dachs_worker::main
 //! dachs db, doctor, completions, man
 //! ```
@@ -12,6 +13,7 @@
 
 mod action;
 mod args;
+mod clamscan;
 mod commands;
 mod content;
 mod escape;
@@ -28,6 +30,7 @@ mod scan;
 mod spool;
 mod tally;
 mod walk;
+mod workers;
 
 use std::env::args_os;
 use std::process::ExitCode;
@@ -39,8 +42,15 @@ use exit::Exit;
 static ALLOCATOR: dachs_sys::alloc::Bounded = dachs_sys::alloc::Bounded;
 
 fn main() -> ExitCode {
+    if args_os().next().is_some_and(|program| clamscan::is_name(&program)) {
+        return clamscan::run(args_os().skip(1)).into();
+    }
     if args_os().nth(1).is_some_and(|argument| argument == "worker") {
         return dachs_worker::main();
+    }
+    // Read before clap sees it: the options are not of its kind.
+    if args_os().nth(1).is_some_and(|argument| argument == "clamscan") {
+        return clamscan::run(args_os().skip(2)).into();
     }
     match args::parse(args_os()) {
         Ok(cli) => commands::run(cli).unwrap_or_else(|reason| fail(&reason)).into(),

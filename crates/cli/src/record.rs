@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dachs_base::{Anomaly, AnomalyKind, Cause, Detection, Report, Strength, Verdict};
+use dachs_base::{Anomaly, AnomalyKind, Cause, Detection, Limit, Report, Strength, Verdict};
 
 use crate::action::Acted;
 use crate::walk::Skip;
@@ -62,6 +62,13 @@ impl Record {
     pub(crate) fn unreadable(path: Vec<u8>, size: Option<u64>, reason: impl Into<String>) -> Record {
         let report = Report::unscanned(Anomaly::new(AnomalyKind::Unreadable, reason));
         Record { size, ..Record::new(path, Outcome::Scanned(report, Vec::new())) }
+    }
+
+    /// A file that is not looked at because of its size.
+    pub(crate) fn too_large(path: Vec<u8>, size: u64) -> Record {
+        let report =
+            Report::unscanned(Anomaly::new(AnomalyKind::Limit(Limit::ObjectSize), "the file is larger than asked for"));
+        Record { size: Some(size), ..Record::new(path, Outcome::Scanned(report, Vec::new())) }
     }
 
     /// Something left out on purpose.
@@ -167,7 +174,6 @@ pub(crate) fn strength_label(strength: Strength) -> &'static str {
 mod tests {
     use super::samples::record;
     use super::*;
-    use dachs_base::Limit;
 
     #[test]
     fn a_limit_leads_before_the_damage_it_caused() {

@@ -69,6 +69,10 @@ pub(crate) struct Setting<'a> {
     pub(crate) stdin_quota: u64,
     /// What is done with detected files.
     pub(crate) action: Option<&'a Action>,
+    /// True if files with weak detections only are acted on too.
+    pub(crate) act_on_suspicious: bool,
+    /// The size of the largest file that is looked at, in bytes.
+    pub(crate) largest: u64,
     /// How much a report may hold.
     pub(crate) limits: &'a Limits,
 }
@@ -188,6 +192,9 @@ impl Scan<'_> {
     }
 
     fn submit(&mut self, path: Vec<u8>, input: Input, scanned: Option<Scanned>) -> Result<(), Ending> {
+        if input.size > self.setting.largest {
+            return self.settle(Record::too_large(path, input.size));
+        }
         let tag = self.order.open();
         self.waiting.insert(tag, Waiting { path, size: input.size, cut: input.cut, scanned });
         self.scanner.submit(tag, input.file, input.size).map_err(Ending::Trouble)
@@ -220,13 +227,18 @@ impl Scan<'_> {
             report.note(Anomaly::new(AnomalyKind::Unreadable, detail), self.setting.limits);
         }
         let mut record = Record::scanned(path, size, finished.elapsed, report, self.setting.names);
-        if record.verdict() == Some(Verdict::Detected) {
+        if self.is_acted_on(record.verdict()) {
             let nothing_to_act_on = || Err("there is no file to act on".to_owned());
             record.action =
                 self.setting.action.map(|action| scanned.map_or_else(nothing_to_act_on, |file| action.act(&file)));
         }
         let weight = record.weight();
         self.order.fill(finished.tag, record, weight);
+    }
+
+    fn is_acted_on(&self, verdict: Option<Verdict>) -> bool {
+        let weak = verdict == Some(Verdict::Suspicious) && self.setting.act_on_suspicious;
+        weak || verdict == Some(Verdict::Detected)
     }
 
     /// Writes the records whose turn it is. The reports of workers that a signal ended with us are not written.

@@ -16,19 +16,21 @@
 //! directories are open: those further up sleep and are opened again through `..` (or from the argument downwards), and
 //! the walk goes on only if the device and inode are the same as before.
 //!
-//! *Links.* With [`Follow::Always`] each directory is entered once an argument, known by device and inode. That ends
+//! *Links.* With [`Follow::Always`] for directories each directory is entered once an argument, known by device and inode. That ends
 //! loops, and trees of links that multiply.
 
 mod candidate;
 mod filter;
 mod frame;
 mod lookup;
+mod patterns;
 mod skip;
 
 pub(crate) use candidate::Candidate;
 pub(crate) use filter::Exclude;
 pub(crate) use frame::Identity;
 pub(crate) use lookup::said;
+pub(crate) use patterns::{Patterns, expressions};
 pub(crate) use skip::Skip;
 
 use std::collections::HashSet;
@@ -62,8 +64,16 @@ pub(crate) enum Follow {
 /// What a walk goes into.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
-    /// Which symbolic links are followed.
+    /// Which symbolic links to files are followed.
     pub(crate) follow: Follow,
+    /// Which symbolic links to directories are followed.
+    pub(crate) follow_directories: Follow,
+    /// True if a link that is given as an argument and not followed is left out, rather than wrong.
+    pub(crate) pass_over_links: bool,
+    /// How many directories inside each other are entered, an argument counted; `None` for all.
+    pub(crate) levels: Option<usize>,
+    /// What is left out by regular expressions.
+    pub(crate) patterns: Patterns,
     /// True to stay on the file system of each argument.
     pub(crate) one_file_system: bool,
     /// What is left out.
@@ -111,6 +121,8 @@ pub(crate) struct Walk {
     path: Vec<u8>,
     /// The device of the argument at hand.
     device: u64,
+    /// How many directories were entered.
+    entered: u64,
     visited: HashSet<Identity>,
 }
 
@@ -139,8 +151,14 @@ impl Walk {
             stack: Vec::new(),
             path: Vec::new(),
             device: 0,
+            entered: 0,
             visited: HashSet::new(),
         }
+    }
+
+    /// How many directories were entered so far.
+    pub(crate) fn entered(&self) -> u64 {
+        self.entered
     }
 
     /// Begins with an argument: a step for a file, or a first frame for a directory.
@@ -156,9 +174,8 @@ impl Walk {
         let Ok(name) = CString::new(argument) else {
             return Some(self.wrong("the path holds a zero byte"));
         };
-        let follow = self.options.follow != Follow::Never;
-        match status(CWD, &name, follow) {
-            Ok(stat) => self.start_with(name, follow, &stat),
+        match self.argument_status(&name) {
+            Ok((stat, follow)) => self.start_with(name, follow, &stat),
             Err(error @ (Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::LOOP | Errno::INVAL)) => {
                 Some(self.wrong(&said(error)))
             }
@@ -166,13 +183,37 @@ impl Walk {
         }
     }
 
+    /// What stands under the name of an argument, and whether links in it are followed.
+    fn argument_status(&self, name: &CString) -> Result<(Stat, bool), Errno> {
+        if self.options.follow == Follow::Never && self.options.follow_directories == Follow::Never {
+            return Ok((status(CWD, name, false)?, false));
+        }
+        let stat = status(CWD, name, true)?;
+        match self.follow(&stat) {
+            Follow::Never => Ok((status(CWD, name, false)?, false)),
+            _ => Ok((stat, true)),
+        }
+    }
+
+    /// Which links to such a file are followed.
+    fn follow(&self, stat: &Stat) -> Follow {
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => self.options.follow_directories,
+            _ => self.options.follow,
+        }
+    }
+
     fn start_with(&mut self, name: CString, follow: bool, stat: &Stat) -> Option<Step> {
         self.device = stat.st_dev;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => self.enter(CWD, name, follow, true),
+            FileType::RegularFile if self.options.patterns.leave_out_file(&self.path) => {
+                Some(self.skipped(Skip::Excluded))
+            }
             FileType::RegularFile => {
                 Some(Step::File(Candidate { follow, ..Candidate::new(self.path.clone(), name, stat) }))
             }
+            FileType::Symlink if self.options.pass_over_links => Some(self.skipped(Skip::SymbolicLink)),
             FileType::Symlink => Some(self.wrong("it is a symbolic link, and --follow-symlinks never was given")),
             other => {
                 let what = Skip::from(other).label();
@@ -223,10 +264,11 @@ impl Walk {
     }
 
     fn visit_link(&mut self, directory: Arc<OwnedFd>, name: CString, kernel: bool) -> Option<Step> {
-        if self.options.follow != Follow::Always {
+        if self.options.follow != Follow::Always && self.options.follow_directories != Follow::Always {
             return Some(self.skipped(Skip::SymbolicLink));
         }
         match status(&directory, &name, true) {
+            Ok(stat) if self.follow(&stat) != Follow::Always => Some(self.skipped(Skip::SymbolicLink)),
             Ok(stat) => self.visit_with(directory, name, true, kernel, &stat),
             Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Some(self.skipped(Skip::DeadLink)),
             Err(error) => Some(self.gap(&said(error))),
@@ -238,6 +280,9 @@ impl Walk {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory | FileType::RegularFile if foreign => Some(self.skipped(Skip::OtherFileSystem)),
             FileType::Directory => self.enter(at.as_fd(), name, follow, false),
+            FileType::RegularFile if self.options.patterns.leave_out_file(&self.path) => {
+                Some(self.skipped(Skip::Excluded))
+            }
             FileType::RegularFile => {
                 let found = Candidate::new(self.path.clone(), name, stat);
                 Some(Step::File(Candidate { directory: Some(at), follow, kernel, ..found }))
@@ -248,6 +293,12 @@ impl Walk {
 
     /// Opens a directory and puts it on the stack.
     fn enter(&mut self, at: BorrowedFd<'_>, name: CString, follow: bool, first: bool) -> Option<Step> {
+        if self.options.levels.is_some_and(|levels| self.stack.len() >= levels) {
+            return Some(self.skipped(Skip::TooDeep));
+        }
+        if self.options.patterns.leave_out_directory(&self.path) {
+            return Some(self.skipped(Skip::Excluded));
+        }
         let opened = open_directory(at, &name, follow).and_then(|directory| Ok((fstat(&directory)?, directory)));
         let (stat, directory) = match opened {
             Ok(opened) => opened,
@@ -268,7 +319,7 @@ impl Walk {
         if self.options.one_file_system && identity.device != self.device {
             return Some(self.skipped(Skip::OtherFileSystem));
         }
-        if self.options.follow == Follow::Always && !self.visited.insert(identity) {
+        if self.options.follow_directories == Follow::Always && !self.visited.insert(identity) {
             return Some(self.skipped(Skip::AlreadyVisited));
         }
         let mut frame = Frame::new(directory, identity, name, self.path.len());
@@ -278,6 +329,7 @@ impl Walk {
     }
 
     fn push(&mut self, frame: Frame) {
+        self.entered = self.entered.saturating_add(1);
         self.stack.push(frame);
         if let Some(index) = self.stack.len().checked_sub(AWAKE + 1)
             && let Some(sleeper) = self.stack.get_mut(index)

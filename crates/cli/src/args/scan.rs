@@ -189,7 +189,9 @@ impl ScanArgs {
     /// A sentence about a wrong pattern.
     pub(crate) fn walk_options(&self, avoid: Option<Identity>) -> Result<Options, String> {
         let exclude = Exclude::new(&self.walk.exclude)?;
-        Ok(Options { follow: self.walk.follow_symlinks, one_file_system: self.walk.one_file_system, exclude, avoid })
+        let follow = self.walk.follow_symlinks;
+        let one_file_system = self.walk.one_file_system;
+        Ok(Options { follow, follow_directories: follow, one_file_system, exclude, avoid, ..Options::default() })
     }
 
     /// How many workers.

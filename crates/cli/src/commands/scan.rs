@@ -2,13 +2,9 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::PathBuf;
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
 
 use dachs_base::Limits;
-use dachs_pool::{Config, Job, Pool};
-use rustix::fd::OwnedFd;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use dachs_pool::Config;
 
 use crate::action::{Action, Folder};
 use crate::args::{ExitOn, ScanArgs};
@@ -22,16 +18,9 @@ use crate::output::summary::summary;
 use crate::output::{Format, Writer};
 use crate::progress::Progress;
 use crate::say::{is_seen, say, write_block};
-use crate::scan::{Finished, Scanner, Setting, scan};
+use crate::scan::{Setting, scan};
 use crate::walk::Walk;
-
-/// The executable that workers are made from: this one.
-const PROGRAM: &str = "/proc/self/exe";
-
-/// Descriptors that are not for files with the workers: directories, sockets, standard streams.
-const RESERVED: u64 = 200;
-/// Descriptors that a file with the workers takes: itself, its directory, one for an action, and the worker's own.
-const EACH: u64 = 4;
+use crate::workers::{PROGRAM, Workers, files_at_once};
 
 /// Scans what was asked for.
 pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
@@ -61,6 +50,8 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
         ahead,
         stdin_quota,
         action: action.as_ref(),
+        act_on_suspicious: false,
+        largest: u64::MAX,
         limits: &limits,
     };
     let (tally, trouble) = scan(walk, &mut workers, writer.as_mut(), &setting);
@@ -87,23 +78,13 @@ fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers,
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     };
-    let pool = Pool::start(config).map_err(|error| format!("{error}; `dachs doctor` tells more"))?;
+    let workers = Workers::start(config)?;
     if args.output.verbose {
-        for layer in pool.layers().layers.iter().filter(|layer| !layer.on) {
+        for layer in workers.0.layers().layers.iter().filter(|layer| !layer.on) {
             say(&format!("the jail of the workers has no {}: {}", layer.layer, layer.detail));
         }
     }
-    Ok(Workers(pool))
-}
-
-/// How many files may be with the workers, so that we never run out of descriptors. Asks for as many as we may have.
-fn files_at_once() -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // If it is refused, the old limit holds.
-    let _ = setrlimit(Resource::Nofile, limit);
-    let open = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(open.saturating_sub(RESERVED) / EACH).unwrap_or(usize::MAX).max(1)
+    Ok(workers)
 }
 
 /// A progress line if somebody watches.
@@ -138,22 +119,5 @@ impl Write for Raw {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// The pool as the scan sees it.
-struct Workers(Pool);
-
-impl Scanner for Workers {
-    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64) -> Result<(), String> {
-        self.0.submit(Job { tag, file, size }).map_err(|error| error.to_string())
-    }
-
-    fn wait(&mut self, patience: Duration) -> Result<Option<Finished>, String> {
-        match self.0.results().recv_timeout(patience) {
-            Ok(done) => Ok(Some(Finished { tag: done.tag, report: done.report, elapsed: done.elapsed })),
-            Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err("the pool of workers ended unexpectedly".to_owned()),
-        }
     }
 }

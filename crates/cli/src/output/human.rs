@@ -123,7 +123,7 @@ impl<W: Write> Writer for Human<W> {
 }
 
 /// Where in the file: `  (in a.zip » eicar.com)`; nothing for the file itself.
-fn place(object: &ObjectPath) -> String {
+pub(crate) fn place(object: &ObjectPath) -> String {
     if object.0.is_empty() {
         return String::new();
     }

@@ -79,6 +79,8 @@ fn run(scanner: &mut Backwards, writer: &mut Paths, interrupt: &Interrupt) -> (T
         ahead: 4,
         stdin_quota: 0,
         action: None,
+        act_on_suspicious: false,
+        largest: u64::MAX,
         limits: &limits,
     };
     scan(walk, scanner, writer, &setting)

@@ -23,6 +23,8 @@ pub(crate) enum Skip {
     Socket,
     /// A symbolic link, by `--follow-symlinks`.
     SymbolicLink,
+    /// A directory inside more directories than are entered.
+    TooDeep,
     /// It went away between being found and being opened.
     Vanished,
 }
@@ -40,6 +42,7 @@ impl Skip {
             Skip::OtherFileSystem => "other file system",
             Skip::Socket => "socket",
             Skip::SymbolicLink => "symbolic link",
+            Skip::TooDeep => "too deep",
             Skip::Vanished => "vanished",
         }
     }

@@ -47,7 +47,7 @@ fn tree(entries: &[&str]) -> tempfile::TempDir {
 }
 
 fn following(follow: Follow) -> Options {
-    Options { follow, ..Options::default() }
+    Options { follow, follow_directories: follow, ..Options::default() }
 }
 
 #[test]

@@ -1,0 +1,317 @@
+//! Every option of ClamAV's `clamscan`, and what it means here.
+//!
+//! [`OPTIONS`] is the one place: the command line is read by it ([`super::parse`]), `--help` is printed from it, and the
+//! table in docs/clamscan.md is checked against it. Nothing is accepted in silence:
+//!
+//! | state | an option in it |
+//! |---|---|
+//! | [`State::Honoured`] | does what ClamAV's does, or what its note says |
+//! | [`State::Idle`] | is accepted with any value, because what it asks for is so anyway |
+//! | [`State::Standard`] | is accepted if it asks for its default value, else refused |
+//! | [`State::Refused`] | is refused |
+
+use std::fmt::Write;
+
+use State::{Honoured, Idle, Refused, Standard};
+use Takes::{Choice, Flag, No, Number, Size, Text, Yes};
+
+/// What a value of an option looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// One of a few numbers; no value means the second.
+    Choice,
+    /// No value, or yes or no; off unless given. Shown without a value, as ClamAV does.
+    Flag,
+    /// Nothing, yes or no; off unless given.
+    No,
+    /// A whole number.
+    Number,
+    /// A size in bytes, or with K, M or G.
+    Size,
+    /// A text that is called so in help.
+    Text(&'static str),
+    /// Nothing, yes or no; on unless given.
+    Yes,
+}
+
+/// What becomes of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is done.
+    Honoured,
+    /// It is so anyway.
+    Idle,
+    /// Only this value, its default, is accepted.
+    Standard(&'static str),
+    /// It is not accepted.
+    Refused,
+}
+
+/// An option.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opt {
+    /// Its long name.
+    pub(super) name: &'static str,
+    /// Its short name, or a space.
+    pub(super) short: char,
+    /// What a value looks like.
+    pub(super) takes: Takes,
+    /// What becomes of it.
+    pub(super) state: State,
+    /// What it does, or why it is not done.
+    pub(super) note: &'static str,
+}
+
+const fn opt(name: &'static str, short: char, takes: Takes, state: State, note: &'static str) -> Opt {
+    Opt { name, short, takes, state, note }
+}
+
+const SCANS: &str = "Such files are always looked into";
+const NO_TABLE: &str = "Dachs has no limit of its own for this";
+const STRUCTURED: &str = "There is no search for structured data";
+const BYTECODE: &str = "Bytecode programs are never run";
+const BROKEN: &str = "There is no such alert; --incomplete tells what was not looked at";
+
+/// All of them, in the order of ClamAV's own help.
+pub(super) const OPTIONS: &[Opt] = &[
+    opt("help", 'h', Flag, Honoured, "Show this help"),
+    opt("version", 'V', Flag, Honoured, "Print version number"),
+    opt("verbose", 'v', Flag, Honoured, "Name each file before its result"),
+    opt("archive-verbose", 'a', Flag, Refused, "Names inside archives are shown by `dachs scan`"),
+    opt("debug", ' ', Flag, Refused, "There are no debug messages; `dachs scan --verbose` tells more"),
+    opt("quiet", ' ', Flag, Honoured, "Only output error messages"),
+    opt("stdout", ' ', Flag, Honoured, "Write errors and warnings to stdout instead of stderr"),
+    opt("no-summary", ' ', Flag, Honoured, "Disable summary at end of scanning"),
+    opt("infected", 'i', Flag, Honoured, "Only print infected files and errors"),
+    opt("suppress-ok-results", 'o', Flag, Honoured, "Skip printing OK files"),
+    opt("bell", ' ', Flag, Honoured, "Sound bell on virus detection"),
+    opt("tempdir", ' ', Text("DIRECTORY"), Idle, "No temporary files are made"),
+    opt("leave-temps", ' ', No, Standard("no"), "No temporary files are made"),
+    opt("force-to-disk", ' ', No, Standard("no"), "No temporary files are made"),
+    opt("gen-json", ' ', No, Standard("no"), "`dachs scan --format jsonl` writes JSON"),
+    opt("database", 'd', Text("FILE/DIR"), Honoured, "Load signatures from FILE, or all in DIR; repeatable"),
+    opt("official-db-only", ' ', No, Honoured, "Only load containers with a digital signature (.cvd, .cld)"),
+    opt("fail-if-cvd-older-than", ' ', Text("days"), Honoured, "Exit with 2 if the newest container is older"),
+    opt("log", 'l', Text("FILE"), Honoured, "Append the report to FILE"),
+    opt("recursive", 'r', No, Honoured, "Scan subdirectories recursively"),
+    opt("allmatch", 'z', No, Honoured, "Continue scanning within file after finding a match"),
+    opt("cross-fs", ' ', Yes, Honoured, "Scan files and directories on other filesystems"),
+    opt("follow-dir-symlinks", ' ', Choice, Honoured, "Follow directory symlinks (0 = never, 1 = direct, 2 = always)"),
+    opt("follow-file-symlinks", ' ', Choice, Honoured, "Follow file symlinks (0 = never, 1 = direct, 2 = always)"),
+    opt("file-list", 'f', Text("FILE"), Honoured, "Scan the files named in FILE, one a line"),
+    opt("remove", ' ', No, Honoured, "Remove infected files. Be careful!"),
+    opt("move", ' ', Text("DIRECTORY"), Honoured, "Move infected files into DIRECTORY"),
+    opt("copy", ' ', Text("DIRECTORY"), Honoured, "Copy infected files into DIRECTORY"),
+    opt("exclude", ' ', Text("REGEX"), Honoured, "Don't scan files whose path matches REGEX; repeatable"),
+    opt("exclude-dir", ' ', Text("REGEX"), Honoured, "Don't scan directories whose path matches REGEX; repeatable"),
+    opt("include", ' ', Text("REGEX"), Honoured, "Only scan files whose path matches REGEX; repeatable"),
+    opt("include-dir", ' ', Text("REGEX"), Honoured, "Only scan directories whose path matches REGEX; repeatable"),
+    opt("incomplete", ' ', Text("ok|error|found"), Honoured, "What is said of files not wholly looked at [error]"),
+    opt("bytecode", ' ', Yes, Idle, BYTECODE),
+    opt("bytecode-unsigned", ' ', No, Standard("no"), BYTECODE),
+    opt("bytecode-timeout", ' ', Number, Idle, BYTECODE),
+    opt("statistics", ' ', Text("none"), Standard("none"), "There are no such statistics"),
+    opt("detect-pua", ' ', No, Honoured, "Load signatures of possibly unwanted applications too"),
+    opt("exclude-pua", ' ', Text("CAT"), Refused, "Categories are not told apart; see --detect-pua"),
+    opt("include-pua", ' ', Text("CAT"), Refused, "Categories are not told apart; see --detect-pua"),
+    opt("detect-structured", ' ', No, Standard("no"), STRUCTURED),
+    opt("structured-ssn-format", ' ', Number, Standard("0"), STRUCTURED),
+    opt("structured-ssn-count", ' ', Number, Standard("3"), STRUCTURED),
+    opt("structured-cc-count", ' ', Number, Standard("3"), STRUCTURED),
+    opt("structured-cc-mode", ' ', Number, Standard("0"), STRUCTURED),
+    opt("scan-mail", ' ', Yes, Standard("yes"), SCANS),
+    opt("phishing-sigs", ' ', Yes, Standard("yes"), "All signatures that are loaded are used"),
+    opt("phishing-scan-urls", ' ', Yes, Idle, "There is no judgement of addresses in mail"),
+    opt("heuristic-alerts", ' ', Yes, Standard("yes"), "The few heuristics there are stay on"),
+    opt("heuristic-scan-precedence", ' ', No, Standard("no"), "A signature's name goes before a heuristic's"),
+    opt("normalize", ' ', Yes, Standard("yes"), "Text is always normalised too"),
+    opt("scan-pe", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-elf", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-ole2", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-pdf", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-swf", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-html", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-xmldocs", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-hwp3", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-onenote", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-archive", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-image", ' ', Yes, Standard("yes"), SCANS),
+    opt("scan-image-fuzzy-hash", ' ', Yes, Standard("yes"), "All signatures that are loaded are used"),
+    opt("alert-broken", ' ', No, Standard("no"), BROKEN),
+    opt("alert-broken-media", ' ', No, Standard("no"), BROKEN),
+    opt("alert-encrypted", ' ', No, Standard("no"), BROKEN),
+    opt("alert-encrypted-archive", ' ', No, Standard("no"), BROKEN),
+    opt("alert-encrypted-doc", ' ', No, Standard("no"), BROKEN),
+    opt("alert-macros", ' ', No, Standard("no"), "There is no such alert"),
+    opt("alert-exceeds-max", ' ', No, Honoured, "Alert on files that exceed a limit (Heuristics.Limits.Exceeded.…)"),
+    opt("alert-phishing-ssl", ' ', No, Standard("no"), "There is no such alert"),
+    opt("alert-phishing-cloak", ' ', No, Standard("no"), "There is no such alert"),
+    opt("alert-partition-intersection", ' ', No, Standard("no"), "There is no such alert"),
+    opt("nocerts", ' ', Flag, Idle, "Certificates in PE files never make a file trusted"),
+    opt("dumpcerts", ' ', Flag, Refused, "Certificates are not shown"),
+    opt("max-scantime", ' ', Number, Honoured, "Time for each file in milliseconds; 0 = none [120000]"),
+    opt("max-filesize", ' ', Size, Honoured, "Larger files, and larger ones in archives, are not looked at; 0 = none"),
+    opt("max-scansize", ' ', Size, Honoured, "Bytes unpacked from one file; 0 = none [256G]"),
+    opt("max-files", ' ', Number, Honoured, "Files unpacked from one file; 0 = none [1000000]"),
+    opt("max-recursion", ' ', Number, Honoured, "Archives inside archives, the outermost counted [33]"),
+    opt(
+        "max-dir-recursion",
+        ' ',
+        Number,
+        Honoured,
+        "Directories inside directories, the outermost counted, with -r [no limit]",
+    ),
+    opt("max-embeddedpe", ' ', Size, Standard("40M"), NO_TABLE),
+    opt("max-htmlnormalize", ' ', Size, Standard("40M"), NO_TABLE),
+    opt("max-htmlnotags", ' ', Size, Standard("8M"), NO_TABLE),
+    opt("max-scriptnormalize", ' ', Size, Standard("20M"), NO_TABLE),
+    opt("max-ziptypercg", ' ', Size, Standard("1M"), NO_TABLE),
+    opt("max-partitions", ' ', Number, Standard("50"), NO_TABLE),
+    opt("max-iconspe", ' ', Number, Standard("100"), NO_TABLE),
+    opt("max-rechwp3", ' ', Number, Standard("16"), NO_TABLE),
+    opt("pcre-match-limit", ' ', Number, Standard("100000"), NO_TABLE),
+    opt("pcre-recmatch-limit", ' ', Number, Standard("2000"), NO_TABLE),
+    opt("pcre-max-filesize", ' ', Size, Standard("100M"), NO_TABLE),
+    opt("disable-cache", ' ', Flag, Idle, "Nothing is cached"),
+];
+
+impl Opt {
+    /// True if a value must be given.
+    pub(super) fn needs_value(&self) -> bool {
+        matches!(self.takes, Number | Size | Text(_))
+    }
+
+    /// How it is written, with its value: `--recursive[=yes/no(*)]`.
+    pub(super) fn form(&self) -> String {
+        let value = match self.takes {
+            Choice => "[=0/1(*)/2]".to_owned(),
+            Flag => String::new(),
+            No => "[=yes/no(*)]".to_owned(),
+            Number | Size => "=#n".to_owned(),
+            Text(what) => format!("={what}"),
+            Yes => "[=yes(*)/no]".to_owned(),
+        };
+        format!("--{}{value}", self.name)
+    }
+
+    /// Its state in a few words.
+    #[cfg(test)]
+    fn state_words(&self) -> String {
+        match self.state {
+            Honoured => "honoured".to_owned(),
+            Idle => "accepted, changes nothing".to_owned(),
+            Standard(value) => format!("only `{value}`, else refused"),
+            Refused => "refused".to_owned(),
+        }
+    }
+}
+
+/// The text of `--help`.
+pub(super) fn help() -> String {
+    let mut text = format!(
+        "\n                       Dachs {}: scanner with the command line of ClamAV 1.4.6\n\n    \
+         clamscan [options] [file/directory/-]\n\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    for option in OPTIONS {
+        let short = if option.short == ' ' { String::new() } else { format!("-{}", option.short) };
+        let rest = match option.state {
+            Honoured => option.note.to_owned(),
+            Idle => format!("(changes nothing) {}", option.note),
+            Standard(value) => format!("(only {value}) {}", option.note),
+            Refused => format!("(refused) {}", option.note),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    {:<34} {short:<3} {rest}", option.form());
+    }
+    text.push_str(
+        "\nPass in - as the filename for stdin. Without a path the current directory is scanned.\n\n\
+         Exit codes: 0 nothing found; 1 something found; 2 an error, or a file not wholly looked at.\n\
+         (*) Default. The defaults of limits are those of `dachs scan`; docs/clamscan.md tells all differences.\n",
+    );
+    text
+}
+
+/// The table for docs/clamscan.md.
+#[cfg(test)]
+pub(super) fn table() -> String {
+    let mut text = "| option | | state | |\n|---|---|---|---|\n".to_owned();
+    for option in OPTIONS {
+        let short = if option.short == ' ' { String::new() } else { format!("`-{}`", option.short) };
+        let form = option.form().replace('|', "\\|");
+        let _ = writeln!(text, "| `{form}` | {short} | {} | {} |", option.state_words(), option.note);
+    }
+    text
+}
+
+/// The option with this long name, or the only one whose name begins so, as `getopt_long` has it.
+///
+/// # Errors
+/// `unrecognized` or `ambiguous`.
+pub(super) fn by_name(name: &str) -> Result<&'static Opt, &'static str> {
+    if let Some(option) = OPTIONS.iter().find(|option| option.name == name) {
+        return Ok(option);
+    }
+    let mut found = OPTIONS.iter().filter(|option| option.name.starts_with(name));
+    match (found.next(), found.next()) {
+        (Some(option), None) if !name.is_empty() => Ok(option),
+        (Some(_), Some(_)) => Err("ambiguous"),
+        _ => Err("unrecognized"),
+    }
+}
+
+/// The option with this short name.
+pub(super) fn by_letter(letter: char) -> Option<&'static Opt> {
+    OPTIONS.iter().find(|option| option.short == letter && letter != ' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        for (at, option) in OPTIONS.iter().enumerate() {
+            let same = |other: &Opt| other.name == option.name || (other.short == option.short && option.short != ' ');
+            assert!(!OPTIONS[at + 1..].iter().any(same), "{}", option.name);
+            assert_eq!(by_name(option.name).map(|found| found.name), Ok(option.name));
+        }
+        assert_eq!(by_name("recurs").map(|found| found.name), Ok("recursive"));
+        assert_eq!(by_name("exclu").map(|found| found.name), Err("ambiguous"));
+        for name in ["bogus", "", "recursivee"] {
+            assert!(by_name(name).is_err(), "{name}");
+        }
+        assert!(by_letter(' ').is_none() && by_letter('z').is_some());
+    }
+
+    #[test]
+    fn the_help_tells_of_every_option() {
+        for option in OPTIONS {
+            assert!(help().contains(&option.form()) && help().contains(option.note), "{}", option.name);
+        }
+    }
+
+    /// The table in docs/clamscan.md is this one; `DACHS_BLESS=1` writes it there.
+    #[test]
+    fn the_document_holds_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/clamscan.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = text.split_once("<!-- options: begin -->\n").unwrap();
+        let (held, after) = rest.split_once("<!-- options: end -->").unwrap();
+        if std::env::var_os("DACHS_BLESS").is_some() {
+            let new = format!("{before}<!-- options: begin -->\n{}<!-- options: end -->{after}", table());
+            std::fs::write(path, new).unwrap();
+            return;
+        }
+        assert_eq!(held, table(), "run with DACHS_BLESS=1 to write it");
+    }
+
+    #[test]
+    fn defaults_are_of_their_kind() {
+        for option in OPTIONS {
+            if let Standard(value) = option.state {
+                assert!(super::super::parse::check(option, value.as_ref()).is_ok(), "{}", option.name);
+            }
+        }
+    }
+}

@@ -167,8 +167,13 @@ fn object_streams_are_looked_into() {
         assert_holds(&walked, "object 13 0 JavaScript", b"late");
         assert!(!walked.gap(), "{:?}", walked.anomalies);
     }
-    let walked = walk(&document(&[&stream("/Type/ObjStm/N 2/First 99", b"1 0 2 x")]));
-    assert!(walked.gap());
+    for table in ["1 0 2 x", "x", "1 0 2", "1 -5"] {
+        let walked = walk(&document(&[&stream("/Type/ObjStm/N 2/First 99", table.as_bytes())]));
+        assert!(walked.gap(), "{table}");
+    }
+    let padded = walk(&document(&[&stream("/Type/ObjStm/N 1/First 9", b" 5 0  \n\n (app)")]));
+    assert_holds(&padded, "object 5 0 string", b"app");
+    assert!(!padded.gap());
 }
 
 #[test]

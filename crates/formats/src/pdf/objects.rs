@@ -45,8 +45,11 @@ impl Objects {
     /// # Errors
     /// When the budget is used up.
     pub(super) fn next_object(&mut self) -> Result<Found, LimitReached> {
-        let Some(number) = self.number()? else { return Ok(Found::End) };
-        let Some(offset) = self.number()? else { return Ok(self.stop("the table of an object stream is broken")) };
+        let broken = "the table of an object stream is broken";
+        let Some(number) = self.number()? else {
+            return Ok(if self.table < self.first { self.stop(broken) } else { Found::End });
+        };
+        let Some(offset) = self.number()? else { return Ok(self.stop(broken)) };
         let at = self.first.saturating_add(offset);
         let parsed = growing(&mut self.window, &self.budget, at, &mut |bytes, whole| {
             let object = syntax::value(bytes, whole)?;
@@ -75,13 +78,12 @@ impl Objects {
             let (bytes, ended) = self.window.view(self.table, 64)?;
             let bytes = bytes.get(..64).unwrap_or(bytes);
             let blanks = bytes.iter().take_while(|byte| syntax::is_space(**byte)).count();
-            if blanks == 0 || blanks < bytes.len() && ended {
-                let Ok(object) = syntax::value(bytes, ended) else { return Ok(None) };
-                self.table = self.table.saturating_add(u64::try_from(object.length).unwrap_or(u64::MAX));
-                return Ok(object.value.as_integer().and_then(|number| u64::try_from(number).ok()));
-            }
             if blanks == 0 {
-                return Ok(None);
+                let Ok(object) = syntax::value(bytes, ended) else { return Ok(None) };
+                let number = object.value.as_integer().and_then(|number| u64::try_from(number).ok());
+                let length = if number.is_some() { object.length } else { 0 };
+                self.table = self.table.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+                return Ok(number);
             }
             self.table = self.table.saturating_add(u64::try_from(blanks).unwrap_or(u64::MAX));
         }

@@ -297,6 +297,22 @@ fn without_clamavs_folder_the_installed_content_is_used() {
 }
 
 #[test]
+fn what_cannot_be_read_is_an_error_whatever_the_policy() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tree();
+    let path = folder.path().join("clean/x");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    if fs::File::open(&path).is_ok() {
+        skip("this user may read everything");
+        return;
+    }
+    for policy in ["ok", "error", "found"] {
+        let run = ours(folder.path(), &format!("-d db.ndb --no-summary -i --incomplete={policy} clean"));
+        assert_eq!((run.out.as_str(), run.code), ("clean/x: permission denied ERROR\n", 2), "{policy}: {}", run.err);
+    }
+}
+
+#[test]
 fn what_else_is_meant_to_differ() {
     let folder = tree();
     let at = folder.path();
@@ -304,6 +320,7 @@ fn what_else_is_meant_to_differ() {
     let paths: Vec<&str> = run.out.lines().filter(|line| line.ends_with("FOUND")).collect();
     assert!(paths[0].starts_with("a/b/c/deep: ") && paths[2].starts_with("a/eicar: "), "in order: {}", run.out);
     assert_eq!(ours(at, "-d db.ndb a/dead").code, 2, "a link to nowhere");
+    assert!(ours(at, "-d db.ndb /proc/self/status").out.starts_with("/proc/self/status: OK\n"), "the kernel's files");
     assert_eq!(ours(at, "-d db.ndb -f nothere").code, 2, "no list");
     fs::write(at.join("gaps"), "\nclean/x\n\n").unwrap();
     assert_eq!(ours(at, "-d db.ndb -f gaps").code, 0, "empty lines");

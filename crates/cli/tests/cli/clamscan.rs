@@ -301,7 +301,7 @@ fn what_cannot_be_read_is_an_error_whatever_the_policy() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tree();
     let path = folder.path().join("clean/x");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&path).is_ok() {
         skip("this user may read everything");
         return;

@@ -20,7 +20,8 @@ use dachs_base::{Anomaly, Budget, Name, Part, Source};
 use crate::stream::{Fenced, Replay};
 use crate::{Item, Member, Unpack};
 
-use characters::{Characters, Width};
+use characters::Characters;
+pub(crate) use characters::Width;
 use data::{Data, Url};
 
 /// What a reader of one member holds: the buffer of its input and its own state.

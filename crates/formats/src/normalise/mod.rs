@@ -3,6 +3,7 @@
 //! A view is made as it is read, front to back, like a compressed stream; it is matched with the signatures of its target
 //! and with the generic ones, and holds no members.
 
+mod html;
 mod text;
 
 use crate::stream::{Replay, SourceRead};
@@ -21,6 +22,7 @@ pub struct View {
 #[must_use]
 pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
     match kind.class() {
+        _ if kind == FileKind::Html => normalised_pages(source, budget).into(),
         Class::Text => vec![View { target: Target::Ascii, source: normalised_text(source, budget) }],
         _ => Vec::new(),
     }
@@ -29,4 +31,11 @@ pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<V
 fn normalised_text(source: &Arc<dyn Source>, budget: &Budget) -> Arc<dyn Source> {
     let source = Arc::clone(source);
     Arc::new(Replay::new(budget, move || Ok(Box::new(text::Normalise::new(SourceRead::new(Arc::clone(&source)))))))
+}
+
+fn normalised_pages(source: &Arc<dyn Source>, budget: &Budget) -> [View; 2] {
+    [html::Form::NoComment, html::Form::NoTags].map(|form| View {
+        target: Target::Html,
+        source: Arc::new(Replay::new(budget, html::opener(source, form, budget))),
+    })
 }

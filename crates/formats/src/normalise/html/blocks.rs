@@ -1,0 +1,50 @@
+//! The first step: a page in blocks.
+//!
+//! A block is [`LONGEST`] bytes, but ends behind its last white space if it would end within a word. The white space that a
+//! block begins with is dropped, and so are zero bytes and carriage returns.
+
+use std::io::{self, Read};
+
+/// Bytes of a block.
+const LONGEST: u64 = 8191;
+
+/// The page from the next block on, as far as it was read.
+#[derive(Default)]
+pub(super) struct Blocks {
+    waiting: Vec<u8>,
+    /// Where in `waiting` the next block begins.
+    next: usize,
+}
+
+impl Blocks {
+    /// The next block; empty at the end.
+    pub(super) fn next(&mut self, reader: &mut impl Read) -> io::Result<impl Iterator<Item = u8> + '_> {
+        self.waiting.drain(..self.next.min(self.waiting.len()));
+        let room = (LONGEST + 1).saturating_sub(u64::try_from(self.waiting.len()).unwrap_or(u64::MAX));
+        reader.by_ref().take(room).read_to_end(&mut self.waiting)?;
+        self.next = cut(&self.waiting);
+        let block = self.waiting.get(..self.next).unwrap_or(&[]);
+        let dropped = |byte: &u8| matches!(byte, 0 | b'\r');
+        Ok(block.iter().copied().skip_while(|byte| is_space(*byte)).filter(move |byte| !dropped(byte)))
+    }
+
+    /// True if the last block was empty.
+    pub(super) fn ended(&self) -> bool {
+        self.next == 0
+    }
+}
+
+/// The length of the block that begins these bytes.
+fn cut(bytes: &[u8]) -> usize {
+    let most = usize::try_from(LONGEST).unwrap_or(0);
+    match bytes.get(most) {
+        None => bytes.len(),
+        Some(next) if is_space(*next) => most,
+        Some(_) => bytes.iter().rposition(|byte| is_space(*byte)).map_or(most, |last| last + 1),
+    }
+}
+
+/// White space as in the C locale.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
+}

@@ -1,0 +1,317 @@
+//! The machine that goes through a page byte by byte.
+//!
+//! Text, comments, tag names and scripts stand here; attributes stand in [`super::tag`]. White space is squeezed to one
+//! blank, which is written only before what follows it (`pending`); behind a tag it is dropped (`skip`).
+
+use super::Output;
+use super::blocks::is_space;
+use super::reference::{self, Reference};
+use super::tag::{Attributes, Value};
+use super::wide::{self, Group};
+
+/// Where in a page the machine stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Text,
+    /// Behind `<`, which is not written yet.
+    Tag,
+    /// In the name of a tag.
+    Name,
+    /// In a tag, outside of values.
+    Attributes,
+    /// In the value of an attribute.
+    Value(Value),
+    /// From `<!` to the next `>`.
+    Comment,
+    /// In a script or style sheet.
+    Script,
+    /// Behind a `<` in it.
+    ScriptTag,
+    /// In what may be the name of its end tag.
+    ScriptName,
+    /// From a `<!` in it to the next `>`.
+    ScriptComment,
+}
+
+/// The first bytes of a name, in lower case.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Word {
+    bytes: [u8; 8],
+    count: usize,
+}
+
+impl Word {
+    pub(super) fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.count) {
+            *place = byte.to_ascii_lowercase();
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(super) fn is(&self, name: &[u8]) -> bool {
+        self.bytes.get(..self.count) == Some(name)
+    }
+}
+
+/// The machine.
+pub(super) struct Machine {
+    pub(super) state: State,
+    pub(super) reference: Option<Reference>,
+    group: Group,
+    pub(super) pending: bool,
+    pub(super) skip: bool,
+    /// The name of the tag at hand.
+    pub(super) name: Word,
+    pub(super) attributes: Attributes,
+    /// Goes to *notags* with the next byte.
+    address: Option<Vec<u8>>,
+    /// In a style sheet, not a script.
+    style: bool,
+    /// The last of the text is a blank.
+    blank: bool,
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        Machine {
+            state: State::Text,
+            reference: None,
+            group: Group::default(),
+            pending: false,
+            skip: false,
+            name: Word::default(),
+            attributes: Attributes::default(),
+            address: None,
+            style: false,
+            blank: false,
+        }
+    }
+}
+
+impl Machine {
+    /// Takes the next byte of the page.
+    pub(super) fn take(&mut self, byte: u8, output: &mut Output) {
+        if let Some(address) = self.address.take() {
+            self.blank(output);
+            output.notags.extend(address);
+            output.notags.push(b' ');
+        }
+        if !self.refer(byte, output) {
+            return;
+        }
+        if matches!(self.state, State::Text | State::Script) && !self.gather(byte, output) {
+            return;
+        }
+        match self.state {
+            State::Value(value) => self.value(value, byte, output),
+            State::Comment => self.comment(byte),
+            State::Text => self.text(byte, output),
+            State::Tag => self.tag(byte, output),
+            State::Name => self.name(byte, output),
+            State::Attributes => self.attribute(byte, output),
+            State::Script => self.script(byte, output),
+            State::ScriptTag => self.script_tag(byte, output),
+            State::ScriptName => self.script_name(byte, output),
+            State::ScriptComment => self.script_comment(byte, output),
+        }
+    }
+
+    /// The page has ended: writes what waited for more.
+    pub(super) fn finish(&mut self, output: &mut Output) {
+        if let Some(reference) = self.reference.take() {
+            output.nocomment.extend(reference.rest());
+        }
+        if self.state == State::Tag {
+            output.nocomment.push(b'<');
+        }
+    }
+
+    /// Hands the byte to the reference at hand. False if that used it up.
+    fn refer(&mut self, byte: u8, output: &mut Output) -> bool {
+        let Some(reference) = &mut self.reference else { return true };
+        let (text, over, free) = match reference.grow(byte) {
+            reference::Grown::Waits => return false,
+            reference::Grown::Writes(text) => (text, false, false),
+            reference::Grown::Ends(text) => (text, true, false),
+            reference::Grown::Before(text) => (text, true, true),
+        };
+        if over {
+            self.reference = None;
+        }
+        if matches!(self.state, State::Value(_)) {
+            self.attributes.keep(&text);
+        }
+        output.nocomment.extend(text);
+        free
+    }
+
+    /// Gathers bytes from 128 on in texts and scripts. False if the byte is used up.
+    fn gather(&mut self, byte: u8, output: &mut Output) -> bool {
+        if byte < 128 && self.group.is_empty() {
+            return true;
+        }
+        if self.group.is_empty() {
+            self.flush(output);
+        }
+        match self.group.grow(byte) {
+            wide::Grown::Waits => return false,
+            wide::Grown::Stop => {
+                output.nocomment.push(b'.');
+                output.notags.push(b'.');
+                return false;
+            }
+            wide::Grown::Before => {}
+        }
+        output.nocomment.extend(self.group.shown());
+        output.notags.extend(self.group.shifted());
+        self.group = Group::default();
+        if byte < 128 {
+            return true;
+        }
+        self.group.grow(byte);
+        false
+    }
+
+    /// Writes the blank that waits.
+    pub(super) fn flush(&mut self, output: &mut Output) {
+        if std::mem::take(&mut self.pending) {
+            output.nocomment.push(b' ');
+        }
+        self.skip = false;
+    }
+
+    /// Ends a word of the text.
+    fn blank(&mut self, output: &mut Output) {
+        if !std::mem::replace(&mut self.blank, true) {
+            output.notags.push(b' ');
+        }
+    }
+
+    fn text(&mut self, byte: u8, output: &mut Output) {
+        if is_space(byte) {
+            self.pending = !self.skip;
+            return self.blank(output);
+        }
+        self.flush(output);
+        match byte {
+            b'<' => {
+                self.blank(output);
+                self.begin_tag();
+            }
+            b'&' => {
+                self.blank(output);
+                self.reference = Some(Reference::Begun);
+            }
+            _ if byte < b' ' => {
+                output.nocomment.push(byte);
+                self.blank(output);
+            }
+            _ => {
+                output.nocomment.push(byte.to_ascii_lowercase());
+                output.notags.push(byte.to_ascii_lowercase());
+                self.blank = false;
+            }
+        }
+    }
+
+    fn begin_tag(&mut self) {
+        self.state = State::Tag;
+        self.name = Word::default();
+        self.attributes.begin();
+    }
+
+    fn tag(&mut self, byte: u8, output: &mut Output) {
+        match byte {
+            b'!' => self.state = State::Comment,
+            _ if is_space(byte) => {}
+            _ => {
+                output.nocomment.push(b'<');
+                self.state = State::Name;
+                self.name(byte, output);
+            }
+        }
+    }
+
+    fn name(&mut self, byte: u8, output: &mut Output) {
+        match byte {
+            b'>' => self.end_tag(output),
+            _ if is_space(byte) => {
+                self.state = State::Attributes;
+                self.pending = true;
+            }
+            _ => {
+                self.name.push(byte);
+                output.nocomment.push(byte.to_ascii_lowercase());
+            }
+        }
+    }
+
+    /// Behind `>`.
+    pub(super) fn end_tag(&mut self, output: &mut Output) {
+        output.nocomment.push(b'>');
+        self.pending = false;
+        self.skip = true;
+        self.address = self.attributes.address(&self.name).filter(|address| !address.is_empty());
+        self.style = self.name.is(b"style");
+        self.state = if self.style || self.name.is(b"script") { State::Script } else { State::Text };
+    }
+
+    fn comment(&mut self, byte: u8) {
+        if byte == b'>' {
+            self.state = State::Text;
+            self.skip = true;
+        }
+    }
+
+    fn script(&mut self, byte: u8, output: &mut Output) {
+        match byte {
+            b'<' => {
+                self.state = State::ScriptTag;
+                self.name = Word::default();
+                output.nocomment.push(b'<');
+            }
+            b'&' => self.reference = Some(Reference::Begun),
+            _ => write_script(byte, output),
+        }
+    }
+
+    fn script_tag(&mut self, byte: u8, output: &mut Output) {
+        if is_space(byte) {
+            return;
+        }
+        self.state = match byte {
+            b'!' => State::ScriptComment,
+            b'/' => State::ScriptName,
+            _ => State::Script,
+        };
+        output.nocomment.push(byte.to_ascii_lowercase());
+    }
+
+    /// A byte of an end tag in a script, which may be the script's own.
+    fn script_name(&mut self, byte: u8, output: &mut Output) {
+        if byte != b'>' && !is_space(byte) {
+            self.name.push(byte);
+            return output.nocomment.push(byte.to_ascii_lowercase());
+        }
+        write_script(byte, output);
+        let ended = self.name.is(b"script") || (self.style && self.name.is(b"style"));
+        self.state = if ended { State::Text } else { State::Script };
+        self.skip = true;
+    }
+
+    fn script_comment(&mut self, byte: u8, output: &mut Output) {
+        write_script(byte, output);
+        if byte == b'>' {
+            self.state = State::Script;
+        }
+    }
+}
+
+/// Scripts lose their white space, and have one kind of quotes.
+fn write_script(byte: u8, output: &mut Output) {
+    match byte {
+        b'\'' => output.nocomment.push(b'"'),
+        _ if is_space(byte) => {}
+        _ => output.nocomment.push(byte.to_ascii_lowercase()),
+    }
+}

@@ -159,6 +159,37 @@ fn texts_are_matched_in_normalised_form_as_well() {
     assert_eq!(found(b"\x00\x01\x02\x03two words in bytes that are no text\xfe\xff\x00\x00"), both[1..]);
 }
 
+/// Signatures of target 3 match both forms of a page, but not the page as it is; generic ones match that as well.
+#[test]
+fn normalised_pages_are_matched() {
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo { name: "test.ndb".into(), ..SourceInfo::default() });
+    let mut add = |name: &str, target, bytes: &[u8]| {
+        let elements = bytes.iter().map(|byte| Element::Byte { value: *byte, mask: 0xff }).collect();
+        let rule = BodyRule { target, offset: Offset::ANY, pattern: Pattern { elements } };
+        builder.add_body(source, name, &rule).unwrap();
+    };
+    add("NoComment", dachs_base::Target::Html, b"<a href=\"http://x\">badger</a>");
+    add("NoTags", dachs_base::Target::Html, b" http://X badger hole");
+    add("Raw", dachs_base::Target::Html, b"Badger<!-- - -->");
+    add("Generic", dachs_base::Target::Any, b"Badger<!-- - -->");
+    let image = builder.finish();
+    let page = b"<HTML><A HREF='http://X'>Badger<!-- - --></A> Hole</HTML>";
+    let report = report(page, &image, Limits::default(), Options { all_matches: true, ..Options::default() });
+    let image = Image::new(&image).unwrap();
+    let mut names: Vec<_> = report
+        .detections
+        .iter()
+        .filter_map(|found| match found.cause {
+            dachs_base::Cause::Signature(number) => image.name(number),
+            _ => None,
+        })
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Generic", "NoComment", "NoTags"]);
+    assert!(report.anomalies.is_empty(), "{:?}", report.anomalies);
+}
+
 #[test]
 fn the_allow_list_needs_the_whole_object() {
     let almost = [BADGER, b"!"].concat();

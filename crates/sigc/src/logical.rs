@@ -15,7 +15,6 @@ use crate::ndb::anchored;
 use crate::offset;
 use crate::refused::{Deferred, Parsed, Refused};
 use crate::special;
-use crate::target;
 
 /// Reads a line: the name and the rule.
 ///
@@ -35,7 +34,6 @@ pub(crate) fn parse(line: &str) -> Parsed<(&str, LogicalRule)> {
     let attributes = attributes::parse(attributes, &mut deferred)?;
     let name = name::bare(name)?;
     let subsignatures = read_all(subsignatures, attributes.target, &mut deferred)?;
-    deferred.take(target::supported(attributes.target))?;
     deferred.finish()?;
     let rule = LogicalRule { target: attributes.target, conditions: attributes.conditions, expression, subsignatures };
     Ok((name, rule))
@@ -199,7 +197,6 @@ mod tests {
         for line in [
             "t;Target:0;0&1;6162;0/ab;cd/",
             "t;Target:0;0&1;6162;0/ab\\/;cd/i",
-            "t;Target:3;0;6162",
             "t;Target:1;0;VI:6162",
             "t;Target:0;0;6162::fw",
             "t;Target:0;0&1;6162;${1-2}3$",

@@ -50,7 +50,6 @@ fn rule(target: Target, offset: &str, hex: &str) -> Parsed<BodyRule> {
     if let Some(pattern) = patterns.as_ref().and_then(|patterns| patterns.first()) {
         check_literal(target, offset.unwrap_or(Offset::ANY), pattern)?;
     }
-    deferred.take(target::supported(target))?;
     deferred.take(anchored(offset, hex))?;
     deferred.finish()?;
     let pattern = patterns.into_iter().flatten().next().unwrap_or_default();
@@ -147,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_left_out() {
-        for line in ["t:3:*:61626364", "t:1:VI:61626364", "t:0:$1$:61626364", "t:0:4:61[1-2]636465"] {
+        for line in ["t:1:VI:61626364", "t:0:$1$:61626364", "t:0:4:61[1-2]636465"] {
             assert!(matches!(parse(line), Err(Refused::Unsupported(_))), "{line}");
         }
     }

@@ -15,17 +15,6 @@ pub(crate) fn parse(text: &str) -> Parsed<Target> {
     target.ok_or_else(|| Refused::not_for_us("an unknown target"))
 }
 
-/// Refuses targets whose objects cannot be matched yet.
-///
-/// # Errors
-/// For normalised HTML.
-pub(crate) fn supported(target: Target) -> Parsed<()> {
-    match target {
-        Target::Html => Err(Refused::unsupported("normalised HTML (target 3) is not matched yet")),
-        _ => Ok(()),
-    }
-}
-
 /// What a target is, for a person.
 pub(crate) fn describe(target: Target) -> &'static str {
     match target {

@@ -43,7 +43,9 @@ impl Reference {
     pub(super) fn grow(&mut self, byte: u8) -> Grown {
         match self {
             Reference::Begun => self.begin(byte),
-            Reference::Number(0) | Reference::Hexadecimal(0) if matches!(byte, b'x' | b'X') => self.becomes(Reference::Hexadecimal(0)),
+            Reference::Number(0) | Reference::Hexadecimal(0) if matches!(byte, b'x' | b'X') => {
+                self.becomes(Reference::Hexadecimal(0))
+            }
             Reference::Number(value) => number(value, byte, 10),
             Reference::Hexadecimal(value) => number(value, byte, 16),
             Reference::Name(bytes, count) => {
@@ -84,7 +86,9 @@ impl Reference {
     fn name(&mut self, mut bytes: [u8; LONGEST], count: usize, byte: u8) -> Grown {
         if byte == b';' {
             let name = bytes.get(..count).unwrap_or(&[]);
-            return Grown::Ends(entities::meaning(name).map_or_else(|| [raw(&bytes, count), vec![b';']].concat(), text));
+            return Grown::Ends(
+                entities::meaning(name).map_or_else(|| [raw(&bytes, count), vec![b';']].concat(), text),
+            );
         }
         if !is_name(byte) {
             return Grown::Before(raw(&bytes, count));

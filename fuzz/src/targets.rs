@@ -9,6 +9,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const ALL: &[Target] = &[
     ("ar", |data| unpacking::as_kind(FileKind::Ar, data)),
     ("binhex", |data| unpacking::as_kind(FileKind::BinHex, data)),
+    ("arj", |data| unpacking::as_kind(FileKind::Arj, data)),
     ("bzip2", |data| unpacking::as_kind(FileKind::Bzip2, data)),
     ("cab", |data| unpacking::as_kind(FileKind::Cab, data)),
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
@@ -16,6 +17,7 @@ pub const ALL: &[Target] = &[
     ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),
     ("html", |data| unpacking::as_kind(FileKind::Html, data)),
     ("identify_unpack", unpacking::everything),
+    ("lha", |data| unpacking::as_kind(FileKind::Lha, data)),
     ("lz4", |data| unpacking::as_kind(FileKind::Lz4, data)),
     ("lzip", |data| unpacking::as_kind(FileKind::Lzip, data)),
     ("lzma", |data| unpacking::as_kind(FileKind::Lzma, data)),

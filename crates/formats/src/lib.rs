@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod ar;
+mod arj;
 mod binhex;
 mod bzip2;
 mod cab;
@@ -16,6 +17,7 @@ mod gzip;
 mod html;
 mod identify;
 mod installshield;
+mod lha;
 mod lz4;
 mod lzip;
 mod lzma;
@@ -24,6 +26,7 @@ mod mail;
 mod normalise;
 mod ole1;
 mod ole2;
+mod packed;
 mod pdf;
 mod rtf;
 mod sevenzip;
@@ -101,6 +104,7 @@ fn reader(kind: FileKind) -> Option<Open> {
     Some(match kind {
         FileKind::Ar | FileKind::Deb => ar::open,
         FileKind::BinHex => binhex::open,
+        FileKind::Arj => arj::open,
         FileKind::Bzip2 => bzip2::open,
         FileKind::Cab => cab::open,
         FileKind::Compress => compress::open,
@@ -108,6 +112,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Gzip => gzip::open,
         FileKind::Html => html::open,
         FileKind::InstallShield => installshield::open,
+        FileKind::Lha => lha::open,
         FileKind::Lz4 => lz4::open,
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,

@@ -7,6 +7,8 @@
 
 pub(crate) mod huffman;
 mod inflate;
+pub(crate) mod lzh;
+pub(crate) mod lzss;
 
 use std::io::{self, BufRead, ErrorKind, Read};
 

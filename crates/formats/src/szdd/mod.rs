@@ -12,14 +12,12 @@
 //!
 //! Not done: method 3 of KWAJ (LZ with Huffman codes).
 
-mod lzss;
-
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Reader, Short, Source, read_vec_at};
 
-use self::lzss::{Lzss, WINDOW};
+use crate::codec::lzss::{Lzss, WINDOW};
 use crate::stream::{Fenced, Replay, SourceRead};
 use crate::{Item, Member, Unpack};
 

@@ -1,4 +1,4 @@
-//! The LZSS of SZDD, KWAJ and QBasic: a window of 4096 bytes that is full of spaces at the start.
+//! The LZSS of SZDD, KWAJ and QBasic, and of LArc's `lz5`: a window of 4096 bytes.
 //!
 //! A control byte, lowest bit first, tells of eight items: a literal byte, or a match of two bytes, twelve bits of place in
 //! the window and four of length less three. There is no end mark: the data end where the input does.
@@ -6,10 +6,10 @@
 use std::io::{self, BufRead, ErrorKind, Read};
 
 /// Size of the window.
-pub(super) const WINDOW: usize = 4096;
+pub(crate) const WINDOW: usize = 4096;
 
 /// Decodes one stream.
-pub(super) struct Lzss<R> {
+pub(crate) struct Lzss<R> {
     input: io::Bytes<R>,
     window: Box<[u8; WINDOW]>,
     /// Where the next byte goes in the window.
@@ -21,9 +21,14 @@ pub(super) struct Lzss<R> {
 }
 
 impl<R: BufRead> Lzss<R> {
+    /// Decodes `input`; the first byte goes to `start` in a window that is full of spaces.
+    pub(crate) fn new(input: R, start: usize) -> Lzss<R> {
+        Lzss::with_window(input, start, [b' '; WINDOW])
+    }
+
     /// Decodes `input`; the first byte goes to `start` in the window.
-    pub(super) fn new(input: R, start: usize) -> Lzss<R> {
-        let window = Box::new([b' '; WINDOW]);
+    pub(crate) fn with_window(input: R, start: usize, window: [u8; WINDOW]) -> Lzss<R> {
+        let window = Box::new(window);
         Lzss { input: input.bytes(), window, at: start % WINDOW, control: 1, copy: (0, 0) }
     }
 

@@ -1,0 +1,158 @@
+//! LZ77 with Huffman codes as in LHarc, LHA and ARJ (H. Okumura, "History of data compression in Japan"; the sources of
+//! `ar002`; ARJ TECHNOTE).
+//!
+//! A format of codes ([`Items`]) gives bytes and matches, and [`Expand`] makes plain bytes of them. The plain length must be
+//! known: no stream has an end mark.
+
+mod adaptive;
+mod bits;
+mod fastest;
+mod fixed;
+
+use std::io::{self, BufRead, ErrorKind, Read};
+
+use dachs_base::Budget;
+
+use self::adaptive::Adaptive;
+use self::bits::Bits;
+use self::fastest::Fastest;
+use self::fixed::Blocks;
+use super::Decoder;
+use crate::stream::Fenced;
+
+/// Tables, codes and the input's buffer.
+const MEMORY: u64 = 96 * 1024;
+
+/// What the next code says.
+enum Item {
+    Byte(u8),
+    /// So many bytes that stand so far back; 1 is the last byte.
+    Match {
+        distance: usize,
+        length: usize,
+    },
+}
+
+/// A format of codes.
+trait Items: Send {
+    fn next_item(&mut self) -> io::Result<Item>;
+}
+
+/// Which format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// LHA's `lh1`: adaptive codes.
+    Lh1,
+    /// LHA's `lh4` and `lh5`.
+    Lh5,
+    /// LHA's `lh6`.
+    Lh6,
+    /// LHA's `lh7`.
+    Lh7,
+    /// LArc's `lzs`.
+    Lzs,
+    /// ARJ's methods 1 to 3.
+    Arj,
+    /// ARJ's method 4.
+    ArjFastest,
+}
+
+/// Decodes `length` plain bytes.
+pub(crate) fn decoder(
+    form: Form,
+    input: impl BufRead + Send + 'static,
+    length: u64,
+    budget: &Budget,
+) -> io::Result<Decoder> {
+    let bits = Bits::new(input);
+    let (items, window): (fn(_) -> Box<dyn Items>, u32) = match form {
+        Form::Lh1 => (|bits| Box::new(Adaptive::new(bits)), 12),
+        Form::Lh5 => (|bits| Box::new(Blocks::new(bits, 14, 4)), 13),
+        Form::Lh6 => (|bits| Box::new(Blocks::new(bits, 16, 5)), 15),
+        Form::Lh7 => (|bits| Box::new(Blocks::new(bits, 17, 5)), 16),
+        Form::Lzs => (|bits| Box::new(Lzs { bits, at: 0 }), 11),
+        Form::Arj => (|bits| Box::new(Blocks::new(bits, 17, 5)), 16),
+        Form::ArjFastest => (|bits| Box::new(Fastest::new(bits)), 15),
+    };
+    let window = 1usize << window;
+    let memory = MEMORY.saturating_add(u64::try_from(window).unwrap_or(u64::MAX));
+    let make = || Ok(Expand { items: items(bits), window: vec![b' '; window], at: 0, copy: (0, 0), left: length });
+    Ok(Box::new(Fenced::new(budget, memory, make)?))
+}
+
+/// Makes plain bytes of bytes and matches.
+struct Expand {
+    items: Box<dyn Items>,
+    /// The last bytes; spaces before the first.
+    window: Vec<u8>,
+    at: usize,
+    /// Distance and length of the match at hand.
+    copy: (usize, usize),
+    /// Bytes still to be made.
+    left: u64,
+}
+
+impl Expand {
+    fn next_byte(&mut self) -> io::Result<u8> {
+        if self.copy.1 == 0 {
+            match self.items.next_item()? {
+                Item::Byte(byte) => return Ok(self.put(byte)),
+                Item::Match { distance, length } => self.copy = (distance, length),
+            }
+        }
+        self.copy.1 = self.copy.1.saturating_sub(1);
+        let from = self.at.wrapping_sub(self.copy.0) & (self.window.len() - 1);
+        let byte = self.window.get(from).copied().unwrap_or(b' ');
+        Ok(self.put(byte))
+    }
+
+    fn put(&mut self, byte: u8) -> u8 {
+        if let Some(place) = self.window.get_mut(self.at) {
+            *place = byte;
+        }
+        self.at = (self.at + 1) & (self.window.len() - 1);
+        byte
+    }
+}
+
+impl Read for Expand {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let mut done = 0;
+        for place in buffer.iter_mut().take(most) {
+            match self.next_byte() {
+                Ok(byte) => *place = byte,
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
+            }
+            done += 1;
+        }
+        self.left = self.left.saturating_sub(u64::try_from(done).unwrap_or(0));
+        Ok(done)
+    }
+}
+
+/// LArc's first method: a window of 2 KiB in which places are absolute, counted from 17 bytes before its end.
+struct Lzs {
+    bits: Bits,
+    at: usize,
+}
+
+impl Items for Lzs {
+    fn next_item(&mut self) -> io::Result<Item> {
+        if self.bits.take(1)? == 1 {
+            self.at += 1;
+            return Ok(Item::Byte(self.bits.byte()?));
+        }
+        let place = usize::from(self.bits.take(11)?) + 17;
+        let length = usize::from(self.bits.take(4)?) + 2;
+        // The window's first byte was written at place 0 of ours, which is place 2048 - 17 of theirs.
+        let distance = self.at.wrapping_sub(place) & 2047;
+        self.at += length;
+        Ok(Item::Match { distance: if distance == 0 { 2048 } else { distance }, length })
+    }
+}
+
+fn broken(detail: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, detail)
+}

@@ -159,7 +159,7 @@ fn archives() -> Vec<Vec<u8>> {
 #[test]
 fn every_cut_is_told() {
     for (number, whole) in archives().iter().enumerate() {
-        for length in (22..whole.len()).step_by(1 + whole.len() / 150) {
+        for length in (22..whole.len()).step_by(1 + whole.len() / 80) {
             assert!(walk_within(&whole[..length], tight()).gap(), "archive {number} cut at {length}");
         }
     }
@@ -169,7 +169,7 @@ fn every_cut_is_told() {
 fn damage_is_survived() {
     for (number, whole) in archives().iter().enumerate() {
         let members = walk(whole).objects.len();
-        let places = (0..whole.len() * 8).filter(|bit| (*bit < 1000 && bit % 3 == 0) || bit % 151 == 0);
+        let places = (0..whole.len() * 8).filter(|bit| (*bit < 1000 && bit % 5 == 0) || bit % 401 == 0);
         for bit in places {
             let mut broken = whole.clone();
             broken[bit / 8] ^= 1 << (bit % 8);

@@ -1,6 +1,7 @@
 //! The executable as its users see it: arguments in; lines, exit codes and messages out.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod carriers;
 mod clamscan;
 mod content;
 mod exits;

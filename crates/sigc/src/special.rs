@@ -1,26 +1,27 @@
 //! Subsignatures that are no bodies: regular expressions, comparisons of bytes, hashes of pictures, macros.
 //!
-//! None of them can be matched yet. They are told from bodies and checked as far as their outer form goes, so that a
-//! malformed one still ends the load; the text of a regular expression is not looked at.
+//! Only regular expressions can be matched yet. The others are told from bodies and checked as far as their outer form
+//! goes, so that a malformed one still ends the load. The text of a regular expression is not looked at here: whoever
+//! builds the image refuses what cannot be compiled.
 
 use crate::expression;
 use crate::number::{decimal, digit, range};
 use crate::offset;
-use crate::refused::{Parsed, Refused};
+use crate::refused::{Deferred, Parsed, Refused};
 
 use dachs_base::Target;
+use dachs_sigdb::model::{Offset, Regex, Subsignature};
 
 /// The letters that may follow a regular expression.
 const REGEX_FLAGS: &str = "greismxAEU";
 
-/// Decides whether a subsignature is a body: nothing if it is.
+/// Reads a subsignature that is no body; nothing if it is one.
 ///
 /// # Errors
-/// When it is none: malformed, or not supported yet.
-pub(crate) fn check(text: &str, index: u8, target: Target) -> Parsed<()> {
+/// When it is malformed, or not supported yet.
+pub(crate) fn parse(text: &str, index: u8, target: Target) -> Parsed<Option<Subsignature>> {
     if text.contains('/') {
-        regex(text, index, target)?;
-        return Err(Refused::unsupported("regular expressions (PCRE) are not supported yet"));
+        return regex(text, index, target).map(Some);
     }
     if let Some(hash) = text.strip_prefix("fuzzy_img#") {
         picture(hash)?;
@@ -34,31 +35,32 @@ pub(crate) fn check(text: &str, index: u8, target: Target) -> Parsed<()> {
         compare(text)?;
         return Err(Refused::unsupported("comparisons of bytes (byte_compare) are not supported yet"));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// `[offset:]trigger/regex/flags`; the trigger is an expression over earlier subsignatures.
-fn regex(text: &str, index: u8, target: Target) -> Parsed<()> {
+fn regex(text: &str, index: u8, target: Target) -> Parsed<Subsignature> {
     let (before, rest) = text.split_once('/').unwrap_or((text, ""));
-    let (_, flags) =
+    let (pattern, flags) =
         rest.rsplit_once('/').ok_or_else(|| Refused::malformed("a regular expression without its last /"))?;
     // Modifiers of bodies are ignored here, as real databases need it.
     let flags = flags.split_once("::").map_or(flags, |(flags, _)| flags);
     if let Some(flag) = flags.chars().find(|flag| !REGEX_FLAGS.contains(*flag)) {
         return Err(Refused::malformed(format!("'{flag}' is not a flag of a regular expression")));
     }
-    let trigger = match before.split_once(':') {
-        Some((offset, trigger)) => {
-            well_formed(offset::parse(offset, target).map(drop))?;
-            trigger
-        }
-        None => before,
-    };
-    let (_, highest) = expression::parse(trigger)?;
+    let mut deferred = Deferred::default();
+    let (offset, trigger) = before.split_once(':').unwrap_or(("*", before));
+    let offset = deferred.take(offset::parse(offset, target))?.unwrap_or(Offset::ANY);
+    let (trigger, highest) = expression::parse(trigger)?;
     if highest >= index {
         return Err(Refused::malformed("the trigger of a regular expression must name earlier subsignatures"));
     }
-    Ok(())
+    deferred.finish()?;
+    if pattern.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(Refused::unsupported("a regular expression that is not UTF-8"));
+    }
+    let regex = Regex { text: pattern.to_owned(), flags: flags.to_owned() };
+    Ok(Subsignature::Regex { offset, trigger, regex })
 }
 
 /// `hash[#distance]`
@@ -101,14 +103,6 @@ fn compare(text: &str) -> Parsed<()> {
     if sound { Ok(()) } else { Err(form()) }
 }
 
-/// Lets pass what is not supported yet.
-fn well_formed(parsed: Parsed<()>) -> Parsed<()> {
-    match parsed {
-        Err(malformed @ Refused::Malformed(_)) => Err(malformed),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,23 +110,21 @@ mod tests {
     #[test]
     fn special_kinds_are_told_from_bodies() {
         for text in ["616263", "0:616263", "EP+0,5:61(62|63)::i"] {
-            assert_eq!(check(text, 1, Target::Pe), Ok(()), "{text}");
+            assert_eq!(parse(text, 1, Target::Pe), Ok(None), "{text}");
+        }
+        for text in ["0/abcd/", "0/ab:cd/is", "0/abcd/s::i", "0:0/abcd/", "0&0/x/g", "0/a#b/", "0/a\\/b/"] {
+            let parsed = parse(text, 1, Target::Pe);
+            assert!(matches!(parsed, Ok(Some(Subsignature::Regex { .. }))), "{text}");
         }
         for text in [
-            "0/abcd/",
-            "0/ab:cd/is",
-            "0/abcd/s::i",
-            "0:0/abcd/",
             "VI:0/a/",
-            "0&0/x/g",
             "0(>>5#ab4#=5)",
             "0(<<12#hle4#>10,<20)",
             "fuzzy_img#af2ad01ed42993c7",
             "fuzzy_img#af2ad01ed42993c7#0",
             "${6-7}12$",
-            "0/a#b/",
         ] {
-            assert!(matches!(check(text, 1, Target::Pe), Err(Refused::Unsupported(_))), "{text}");
+            assert!(matches!(parse(text, 1, Target::Pe), Err(Refused::Unsupported(_))), "{text}");
         }
     }
 
@@ -156,7 +148,7 @@ mod tests {
             "${6-7}32$",
             "${6-7}$",
         ] {
-            assert!(matches!(check(text, 1, Target::Pe), Err(Refused::Malformed(_))), "{text}");
+            assert!(matches!(parse(text, 1, Target::Pe), Err(Refused::Malformed(_))), "{text}");
         }
     }
 }

@@ -125,6 +125,105 @@ impl Numbers {
         format!("Target:0;({})&(3>0|3=0);{}", self.expression(2), subsignatures.join(";"))
     }
 
+    /// An atom of a regular expression. The escapes and classes are those that other dialects read otherwise.
+    fn atom(&mut self, depth: usize) -> String {
+        const ATOMS: &[&str] = &[
+            "a",
+            "b",
+            "c",
+            "a",
+            "b",
+            "ab",
+            "bc",
+            ".",
+            "\\x61",
+            "\\x{62}",
+            "[abc]",
+            "[^a]",
+            "[a-b]",
+            "[]a]",
+            "[a\\-c]",
+            "[[:alpha:]]",
+            "[[b]",
+            "[a&&b]",
+            "\\w",
+            "\\s",
+            "\\d?",
+            "\\h",
+            "\\R",
+            "(?:\\N)",
+            "\\.",
+            "\\<",
+            "\\n",
+            "\\001",
+            "[\\x80-\\xff]",
+            "\\b",
+            "\\B",
+            "^",
+            "$",
+            "\\A",
+            "\\Z",
+            "\\z",
+            "\\Qa.\\E",
+            "[ab-]",
+            "{",
+            "a{,2}",
+            "(?=a)",
+            "(?!b)",
+            "(?<=a)",
+            "(?<!c)",
+            "(a|b)\\1",
+            "(?i:AB)",
+            "(?P<n>a)b",
+            "[\\h]",
+            "[\\s<]",
+            "\\v",
+            "\\x0",
+            "(?#x)",
+            "\\/",
+            "\\c?",
+            " ",
+            "#",
+        ];
+        match self.below(6) {
+            0 if depth > 0 => format!("({})", self.regex(depth - 1)),
+            1 if depth > 0 => format!("(?:{})", self.regex(depth - 1)),
+            2 if depth > 0 => format!("(?>{})", self.regex(depth - 1)),
+            _ => ATOMS[self.below(ATOMS.len())].to_owned(),
+        }
+    }
+
+    fn regex(&mut self, depth: usize) -> String {
+        let mut text = String::new();
+        for _ in 0..1 + self.below(3) {
+            let atom = self.atom(depth);
+            let repeats = atom.len() == 1 && atom.as_bytes()[0].is_ascii_lowercase() || atom.ends_with([']', ')']);
+            let times = ["", "", "", "*", "+", "?", "{2}", "{1,2}", "{2,}", "+?", "*?", "++", "?+"][self.below(13)];
+            text += &atom;
+            text += if repeats && !atom.starts_with("(?") { times } else { "" };
+        }
+        match self.below(5) {
+            0 if depth > 0 => format!("{text}|{}", self.regex(depth - 1)),
+            _ => text,
+        }
+    }
+
+    /// The first subsignature is in every object.
+    fn with_regex(&mut self) -> String {
+        let offset = match self.below(3) {
+            0 => self.offset() + ":",
+            _ => String::new(),
+        };
+        let flags: String = "reismxAEU".chars().filter(|_| self.below(8) == 0).collect();
+        let trigger = ["0", "0", "0>0", "0=0"][self.below(4)];
+        let expression = match self.below(3) {
+            0 => format!("0&1={}", self.below(4)),
+            1 => format!("0&1>{}", self.below(4)),
+            _ => "0&1".to_owned(),
+        };
+        format!("Engine:81-255,Target:0;{expression};01028081;{offset}{trigger}/{}/{flags}", self.regex(2))
+    }
+
     /// Bytes that are no text, so that there is no other view of them.
     fn object(&mut self) -> Vec<u8> {
         const BYTES: &[u8] = b"aaaabbbbccccABCaa\0bb\0 \n\r.<\x01";
@@ -208,4 +307,22 @@ fn logical_signatures_mean_what_clamav_finds() {
     let mut numbers = Numbers(0xfedc_ba98_7654_3210);
     let lines: Vec<String> = (0..300).map(|at| format!("t{at};{}", numbers.logical())).collect();
     compare("ldb", &lines, 25, &mut numbers);
+}
+
+/// Without the flag `g`: with some expressions that match nothing, ClamAV 1.4.6 takes minutes.
+#[test]
+fn regular_expressions_mean_what_clamav_finds() {
+    let mut numbers = Numbers(0x2468_ace0_1357_9bdf);
+    let taken = |line: &String| {
+        let compilation = compile(&[Input::bytes("t.ldb", format!("{line}\n").into_bytes())]).unwrap();
+        compilation.problems.is_empty()
+    };
+    let lines: Vec<String> = std::iter::repeat_with(|| numbers.with_regex())
+        .map(|rule| format!("t;{rule}"))
+        .filter(taken)
+        .take(60)
+        .collect();
+    let lines: Vec<String> =
+        lines.iter().enumerate().map(|(at, line)| line.replacen('t', &format!("t{at}"), 1)).collect();
+    compare("ldb", &lines, 12, &mut numbers);
 }

@@ -5,6 +5,7 @@
 //!        ──> patterns of its target ─┐
 //!        ──> patterns of any target ─┴─hit──> offset fits? ──> counted ──> body signature: a finding at once
 //! after the last window:  digests looked up ──> logical signatures of those subsignatures that were hit
+//!                         ──> regular expressions whose trigger holds ──┘
 //!                         ──> digests of sections and imports
 //! ```
 //!
@@ -20,12 +21,14 @@ use crate::hashes::Hashes;
 use crate::image::{Examined, Image, View};
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
+use crate::model::Regex;
 use crate::offsets;
+use crate::regex;
 use crate::rules::{RuleRecord, RuleSet, Sub, Use};
 use crate::scopes;
 use crate::tally::Tally;
 use crate::windows::Windows;
-use dachs_base::{Budget, Facts, Finding, LimitReached, Source, Strength, Target};
+use dachs_base::{Budget, Charge, Facts, Finding, Limit, LimitReached, Source, Strength, Target, read_vec_at};
 use dachs_matcher::{Flow, Hit, Patterns, State, Window};
 
 /// Objects of so many bytes or fewer fulfil no signature.
@@ -53,8 +56,18 @@ impl<'e, 'a> Examination<'e, 'a> {
         let executable = matches!(object.target, Target::Pe | Target::Elf | Target::MachO);
         let unread = executable && *object.facts == Facts::default();
         let facts = if unread { None } else { Some(object.facts) };
-        let judge =
-            Judge { image, object, budget, all, facts, size: None, steps: 0, found: Found::default(), limit: None };
+        let judge = Judge {
+            image,
+            object,
+            budget,
+            all,
+            facts,
+            size: None,
+            steps: 0,
+            found: Found::default(),
+            limit: None,
+            whole: None,
+        };
         Examination { judge }
     }
 
@@ -178,6 +191,24 @@ struct Judge<'e, 'a> {
     steps: u32,
     found: Found,
     limit: Option<LimitReached>,
+    /// The whole object, once a regular expression asked for it, or why it cannot be had.
+    whole: Option<Result<Whole, LimitReached>>,
+}
+
+/// All bytes of an object.
+struct Whole {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+impl Whole {
+    fn read(source: &dyn Source, size: u64, budget: &Budget) -> Result<Whole, LimitReached> {
+        let allowed = regex::LARGEST;
+        let refused = || LimitReached { limit: Limit::Memory, allowed };
+        let count = usize::try_from(size).ok().filter(|_| size <= allowed).ok_or_else(refused)?;
+        let charge = budget.reserve(size)?;
+        Ok(Whole { bytes: read_vec_at(source, 0, count), _charge: charge })
+    }
 }
 
 /// Whether a match of a subsignature may start where it does.
@@ -273,6 +304,9 @@ impl Judge<'_, '_> {
         for number in tally.rules(rules.always()) {
             self.budget.check_time()?;
             let Some(rule) = rules.rule(number) else { continue };
+            if !self.regexes(rules, tally, &rule, &around)? {
+                continue;
+            }
             let counts = |id: u8| counter_of(&rule, id).map_or(0, |number| tally.count(number).count);
             if logic::holds(rules.logic(&rule), &around, &counts)
                 && self.find(rule.signature, first_start(&rule, tally)) == Flow::Stop
@@ -281,6 +315,60 @@ impl Judge<'_, '_> {
             }
         }
         Ok(Flow::Go)
+    }
+
+    /// Tries the regular expressions of a rule whose conditions hold. False if one could not be tried: then nothing can
+    /// be said of the rule, and the limit is told.
+    fn regexes(
+        &mut self,
+        rules: &RuleSet<'_>,
+        tally: &mut Tally,
+        rule: &RuleRecord,
+        around: &Circumstances<'_>,
+    ) -> Result<bool, LimitReached> {
+        let numbers = (0..=u8::MAX).map_while(|id| counter_of(rule, id));
+        for number in numbers {
+            let Some(sub) = rules.subsignature(number) else { continue };
+            let Some((place, trigger, wanted)) = rules.regex(&sub) else { continue };
+            let counts = |id: u8| counter_of(rule, id).map_or(0, |number| tally.count(number).count);
+            if !logic::conditions_met(rules.logic(rule), around) || !logic::trigger_holds(trigger, &counts) {
+                continue;
+            }
+            let tried = self.regex(rules, tally, number, &sub, (place, &wanted), around.size);
+            if let Err(limit) = tried {
+                self.limit = Some(limit);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Counts the matches of one regular expression.
+    fn regex(
+        &mut self,
+        rules: &RuleSet<'_>,
+        tally: &mut Tally,
+        number: u32,
+        sub: &Sub,
+        (place, wanted): (u32, &Regex),
+        size: u64,
+    ) -> Result<(), LimitReached> {
+        let Some(offset) = rules.offset(sub.offset) else { return Ok(()) };
+        let Some(starts) = offsets::starts(&offset, self.facts, &mut || size) else { return Ok(()) };
+        let Some(compiled) = rules.compiled.compiled(place, wanted) else { return Ok(()) };
+        let (source, budget) = (self.object.source, self.budget);
+        let whole = self.whole.get_or_insert_with(|| Whole::read(source, size, budget));
+        let bytes = match whole {
+            Ok(whole) => whole.bytes.as_slice(),
+            Err(limit) => return Err(*limit),
+        };
+        let Some(window) = regex::Window::new(bytes, &offset, &starts, &wanted.flags) else { return Ok(()) };
+        let Some(counter) = tally.counter(number, budget)? else { return Ok(()) };
+        let all = wanted.flags.contains('g') && !sub.one_match;
+        compiled.search(&window, all, budget, &mut |start| {
+            counter.add(starts.start().saturating_add(start), false);
+            true
+        })
     }
 
     /// Looks at the sections and the imports of a Portable Executable.

@@ -74,6 +74,7 @@ sections! {
     Rules = 38, 20, "rules";
     Logic = 39, 1, "expressions";
     Always = 40, 4, "rules without a hit";
+    Regexes = 41, 1, "regular expressions";
 }
 
 /// One entry of the table of sections.

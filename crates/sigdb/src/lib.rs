@@ -59,6 +59,7 @@
 //! | 38 | rules | 20 | target | `rules` |
 //! | 39 | conditions and expressions | 1 | target | `logic` |
 //! | 40 | rules without a hit | 4 | target | `rules` |
+//! | 41 | regular expressions | 1 | target | `rules` |
 //!
 //! # Who is believed
 //!
@@ -107,6 +108,7 @@ mod logic;
 pub mod model;
 mod names;
 mod offsets;
+mod regex;
 mod rules;
 mod scopes;
 mod signatures;

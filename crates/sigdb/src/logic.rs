@@ -154,6 +154,31 @@ fn compare(comparison: Comparison, value: u64, count: u32) -> bool {
     }
 }
 
+/// Writes the trigger of subsignature `id`, which may name those before it.
+pub(crate) fn encode_trigger(expression: &Expression, id: usize) -> Result<Vec<u8>, Refusal> {
+    let mut out = Vec::new();
+    encode_expression(expression, DEEPEST, &mut out)?;
+    check_ids(&out, id)?;
+    if out.len() > LONGEST { Err(Refusal::TooMany("operators")) } else { Ok(out) }
+}
+
+/// Does a trigger hold, with these counts?
+pub(crate) fn trigger_holds(trigger: &[u8], counts: &dyn Fn(u8) -> u32) -> bool {
+    let mut reader = Reader::new(trigger.get(..LONGEST).unwrap_or(trigger), "trigger");
+    expression_holds(&mut reader, counts).unwrap_or(false)
+}
+
+/// A trigger, to be shown to a person.
+pub(crate) fn decode_trigger(trigger: &[u8]) -> Option<Expression> {
+    decode_expression(&mut Reader::new(trigger.get(..LONGEST).unwrap_or(trigger), "trigger"))
+}
+
+/// Do the conditions hold?
+pub(crate) fn conditions_met(logic: &[u8], around: &Circumstances<'_>) -> bool {
+    let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
+    conditions_hold(&mut reader, around).unwrap_or(false)
+}
+
 /// What conditions ask of an object.
 pub(crate) struct Circumstances<'a> {
     /// The object's size.

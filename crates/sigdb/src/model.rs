@@ -139,6 +139,26 @@ pub enum Subsignature {
         /// The patterns, at least one.
         patterns: Vec<Pattern>,
     },
+    /// A regular expression, tried once the object was read to its end and `trigger` holds.
+    Regex {
+        /// Where.
+        offset: Offset,
+        /// Over the subsignatures before this one.
+        trigger: Expression,
+        /// What.
+        regex: Regex,
+    },
+}
+
+/// A regular expression in the syntax of PCRE, over bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Regex {
+    /// The expression, without slashes.
+    pub text: String,
+    /// Letters: `g` all matches count, `r` a match may start behind the offset, `e` it must end within the shift, `i` in
+    /// either case, `s` `.` is any byte, `m` `^` and `$` are about lines, `x` blanks are ignored, `A` a match starts where
+    /// the search does, `E` `$` is the very end, `U` repetitions are lazy.
+    pub flags: String,
 }
 
 /// A condition on the object. Ranges are inclusive.

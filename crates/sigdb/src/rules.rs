@@ -19,7 +19,10 @@
 //! pattern list    pattern u32
 //! rule            signature u32 | first subsignature u32 | subsignatures u32 (0 never) | logic start u32 | logic length u32
 //! always          rule u32, sorted
+//! regex           trigger length u32 | flags length u32 | text length u32 | trigger | flags | text
 //! ```
+//!
+//! A subsignature of no pattern (count 0) is a regular expression, and its pattern a start in their section.
 //!
 //! A body signature is a rule of one subsignature without logic.
 

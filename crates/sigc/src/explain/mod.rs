@@ -105,6 +105,10 @@ fn logical(text: &mut String, rule: &LogicalRule) {
                 let patterns: Vec<String> = patterns.iter().map(pattern::show).collect();
                 format!("{}: {}", place(*offset), patterns.join("; or "))
             }
+            Subsignature::Regex { offset, trigger, regex } => {
+                let text = plain(&regex.text);
+                format!("{}, if {}: /{text}/{}", place(*offset), expression(trigger, false), plain(&regex.flags))
+            }
             _ => "one that this version cannot show".to_owned(),
         };
         line(text, &number.to_string(), &shown);

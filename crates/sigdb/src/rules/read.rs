@@ -2,7 +2,8 @@
 
 use super::{MOST_SUBSIGNATURES, ONE_MATCH, SEVERAL_PARTS};
 use crate::layout::{Frame, Section, at, count, length, number};
-use crate::model::{BodyRule, LogicalRule, Offset, Subsignature};
+use crate::model::{BodyRule, LogicalRule, Offset, Regex, Subsignature};
+use crate::regex::Cache;
 use crate::{ImageError, logic, offsets};
 use dachs_base::{Reader, Target};
 use dachs_matcher::Patterns;
@@ -24,6 +25,9 @@ pub(crate) struct RuleSet<'a> {
     rules: &'a [[u8; 20]],
     logic: &'a [u8],
     always: &'a [[u8; 4]],
+    regexes: &'a [u8],
+    /// What of them was compiled.
+    pub(crate) compiled: Cache,
 }
 
 /// One subsignature.
@@ -77,6 +81,8 @@ impl<'a> RuleSet<'a> {
             rules: frame.records(Section::Rules, item),
             logic: frame.bytes(Section::Logic, item),
             always: frame.records(Section::Always, item),
+            regexes: frame.bytes(Section::Regexes, item),
+            compiled: Cache::default(),
         };
         let expected = set.patterns.as_ref().map_or(0, |patterns| u64::from(patterns.count()).saturating_add(1));
         if length(set.use_index.len()) != expected {
@@ -133,6 +139,19 @@ impl<'a> RuleSet<'a> {
         logic.unwrap_or(&[])
     }
 
+    /// The regular expression of a subsignature that has one: its place, its trigger and itself.
+    pub(crate) fn regex(&self, sub: &Sub) -> Option<(u32, &'a [u8], Regex)> {
+        if sub.count > 0 {
+            return None;
+        }
+        let mut reader = Reader::new(self.regexes, "regular expression");
+        reader.skip(u64::from(sub.pattern)).ok()?;
+        let lengths = [reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?];
+        let [trigger, flags, text] = lengths.map(|length| reader.take(u64::from(length)).ok());
+        let owned = |bytes: Option<&[u8]>| std::str::from_utf8(bytes?).ok().map(str::to_owned);
+        Some((sub.pattern, trigger?, Regex { flags: owned(flags)?, text: owned(text)? }))
+    }
+
     /// The rules that could be fulfilled without any match.
     pub(crate) fn always(&self) -> impl Iterator<Item = u32> + use<'a> {
         self.always.iter().map(|bytes| u32::from_le_bytes(*bytes))
@@ -156,6 +175,11 @@ impl<'a> RuleSet<'a> {
         let mut elements = 0;
         for number in record.first..record.first.checked_add(record.count)? {
             let sub = self.subsignature(number)?;
+            if let Some((_, trigger, regex)) = self.regex(&sub) {
+                let trigger = logic::decode_trigger(trigger)?;
+                subsignatures.push(Subsignature::Regex { offset: self.offset(sub.offset)?, trigger, regex });
+                continue;
+            }
             let patterns = self.decode_patterns(&sub, &mut elements)?;
             subsignatures.push(Subsignature::Body { offset: self.offset(sub.offset)?, patterns });
         }
@@ -209,7 +233,7 @@ impl<'a> RuleSet<'a> {
     /// A subsignature's patterns. `elements` counts what was decoded of the rule: a hostile one could ask for a long
     /// pattern many times.
     fn decode_patterns(&self, sub: &Sub, elements: &mut usize) -> Option<Vec<Pattern>> {
-        let patterns = self.patterns.as_ref()?;
+        let patterns = self.patterns.as_ref().filter(|_| sub.count > 0)?;
         let mut decoded = Vec::new();
         for number in self.patterns_of(sub) {
             let pattern = patterns.decode(number?)?;

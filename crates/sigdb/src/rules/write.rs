@@ -2,7 +2,8 @@
 
 use super::{MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, SEVERAL_PARTS};
 use crate::layout::{Section, Writer};
-use crate::model::{BodyRule, LogicalRule, Offset, Subsignature};
+use crate::model::{BodyRule, Expression, LogicalRule, Offset, Regex, Subsignature};
+use crate::regex::Compiled;
 use crate::{Refusal, logic, offsets};
 use dachs_base::Target;
 use dachs_matcher::pattern::{Element, Pattern};
@@ -29,13 +30,15 @@ pub(crate) struct RuleWriter {
     rules: Vec<u8>,
     logic: Vec<u8>,
     always: Vec<u8>,
+    regexes: Vec<u8>,
 }
 
 impl RuleWriter {
     /// Adds a body signature; gives the number of its rule.
     pub(crate) fn body(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
         let pattern = self.pattern(&rule.pattern)?;
-        self.rule(signature, &[Wanted { offset: rule.offset, patterns: vec![pattern], one_match: true }], &[])
+        let wanted = Wanted { offset: rule.offset, patterns: vec![pattern], regex: None, one_match: true };
+        self.rule(signature, &[wanted], &[])
     }
 
     /// Adds a logical signature; gives the number of its rule.
@@ -44,15 +47,29 @@ impl RuleWriter {
             return Err(Refusal::TooMany("subsignatures"));
         }
         let logic = logic::encode(&rule.conditions, &rule.expression, rule.subsignatures.len())?;
-        let one_match = logic::one_match_tells_all(&rule.expression);
+        let triggers = || {
+            rule.subsignatures.iter().filter_map(|subsignature| match subsignature {
+                Subsignature::Regex { trigger, .. } => Some(trigger),
+                Subsignature::Body { .. } => None,
+            })
+        };
+        let counted = triggers().map(logic::one_match_tells_all);
+        let one_match = counted.fold(logic::one_match_tells_all(&rule.expression), |all, one| all & one);
         let mut subsignatures = Vec::with_capacity(rule.subsignatures.len());
-        for (id, Subsignature::Body { offset, patterns }) in rule.subsignatures.iter().enumerate() {
-            let numbers = patterns.iter().map(|pattern| self.pattern(pattern)).collect::<Result<Vec<_>, _>>()?;
+        for (id, subsignature) in rule.subsignatures.iter().enumerate() {
             let one_match = one_match >> id & 1 == 1;
-            subsignatures.push(Wanted { offset: *offset, patterns: numbers, one_match });
+            let (offset, patterns, regex) = match subsignature {
+                Subsignature::Body { offset, patterns } => {
+                    (offset, patterns.iter().map(|pattern| self.pattern(pattern)).collect::<Result<Vec<_>, _>>()?, None)
+                }
+                Subsignature::Regex { offset, trigger, regex } => {
+                    (offset, vec![], Some(encode_regex(trigger, regex, id)?))
+                }
+            };
+            subsignatures.push(Wanted { offset: *offset, patterns, regex, one_match });
         }
         let number = self.rule(signature, &subsignatures, &logic)?;
-        if logic::holds_without_matches(&rule.expression) {
+        if logic::holds_without_matches(&rule.expression) || triggers().any(logic::holds_without_matches) {
             self.always.extend(number.to_le_bytes());
         }
         Ok(number)
@@ -80,6 +97,7 @@ impl RuleWriter {
                 (Section::Rules, self.rules),
                 (Section::Logic, self.logic),
                 (Section::Always, self.always),
+                (Section::Regexes, self.regexes),
             ],
         }
     }
@@ -105,11 +123,16 @@ impl RuleWriter {
     /// Writes a rule whose patterns are in the set already.
     fn rule(&mut self, signature: u32, subsignatures: &[Wanted], logic: &[u8]) -> Result<u32, Refusal> {
         let most = usize::try_from(SEVERAL_PARTS).unwrap_or(usize::MAX).saturating_sub(MOST_SUBSIGNATURES);
-        let full = self.subsignatures.len() / 12 >= most || self.logic.len() >= most || self.lists.len() / 4 >= most;
+        let full = self.subsignatures.len() / 12 >= most
+            || self.logic.len() >= most
+            || self.regexes.len() >= most
+            || self.lists.len() / 4 >= most;
         if full || subsignatures.iter().any(|wanted| wanted.patterns.len() > MOST_PATTERNS) {
             return Err(Refusal::TooMany("patterns"));
         }
-        if subsignatures.is_empty() || subsignatures.iter().any(|wanted| wanted.patterns.is_empty()) {
+        if subsignatures.is_empty()
+            || subsignatures.iter().any(|wanted| wanted.patterns.is_empty() && wanted.regex.is_none())
+        {
             return Err(Refusal::NoPattern);
         }
         let offsets = subsignatures.iter().map(|wanted| self.offset(&wanted.offset)).collect::<Result<Vec<_>, _>>()?;
@@ -133,6 +156,11 @@ impl RuleWriter {
             self.uses.push((*pattern, if *several { number | SEVERAL_PARTS } else { number }));
         }
         let place = match wanted.patterns.as_slice() {
+            [] => {
+                let start = entries(&self.regexes, 1);
+                self.regexes.extend(wanted.regex.iter().flatten());
+                start
+            }
             [(only, _)] => *only,
             several => {
                 let start = entries(&self.lists, 4);
@@ -169,8 +197,22 @@ struct Wanted {
     offset: Offset,
     /// Its patterns: the number in the set, and whether it has several parts.
     patterns: Vec<(u32, bool)>,
+    /// Its regular expression, if it has no patterns.
+    regex: Option<Vec<u8>>,
     /// Does one match tell as much as many?
     one_match: bool,
+}
+
+/// The record of a regular expression that is subsignature `id`.
+fn encode_regex(trigger: &Expression, regex: &Regex, id: usize) -> Result<Vec<u8>, Refusal> {
+    if Compiled::new(regex).is_none() {
+        return Err(Refusal::Pattern("a regular expression with what cannot be compiled yet".to_owned()));
+    }
+    let trigger = logic::encode_trigger(trigger, id)?;
+    let parts = [trigger.as_slice(), regex.flags.as_bytes(), regex.text.as_bytes()];
+    let mut record: Vec<u8> = parts.iter().flat_map(|part| entries(part, 1).to_le_bytes()).collect();
+    parts.iter().for_each(|part| record.extend(*part));
+    Ok(record)
 }
 
 /// A target's sections.

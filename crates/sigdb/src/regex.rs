@@ -1,0 +1,160 @@
+//! Regular expressions of logical signatures (PCRE), over the bytes of a whole object.
+//!
+//! The image holds an expression as its source wrote it. [`translate`] brings it into the syntax of the two engines used:
+//! `regex`, whose time grows with the bytes alone, for what it can express, and `fancy-regex`, which backtracks under a
+//! limit of steps, for the rest (lookaround, backreferences, possessive repetition). Both are compiled when first needed
+//! and kept in a small cache. What neither can express is refused when an image is built.
+//!
+//! Bytes are bytes: no UTF-8, and classes are those of ASCII, as in ClamAV.
+//!
+//! # Where an expression is tried
+//!
+//! The object is seen from the offset on, so that `^` and lookbehind know nothing of the bytes before. Without offset or
+//! shift, the match may start anywhere; with an offset alone it must start there, unless the flag `r` is set; with a shift,
+//! it starts at most so many bytes later, and with the flag `e` it must also end there. `g` counts all matches that do not
+//! overlap, up to the first empty one. This was observed on ClamAV 1.4.6.
+
+mod translate;
+
+use crate::model::{Offset, OffsetBase, Regex};
+use dachs_base::{Budget, Limit, LimitReached};
+use fancy_regex::{BytesMode, RegexOptionsBuilder};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Objects with more bytes than this are not searched; ClamAV's limit too.
+pub(crate) const LARGEST: u64 = 100 << 20;
+/// Longer expressions are refused.
+const LONGEST: usize = 1 << 14;
+/// Bytes of a compiled expression, and of its automaton made on the fly.
+const COMPILED: usize = 4 << 20;
+/// Compiled expressions that are kept.
+const KEPT: usize = 16;
+/// Steps of backtracking in one search.
+const STEPS: usize = 10_000_000;
+/// The clock is looked at after so many matches.
+const MATCHES_PER_LOOK: u32 = 256;
+
+/// A compiled expression.
+#[derive(Debug)]
+pub(crate) enum Compiled {
+    Backtracking(Box<fancy_regex::Regex>),
+    Linear(regex::bytes::Regex),
+}
+
+/// Where an expression is tried in an object.
+pub(crate) struct Window<'b> {
+    /// The bytes that it sees.
+    bytes: &'b [u8],
+    /// The furthest start of a match in them.
+    reach: u64,
+    /// Must a match start where the search does?
+    anchored: bool,
+}
+
+impl Compiled {
+    /// Compiles an expression; `None` if that cannot be done.
+    pub(crate) fn new(regex: &Regex) -> Option<Compiled> {
+        let flag = |letter| regex.flags.contains(letter);
+        if regex.text.len() > LONGEST {
+            return None;
+        }
+        let translated = translate::translate(&regex.text, &regex.flags)?;
+        if !translated.backtracks {
+            let mut builder = regex::bytes::RegexBuilder::new(&translated.text);
+            builder.unicode(false).case_insensitive(flag('i')).dot_matches_new_line(flag('s'));
+            builder.multi_line(flag('m')).ignore_whitespace(flag('x')).swap_greed(flag('U'));
+            return builder.size_limit(COMPILED).dfa_size_limit(COMPILED).build().ok().map(Compiled::Linear);
+        }
+        if flag('U') {
+            return None;
+        }
+        let mut builder = RegexOptionsBuilder::new();
+        builder.bytes_mode(BytesMode::Ascii).unicode_mode(false).case_insensitive(flag('i'));
+        builder.dot_matches_new_line(flag('s')).multi_line(flag('m')).ignore_whitespace(flag('x'));
+        builder.backtrack_limit(STEPS).delegate_size_limit(COMPILED).delegate_dfa_size_limit(COMPILED);
+        builder.build(translated.text).ok().map(|regex| Compiled::Backtracking(Box::new(regex)))
+    }
+
+    /// Calls `each` with where every match starts, counted in the window, until it answers false.
+    pub(crate) fn search(
+        &self,
+        window: &Window<'_>,
+        all: bool,
+        budget: &Budget,
+        each: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(), LimitReached> {
+        let mut from = 0;
+        for number in 0_u32.. {
+            if number.is_multiple_of(MATCHES_PER_LOOK) {
+                budget.check_time()?;
+            }
+            let Some((start, end)) = self.find(window.bytes, from, budget)? else { return Ok(()) };
+            let place = u64::try_from(start).unwrap_or(u64::MAX);
+            let misplaced = place > window.reach || (window.anchored && start != from);
+            if misplaced || !each(place) || !all || end <= start {
+                return Ok(());
+            }
+            from = end;
+        }
+        Ok(())
+    }
+
+    /// The first match that starts at `from` or behind.
+    fn find(&self, bytes: &[u8], from: usize, budget: &Budget) -> Result<Option<(usize, usize)>, LimitReached> {
+        match self {
+            Compiled::Linear(regex) => Ok(regex.find_at(bytes, from).map(|found| (found.start(), found.end()))),
+            Compiled::Backtracking(regex) => match regex.find_from_pos(bytes, from) {
+                Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
+                Err(_) => {
+                    let allowed = u64::try_from(budget.limits().time.as_millis()).unwrap_or(u64::MAX);
+                    Err(LimitReached { limit: Limit::Time, allowed })
+                }
+            },
+        }
+    }
+}
+
+impl<'b> Window<'b> {
+    /// What an expression at `offset` sees of an object, if a match may start within `starts`.
+    pub(crate) fn new(
+        bytes: &'b [u8],
+        offset: &Offset,
+        starts: &RangeInclusive<u64>,
+        flags: &str,
+    ) -> Option<Window<'b>> {
+        let placed = offset.base != OffsetBase::Any;
+        let shift = starts.end().saturating_sub(*starts.start());
+        let fixed = placed && shift == 0;
+        let from = usize::try_from(*starts.start()).ok()?;
+        let mut seen = bytes.get(from..)?;
+        if placed && !fixed && flags.contains('e') {
+            seen = usize::try_from(shift).ok().and_then(|shift| seen.get(..shift)).unwrap_or(seen);
+        }
+        let anchored = flags.contains('A') || (fixed && !flags.contains('r'));
+        Some(Window { bytes: seen, reach: if fixed { u64::MAX } else { shift }, anchored })
+    }
+}
+
+/// Expressions that were compiled, by place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cache {
+    kept: Arc<Mutex<BTreeMap<u32, Arc<Compiled>>>>,
+}
+
+impl Cache {
+    /// The compiled form of an expression.
+    pub(crate) fn compiled(&self, key: u32, regex: &Regex) -> Option<Arc<Compiled>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = kept.get(&key) {
+            return Some(Arc::clone(compiled));
+        }
+        let compiled = Arc::new(Compiled::new(regex)?);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(key, Arc::clone(&compiled));
+        Some(compiled)
+    }
+}

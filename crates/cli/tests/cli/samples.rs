@@ -1,6 +1,6 @@
 //! The EICAR test file, bare and in each container that is unpacked.
 
-use crate::support::{command, eicar, folder, has_tool, run, scan, scan_stream, skip, tool};
+use crate::support::{command, eicar, folder, has_tool, run, scan, scan_stream, tool};
 
 #[test]
 fn the_test_file_is_found() {

@@ -3,7 +3,7 @@
 //! Everything that holds bytes is read at offsets. A decoder gives bytes front to back only, so [`Replay`] stands between:
 //! it keeps what was decoded as long as memory allows, and decodes again from the start when somebody reads behind that.
 //! [`SourceRead`] is the way in: it lets a decoder read a source like a file. [`Fenced`] holds the memory that a decoder
-//! was allowed to use. [`Block`](block::Block) lets the members of a solid archive share one decoder.
+//! was allowed to use. `Block` lets the members of a solid archive share one decoder.
 //!
 //! ```text
 //! Arc<dyn Source> --SourceRead--> decoder --Replay--> Arc<dyn Source>

@@ -97,7 +97,8 @@ fn a_signal_ends_a_scan_with_a_summary() {
         command(&["scan", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    // Not SIGINT, which stays ignored where these tests run as a background job of a script.
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let stdin = child.stdin.take();
     let output = child.wait_with_output().unwrap();
     drop(stdin);

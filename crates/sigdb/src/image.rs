@@ -6,6 +6,7 @@ use crate::hashes::{Hashes, List};
 use crate::layout::{Frame, VERSION};
 use crate::model::{Rule, Scope, SourceInfo};
 use crate::names::Names;
+use crate::regex;
 use crate::rules::RuleSet;
 use crate::signatures::{Record, RuleKind, Signatures};
 use crate::sources::Sources;
@@ -89,12 +90,19 @@ pub struct SourceCounts {
 impl<'a> Image<'a> {
     /// Reads the header and the list of sections, and checks what can be checked without reading everything.
     ///
+    /// Where there are regular expressions, their engines are run once, since they ask the system for something when they
+    /// are used first: whoever closes a jail makes the image before.
+    ///
     /// # Errors
     /// When the bytes are not an image, or not one of this version, or its structure is broken.
     pub fn new(bytes: &'a [u8]) -> Result<Image<'a>, ImageError> {
         let frame = Frame::new(bytes)?;
         let signatures = Signatures::new(&frame)?;
-        let rules = Target::ALL.iter().map(|target| RuleSet::new(&frame, *target)).collect::<Result<_, _>>()?;
+        let rules: Vec<Option<RuleSet<'a>>> =
+            Target::ALL.iter().map(|target| RuleSet::new(&frame, *target)).collect::<Result<_, _>>()?;
+        if rules.iter().flatten().any(RuleSet::has_regexes) {
+            regex::prepare();
+        }
         Ok(Image {
             sources: Sources::new(&frame),
             names: Names::new(&frame, signatures.count())?,

@@ -137,6 +137,21 @@ impl<'b> Window<'b> {
     }
 }
 
+/// Runs both engines once. They ask the system how many processors it has when they are used first, and keep the answer:
+/// that must be before a jail closes, where asking means death.
+pub(crate) fn prepare() {
+    for text in ["a+b", "a+(?=b)", "a+(?=b+c)(.)\\1"] {
+        let regex = Regex { text: text.to_owned(), flags: String::new() };
+        let compiled = Compiled::new(&regex);
+        debug_assert!(compiled.is_some(), "{text}");
+        match compiled {
+            Some(Compiled::Backtracking(regex)) => drop(regex.find_from_pos(&b"xaabbc"[..], 0)),
+            Some(Compiled::Linear(regex)) => drop(regex.find(b"xaabbc")),
+            None => {}
+        }
+    }
+}
+
 /// Expressions that were compiled, by place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cache {

@@ -91,6 +91,11 @@ impl<'a> RuleSet<'a> {
         Ok((!set.rules.is_empty()).then_some(set))
     }
 
+    /// Are there regular expressions?
+    pub(crate) fn has_regexes(&self) -> bool {
+        !self.regexes.is_empty()
+    }
+
     /// How many subsignatures there are.
     pub(crate) fn subsignature_count(&self) -> u32 {
         count(self.subsignatures)

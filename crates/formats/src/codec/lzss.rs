@@ -5,6 +5,8 @@
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
+use super::bytewise::fill;
+
 /// Size of the window.
 pub(crate) const WINDOW: usize = 4096;
 
@@ -18,6 +20,8 @@ pub(crate) struct Lzss<R> {
     control: u16,
     /// Place and length of the match at hand.
     copy: (usize, usize),
+    /// What went wrong after bytes that were given first.
+    failed: Option<io::Error>,
 }
 
 impl<R: BufRead> Lzss<R> {
@@ -29,7 +33,7 @@ impl<R: BufRead> Lzss<R> {
     /// Decodes `input`; the first byte goes to `start` in the window.
     pub(crate) fn with_window(input: R, start: usize, window: [u8; WINDOW]) -> Lzss<R> {
         let window = Box::new(window);
-        Lzss { input: input.bytes(), window, at: start % WINDOW, control: 1, copy: (0, 0) }
+        Lzss { input: input.bytes(), window, at: start % WINDOW, control: 1, copy: (0, 0), failed: None }
     }
 
     /// The next plain byte; `None` at the end.
@@ -65,16 +69,10 @@ impl<R: BufRead> Lzss<R> {
 
 impl<R: BufRead> Read for Lzss<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut done = 0;
-        for place in buffer.iter_mut() {
-            match self.next_byte() {
-                Ok(Some(byte)) => *place = byte,
-                Err(error) if done == 0 => return Err(error),
-                _ => break,
-            }
-            done += 1;
-        }
-        Ok(done)
+        let mut failed = self.failed.take();
+        let filled = fill(buffer, &mut failed, || self.next_byte());
+        self.failed = failed;
+        filled
     }
 }
 

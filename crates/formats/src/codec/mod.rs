@@ -5,6 +5,7 @@
 //! [`ErrorKind::OutOfMemory`]. Where the plain length is known, no more memory is taken than that length needs. Decoders
 //! that throw away bytes when they fail are read in small steps.
 
+pub(crate) mod bytewise;
 pub(crate) mod huffman;
 mod inflate;
 pub(crate) mod lzh;

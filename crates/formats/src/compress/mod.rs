@@ -10,6 +10,7 @@ use std::sync::Arc;
 use dachs_base::{Budget, Name, Source};
 
 use crate::Unpack;
+use crate::codec::bytewise::fill;
 use crate::stream::frames::{self, Begun, Frame, no_frame};
 use crate::stream::{Fenced, SourceRead};
 
@@ -51,13 +52,25 @@ struct Lzw {
     first: u8,
     /// Bytes to be given, the last first.
     waiting: Vec<u8>,
+    /// What went wrong after bytes that were given first.
+    failed: Option<io::Error>,
 }
 
 impl Lzw {
     fn new(input: SourceRead, most: u32, clears: bool) -> Lzw {
         let table = if clears { vec![(0, 0)] } else { Vec::new() };
         let codes = Codes { width: 9, group: Vec::new(), at: 0 };
-        Lzw { input, codes, most, clears, table, before: None, first: 0, waiting: Vec::new() }
+        Lzw { input, codes, most, clears, table, before: None, first: 0, waiting: Vec::new(), failed: None }
+    }
+
+    /// The next byte; `None` at the end.
+    fn next_byte(&mut self) -> io::Result<Option<u8>> {
+        while self.waiting.is_empty() {
+            if !self.step()? {
+                return Ok(None);
+            }
+        }
+        Ok(self.waiting.pop())
     }
 
     /// The code that the table's next entry will have.
@@ -151,19 +164,10 @@ impl Codes {
 
 impl Read for Lzw {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut done = 0;
-        for byte in buffer.iter_mut() {
-            while self.waiting.is_empty() {
-                match self.step() {
-                    Ok(true) => {}
-                    Err(error) if done == 0 => return Err(error),
-                    _ => return Ok(done),
-                }
-            }
-            *byte = self.waiting.pop().unwrap_or(0);
-            done += 1;
-        }
-        Ok(done)
+        let mut failed = self.failed.take();
+        let filled = fill(buffer, &mut failed, || self.next_byte());
+        self.failed = failed;
+        filled
     }
 }
 

@@ -18,6 +18,7 @@ use self::bits::Bits;
 use self::fastest::Fastest;
 use self::fixed::Blocks;
 use super::Decoder;
+use super::bytewise::fill;
 use crate::stream::Fenced;
 
 /// Tables, codes and the input's buffer.
@@ -76,7 +77,8 @@ pub(crate) fn decoder(
     };
     let window = 1usize << window;
     let memory = MEMORY.saturating_add(u64::try_from(window).unwrap_or(u64::MAX));
-    let make = || Ok(Expand { items: items(bits), window: vec![b' '; window], at: 0, copy: (0, 0), left: length });
+    let expand = |items| Expand { items, window: vec![b' '; window], at: 0, copy: (0, 0), left: length, failed: None };
+    let make = || Ok(expand(items(bits)));
     Ok(Box::new(Fenced::new(budget, memory, make)?))
 }
 
@@ -90,6 +92,8 @@ struct Expand {
     copy: (usize, usize),
     /// Bytes still to be made.
     left: u64,
+    /// What went wrong after bytes that were given first.
+    failed: Option<io::Error>,
 }
 
 impl Expand {
@@ -117,16 +121,11 @@ impl Expand {
 
 impl Read for Expand {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let mut done = 0;
-        for place in buffer.iter_mut().take(most) {
-            match self.next_byte() {
-                Ok(byte) => *place = byte,
-                Err(error) if done == 0 => return Err(error),
-                Err(_) => break,
-            }
-            done += 1;
-        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let mut failed = self.failed.take();
+        let filled = fill(buffer.get_mut(..most).unwrap_or_default(), &mut failed, || self.next_byte().map(Some));
+        self.failed = failed;
+        let done = filled?;
         self.left = self.left.saturating_sub(u64::try_from(done).unwrap_or(0));
         Ok(done)
     }

@@ -53,6 +53,7 @@ impl fmt::Display for LimitReached {
             Limit::Time => write!(f, "the time of {} was over ({limit})", Seconds(allowed)),
             Limit::Memory => write!(f, "it needs more memory than {} allow ({limit})", Bytes(allowed)),
             Limit::ObjectSize => write!(f, "it unpacks to more than {} ({limit})", Bytes(allowed)),
+            Limit::Steps => write!(f, "a regular expression needs more than {allowed} steps of backtracking"),
             Limit::ScanSize => write!(f, "all objects together unpack to more than {} ({limit})", Bytes(allowed)),
         }
     }

@@ -69,12 +69,14 @@ pub enum Limit {
     ObjectSize,
     /// [`Limits::scan_size`]
     ScanSize,
+    /// Steps of one backtracking regular expression over one object. Set by the engine, by no option.
+    Steps,
     /// [`Limits::time`]
     Time,
 }
 
 impl fmt::Display for Limit {
-    /// The option that sets it.
+    /// The option that sets it, if there is one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Limit::Depth => "--max-depth",
@@ -82,6 +84,7 @@ impl fmt::Display for Limit {
             Limit::Objects => "--max-objects",
             Limit::ObjectSize => "--max-object-size",
             Limit::ScanSize => "--max-scan-size",
+            Limit::Steps => "set by no option",
             Limit::Time => "--max-scan-time",
         })
     }

@@ -90,7 +90,7 @@ impl Compiled {
             if number.is_multiple_of(MATCHES_PER_LOOK) {
                 budget.check_time()?;
             }
-            let Some((start, end)) = self.find(window.bytes, from, budget)? else { return Ok(()) };
+            let Some((start, end)) = self.find(window.bytes, from)? else { return Ok(()) };
             let place = u64::try_from(start).unwrap_or(u64::MAX);
             let misplaced = place > window.reach || (window.anchored && start != from);
             if misplaced || !each(place) || !all || end <= start {
@@ -102,15 +102,12 @@ impl Compiled {
     }
 
     /// The first match that starts at `from` or behind.
-    fn find(&self, bytes: &[u8], from: usize, budget: &Budget) -> Result<Option<(usize, usize)>, LimitReached> {
+    fn find(&self, bytes: &[u8], from: usize) -> Result<Option<(usize, usize)>, LimitReached> {
         match self {
             Compiled::Linear(regex) => Ok(regex.find_at(bytes, from).map(|found| (found.start(), found.end()))),
             Compiled::Backtracking(regex) => match regex.find_from_pos(bytes, from) {
                 Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
-                Err(_) => {
-                    let allowed = u64::try_from(budget.limits().time.as_millis()).unwrap_or(u64::MAX);
-                    Err(LimitReached { limit: Limit::Time, allowed })
-                }
+                Err(_) => Err(LimitReached { limit: Limit::Steps, allowed: u64::try_from(STEPS).unwrap_or(u64::MAX) }),
             },
         }
     }

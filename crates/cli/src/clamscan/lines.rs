@@ -234,6 +234,7 @@ fn limit_option(limit: Limit) -> &'static str {
         Limit::Objects => "--max-files",
         Limit::ObjectSize => "--max-filesize",
         Limit::ScanSize => "--max-scansize",
+        Limit::Steps => "steps of a regular expression",
         Limit::Time => "--max-scantime",
         _ => "memory",
     }

@@ -247,6 +247,7 @@ fn limit_label(limit: Limit) -> &'static str {
         Limit::Objects => "objects",
         Limit::ObjectSize => "object-size",
         Limit::ScanSize => "scan-size",
+        Limit::Steps => "steps",
         Limit::Time => "time",
         _ => "other",
     }

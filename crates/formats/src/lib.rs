@@ -43,6 +43,7 @@ mod zstd;
 
 pub use facts::facts;
 pub use normalise::{View, views};
+use unpack::{Found, Search};
 pub use unpack::{Item, Member, Unpack};
 
 use dachs_base::{Budget, Class, FileKind, Source};

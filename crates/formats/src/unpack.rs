@@ -1,8 +1,14 @@
 //! What every unpacker gives: a stream of [`Item`]s, one at a time, so that an archive of ten million members costs no
 //! more memory than one of two.
+//!
+//! Three shapes of it are shared. Where members stand one behind the other as they are, a format is a
+//! [`Walk`](crate::stored::Walk). Where an object is one compressed stream, it is a [`stream`](crate::stream). Where a step may
+//! find nothing, or several things at once, it is a [`Search`], which is an unpacker by itself.
 
-use dachs_base::{Anomaly, Heuristic, Name, Source};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, Heuristic, LimitReached, Name, Source};
 
 /// Goes through the members of one object.
 ///
@@ -37,4 +43,89 @@ pub struct Member {
     pub source: Arc<dyn Source>,
     /// How many bytes it takes in its parent, if that is known.
     pub packed_size: Option<u64>,
+}
+
+/// A search through an object, step by step. It is an [`Unpack`].
+pub(crate) trait Search: Send {
+    /// Where it puts what it finds.
+    fn found(&mut self) -> &mut Found;
+
+    /// Does a piece of work, short enough that the clock is looked at between two of them. An error is told, and ends the
+    /// search.
+    fn step(&mut self) -> Result<(), Anomaly>;
+}
+
+impl<S: Search> Unpack for S {
+    fn next_item(&mut self) -> Option<Item> {
+        loop {
+            let found = self.found();
+            if let Some(item) = found.items.pop_front() {
+                return Some(item);
+            }
+            if found.ended {
+                return None;
+            }
+            let in_time = found.budget.check_time().map_err(Anomaly::from);
+            if let Err(anomaly) = in_time.and_then(|()| self.step()) {
+                self.found().end_with(None, anomaly);
+            }
+        }
+    }
+}
+
+/// What a [`Search`] found and did not hand out yet.
+pub(crate) struct Found {
+    items: VecDeque<Item>,
+    budget: Budget,
+    ended: bool,
+}
+
+impl Found {
+    /// Nothing yet; members will be charged to `budget`.
+    pub(crate) fn new(budget: &Budget) -> Found {
+        Found { items: VecDeque::new(), budget: budget.clone(), ended: false }
+    }
+
+    /// A member, which is charged.
+    pub(crate) fn member(
+        &mut self,
+        name: Name,
+        source: Arc<dyn Source>,
+        packed_size: Option<u64>,
+    ) -> Result<(), LimitReached> {
+        self.budget.charge_object()?;
+        self.items.push_back(Item::Member(Member { name, source, packed_size }));
+        Ok(())
+    }
+
+    /// A remark about the object, or about one of its members.
+    pub(crate) fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
+        self.items.push_back(Item::Anomaly { member, anomaly });
+    }
+
+    /// What an unpacker inside this one found, and charged.
+    pub(crate) fn pass_on(&mut self, item: Item) {
+        self.items.push_back(item);
+    }
+
+    /// A judgement about the object.
+    pub(crate) fn heuristic(&mut self, heuristic: Heuristic) {
+        self.items.push_back(Item::Heuristic(heuristic));
+    }
+
+    /// No step follows.
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// No step follows, for this reason.
+    pub(crate) fn end_with(&mut self, member: Option<Name>, anomaly: Anomaly) {
+        self.end();
+        self.remark(member, anomaly);
+    }
+
+    /// True if no step follows.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
 }

@@ -21,12 +21,12 @@ mod lzx;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dachs_base::{Anomaly, Budget, Charge, Memory, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, Charge, LimitReached, Memory, Name, Part, Source};
 
 use self::header::{FROM_PREVIOUS, FROM_PREVIOUS_TO_NEXT, File, Folder, Header, TO_NEXT};
 use crate::stream::block::Block;
 use crate::stream::{Replay, SourceRead};
-use crate::{Item, Member, Unpack};
+use crate::{Found, Search, Unpack};
 
 /// Memory that a folder's entry takes.
 const FOLDER: u64 = 16;
@@ -36,7 +36,13 @@ const SHORTEST_FILE: u64 = 18;
 /// Goes through the members of a cabinet.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
     let wrong = Arc::new(AtomicBool::new(false));
-    Box::new(Cabinet { source: Arc::clone(source), budget: budget.clone(), wrong, phase: Phase::Start, waiting: None })
+    Box::new(Cabinet {
+        source: Arc::clone(source),
+        budget: budget.clone(),
+        wrong,
+        phase: Phase::Start,
+        found: Found::new(budget),
+    })
 }
 
 struct Cabinet {
@@ -45,8 +51,7 @@ struct Cabinet {
     /// A checksum was wrong.
     wrong: Arc<AtomicBool>,
     phase: Phase,
-    /// What follows the item that was given last.
-    waiting: Option<Item>,
+    found: Found,
 }
 
 enum Phase {
@@ -70,25 +75,19 @@ struct Files {
     block: Option<(usize, Arc<Block>)>,
 }
 
-impl Unpack for Cabinet {
-    fn next_item(&mut self) -> Option<Item> {
-        if let Some(item) = self.waiting.take() {
-            return Some(item);
-        }
-        loop {
-            let result = match std::mem::replace(&mut self.phase, Phase::Done) {
-                Phase::Start => self.start().map(|()| None),
-                Phase::Files(files) => self.next_file(files),
-                Phase::End(end) => self.end(end),
-                Phase::Done => return None,
-            };
-            match result {
-                Ok(None) => {}
-                Ok(Some(item)) => return Some(item),
-                Err(anomaly) => {
-                    self.phase = Phase::Done;
-                    return Some(Item::Anomaly { member: None, anomaly });
-                }
+impl Search for Cabinet {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Start => self.start(),
+            Phase::Files(files) => self.next_file(files),
+            Phase::End(end) => self.end(end),
+            Phase::Done => {
+                self.found.end();
+                Ok(())
             }
         }
     }
@@ -130,21 +129,24 @@ impl Cabinet {
         Ok(())
     }
 
-    fn next_file(&mut self, mut files: Box<Files>) -> Result<Option<Item>, Anomaly> {
-        self.budget.check_time()?;
+    fn next_file(&mut self, mut files: Box<Files>) -> Result<(), Anomaly> {
         if files.left == 0 {
             self.phase = Phase::End(files.end());
-            return Ok(files.untold().map(|anomaly| Item::Anomaly { member: None, anomaly }));
+            files.untold().into_iter().for_each(|anomaly| self.found.remark(None, anomaly));
+            return Ok(());
         }
         files.left -= 1;
         let file = File::read(&mut files.input).map_err(|_| Anomaly::damaged("the table of files is cut off"))?;
         let name = Name::new(&file.name);
-        let item = match self.folder_of(&mut files, &file) {
-            Ok(block) => self.member(name, &file, block)?,
-            Err(anomaly) => Item::Anomaly { member: Some(name), anomaly },
-        };
+        match self.folder_of(&mut files, &file) {
+            Ok(block) => self.give(name.clone(), &file, block)?,
+            Err(anomaly) => self.found.remark(Some(name.clone()), anomaly),
+        }
+        if file.folder == TO_NEXT {
+            self.found.remark(Some(name), Anomaly::unsupported("its data go on in another cabinet"));
+        }
         self.phase = Phase::Files(files);
-        Ok(Some(item))
+        Ok(())
     }
 
     /// The bytes of the folder that holds a file; none if the file is empty.
@@ -159,10 +161,6 @@ impl Cabinet {
         };
         if index == 0 && files.continued {
             return Err(Anomaly::unsupported("its data begin in another cabinet"));
-        }
-        if file.folder == TO_NEXT {
-            let anomaly = Anomaly::unsupported("its data go on in another cabinet");
-            self.waiting = Some(Item::Anomaly { member: Some(Name::new(&file.name)), anomaly });
         }
         let folder = files.folders.get(index).ok_or_else(|| Anomaly::damaged("its folder is missing"))?;
         if file.size == 0 {
@@ -192,8 +190,7 @@ impl Cabinet {
         block
     }
 
-    fn member(&self, name: Name, file: &File, block: Option<Arc<Block>>) -> Result<Item, Anomaly> {
-        self.budget.charge_object()?;
+    fn give(&mut self, name: Name, file: &File, block: Option<Arc<Block>>) -> Result<(), LimitReached> {
         let (start, size) = (file.start, file.size);
         let source: Arc<dyn Source> = match block {
             None => Arc::new(Memory::new(Vec::new())),
@@ -202,22 +199,19 @@ impl Cabinet {
                 Arc::new(replay.expecting(Some(size), None))
             }
         };
-        Ok(Item::Member(Member { name, source, packed_size: None }))
+        self.found.member(name, source, None)
     }
 
     /// Looks back, and at what stands behind the cabinet.
-    fn end(&mut self, end: u64) -> Result<Option<Item>, Anomaly> {
+    fn end(&mut self, end: u64) -> Result<(), Anomaly> {
+        if self.wrong.load(Ordering::Relaxed) {
+            self.found.remark(None, Anomaly::odd("the checksum of a data block is wrong"));
+        }
         let length = self.source.len();
         if end < length {
-            self.budget.charge_object()?;
             let rest = Part::new(Arc::clone(&self.source), end, length - end);
-            let source = Arc::new(rest);
-            self.waiting = Some(Item::Member(Member { name: Name::new(b"trailing data"), source, packed_size: None }));
+            self.found.member(Name::new(b"trailing data"), Arc::new(rest), None)?;
         }
-        if self.wrong.load(Ordering::Relaxed) {
-            let anomaly = Anomaly::odd("the checksum of a data block is wrong");
-            return Ok(Some(Item::Anomaly { member: None, anomaly }));
-        }
-        Ok(self.waiting.take())
+        Ok(())
     }
 }

@@ -20,7 +20,7 @@ use super::quoted::Quoted;
 use super::turn::decoded;
 use super::yenc::Yenc;
 use crate::uuencode::Uuencode;
-use crate::{Item, Member, Unpack};
+use crate::{Found, Search, Unpack};
 
 /// Parts inside parts.
 const DEPTH: usize = 64;
@@ -89,11 +89,10 @@ pub(super) struct Message {
     memory: Option<Charge>,
     frames: Vec<Frame>,
     state: State,
-    waiting: VecDeque<Item>,
+    found: Found,
     again: Option<Again>,
     inner: VecDeque<Box<Message>>,
     /// No more members are given.
-    stopped: bool,
     level: u32,
     told_depth: bool,
 }
@@ -117,20 +116,18 @@ impl Message {
             memory: None,
             frames: Vec::new(),
             state: State::Entity,
-            waiting: VecDeque::new(),
+            found: Found::new(budget),
             again: None,
             inner: VecDeque::new(),
-            stopped: false,
             level,
             told_depth: false,
         };
         match budget.reserve(MEMORY) {
             Ok(memory) => message.memory = Some(memory),
-            Err(reached) => message.stop(reached),
+            Err(reached) => message.found.end_with(None, reached.into()),
         }
         if level > LEVELS {
-            message.stopped = true;
-            message.remark(None, Anomaly::unsupported("messages inside messages, too many to be looked into"));
+            message.found.end_with(None, Anomaly::unsupported("messages inside messages, too many to be looked into"));
         }
         message
     }
@@ -141,68 +138,72 @@ impl Message {
         message.enter(What::Text, true);
         message
     }
+}
 
-    fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
-        self.waiting.push_back(Item::Anomaly { member, anomaly });
+impl Search for Message {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
     }
 
-    fn stop(&mut self, reached: LimitReached) {
-        self.stopped = true;
-        self.remark(None, reached.into());
-    }
-
-    fn step(&mut self) {
-        if let Err(reached) = self.budget.check_time() {
-            return self.stop(reached);
+    fn step(&mut self) -> Result<(), Anomaly> {
+        if self.again.is_some() {
+            self.read_again();
+        } else if let Some(inner) = self.inner.front_mut() {
+            match inner.next_item() {
+                Some(item) => self.found.pass_on(item),
+                None => drop(self.inner.pop_front()),
+            }
+        } else {
+            match std::mem::replace(&mut self.state, State::Done) {
+                State::Entity => self.entity()?,
+                State::Body(body) => self.body(*body),
+                State::Done => self.found.end(),
+            }
         }
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Entity => self.entity(),
-            State::Body(body) => self.body(*body),
-            State::Done => {}
-        }
+        Ok(())
     }
 }
 
 /// Headers.
 impl Message {
     /// Reads the header that stands next, and enters what it announces.
-    fn entity(&mut self) {
+    fn entity(&mut self) -> Result<(), LimitReached> {
         if self.lines.position() == 0 {
             Header::pass_empty(&mut self.lines);
         }
         let frames = &self.frames;
-        let header = match Header::read(&mut self.lines, &self.budget, |line| boundary(frames, line).is_some()) {
-            Ok(header) => header,
-            Err(reached) => return self.stop(reached),
-        };
+        let header = Header::read(&mut self.lines, &self.budget, |line| boundary(frames, line).is_some())?;
         if header.too_long {
             let detail = format!("a header is longer than {} bytes; the rest of it was not read", header::LONGEST);
-            self.remark(None, Anomaly::damaged(detail));
+            self.found.remark(None, Anomaly::damaged(detail));
         }
         if header.broken {
-            self.remark(None, Anomaly::odd("a line among the header fields is no field"));
+            self.found.remark(None, Anomaly::odd("a line among the header fields is no field"));
         }
         let default: &[u8] =
             if self.frames.last().is_some_and(|frame| frame.digest) { b"message/rfc822" } else { b"text/plain" };
         let kind = header.content_type().unwrap_or_else(|| default.to_vec());
         if kind.starts_with(b"multipart") && self.frames.len() < DEPTH {
-            return self.multipart(&kind, &header);
+            self.multipart(&kind, &header);
+            return Ok(());
         }
         if kind.starts_with(b"multipart") && !std::mem::replace(&mut self.told_depth, true) {
-            self.remark(None, Anomaly::unsupported(format!("parts inside parts, more than {DEPTH} levels of them")));
+            self.found
+                .remark(None, Anomaly::unsupported(format!("parts inside parts, more than {DEPTH} levels of them")));
         }
         self.part(kind, &header);
+        Ok(())
     }
 
     fn multipart(&mut self, kind: &[u8], header: &Header) {
         let prefix = if self.frames.is_empty() { String::new() } else { format!("{}.", self.number()) };
         let beside = prefix.clone();
         if kind == b"multipart/encrypted" {
-            self.remark(None, Anomaly::encrypted("an encrypted message (RFC 1847)"));
+            self.found.remark(None, Anomaly::encrypted("an encrypted message (RFC 1847)"));
         }
         if header.encodings().iter().any(|encoding| *encoding != Encoding::Identity) {
             // RFC 2045 6.4 forbids it; the parts are looked for all the same.
-            self.remark(None, Anomaly::odd("a multipart that claims to be encoded"));
+            self.found.remark(None, Anomaly::odd("a multipart that claims to be encoded"));
         }
         self.frames.push(Frame {
             boundaries: header.boundaries(),
@@ -220,10 +221,10 @@ impl Message {
         let number = self.number();
         let encodings = header.encodings();
         if let Some(anomaly) = not_opened(&kind, header) {
-            self.remark(Some(part_name(&name, &number, &kind)), anomaly);
+            self.found.remark(Some(part_name(&name, &number, &kind)), anomaly);
         }
         if encodings.len() > 1 {
-            self.remark(None, Anomaly::odd("a part that claims several encodings; all were read"));
+            self.found.remark(None, Anomaly::odd("a part that claims several encodings; all were read"));
         }
         let plain = encodings
             .iter()
@@ -331,7 +332,7 @@ impl Message {
             true => "the boundaries of a multipart are missing",
             false => "the message ends before its last boundary",
         };
-        self.remark(None, Anomaly::odd(detail));
+        self.found.remark(None, Anomaly::odd(detail));
     }
 
     /// Gives what a body holds; it ends at `end`.
@@ -386,7 +387,7 @@ impl Message {
             (name, _) => Name::new(name),
         };
         if let Some(anomaly) = block.remark {
-            self.remark(Some(name.clone()), anomaly);
+            self.found.remark(Some(name.clone()), anomaly);
         }
         let (source, budget) = (&self.source, &self.budget);
         let source: Arc<dyn Source> = match block.code {
@@ -405,25 +406,19 @@ impl Message {
     }
 
     fn give(&mut self, name: Name, source: Arc<dyn Source>, (start, end): (u64, u64)) {
-        if self.stopped {
+        if self.found.is_ended() {
             return;
         }
-        match self.budget.charge_object() {
-            Ok(()) => {
-                let packed_size = Some(end.saturating_sub(start));
-                self.waiting.push_back(Item::Member(Member { name, source, packed_size }));
-            }
-            Err(reached) => {
-                self.stopped = true;
-                self.remark(Some(name), reached.into());
-            }
+        if let Err(reached) = self.found.member(name.clone(), source, Some(end.saturating_sub(start))) {
+            self.found.end_with(Some(name), reached.into());
         }
     }
 
     /// If data followed the padding of a part in base64: the part up to there.
     fn read_again(&mut self) {
         let Some(again) = self.again.take().filter(|again| again.goes_on.load(Ordering::Relaxed)) else { return };
-        self.remark(Some(again.name.clone()), Anomaly::odd("data follow the end of the base64 data; both were read"));
+        self.found
+            .remark(Some(again.name.clone()), Anomaly::odd("data follow the end of the base64 data; both were read"));
         let source = Arc::new(decoded(&self.source, again.range, &self.budget, Base64::up_to_padding));
         self.give(again.name, source, again.range);
     }
@@ -440,34 +435,6 @@ impl What {
                 _ => false,
             },
             What::Text => false,
-        }
-    }
-}
-
-impl Unpack for Message {
-    fn next_item(&mut self) -> Option<Item> {
-        loop {
-            if let Some(item) = self.waiting.pop_front() {
-                return Some(item);
-            }
-            if self.stopped {
-                return None;
-            }
-            if self.again.is_some() {
-                self.read_again();
-                continue;
-            }
-            if let Some(inner) = self.inner.front_mut() {
-                match inner.next_item() {
-                    Some(item) => return Some(item),
-                    None => self.inner.pop_front(),
-                };
-                continue;
-            }
-            if matches!(self.state, State::Done) {
-                return None;
-            }
-            self.step();
         }
     }
 }

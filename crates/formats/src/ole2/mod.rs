@@ -33,7 +33,6 @@ mod office;
 mod slides;
 mod vba;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, LimitReached, Name, Part, Source};
@@ -41,31 +40,31 @@ use dachs_base::{Anomaly, Budget, LimitReached, Name, Part, Source};
 use self::file::File;
 use self::slides::Slides;
 use self::vba::Project;
-use crate::{Item, Member, Unpack, ole1};
+use crate::{Found, Item, Search, Unpack, ole1};
 
 /// Macro projects of one file that are read.
 const PROJECTS: u32 = 64;
 
 /// Goes through the streams of a compound file.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    let mut waiting = VecDeque::new();
+    let mut found = Found::new(budget);
     let file = match File::open(source, budget) {
         Ok((file, remarks)) => {
-            waiting.extend(remarks.into_iter().map(|anomaly| Item::Anomaly { member: None, anomaly }));
+            remarks.into_iter().for_each(|anomaly| found.remark(None, anomaly));
             Some(file)
         }
         Err(anomaly) => {
-            waiting.push_back(Item::Anomaly { member: None, anomaly });
+            found.remark(None, anomaly);
             None
         }
     };
-    Box::new(Compound { file, waiting, next: 0, inner: Inner::Nothing, projects: 0, told: false })
+    Box::new(Compound { file, found, next: 0, inner: Inner::Nothing, projects: 0, told: false })
 }
 
 struct Compound {
     /// Absent once all is done.
     file: Option<File>,
-    waiting: VecDeque<Item>,
+    found: Found,
     /// The next entry of the directory.
     next: u32,
     inner: Inner,
@@ -81,27 +80,29 @@ enum Inner {
     Slides(Box<Slides>),
 }
 
-impl Unpack for Compound {
-    fn next_item(&mut self) -> Option<Item> {
-        loop {
-            if let Some(item) = self.waiting.pop_front() {
-                return Some(item);
-            }
-            let file = self.file.as_mut()?;
-            let found = match &mut self.inner {
-                Inner::Nothing => None,
-                Inner::Project(project) => project.next(file),
-                Inner::Slides(slides) => slides.next(&file.budget),
-            };
-            if found.is_some() {
-                return found;
-            }
-            self.inner = Inner::Nothing;
-            if let Err(reached) = self.next_entry() {
-                self.file = None;
-                self.waiting.push_back(Item::Anomaly { member: None, anomaly: reached.into() });
+impl Search for Compound {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        let Some(file) = self.file.as_mut() else {
+            self.found.end();
+            return Ok(());
+        };
+        let inner: Option<Item> = match &mut self.inner {
+            Inner::Nothing => None,
+            Inner::Project(project) => project.next(file),
+            Inner::Slides(slides) => slides.next(&file.budget),
+        };
+        match inner {
+            Some(item) => self.found.pass_on(item),
+            None => {
+                self.inner = Inner::Nothing;
+                self.next_entry()?;
             }
         }
+        Ok(())
     }
 }
 
@@ -109,7 +110,6 @@ impl Compound {
     /// Looks at the next entry of the directory.
     fn next_entry(&mut self) -> Result<(), LimitReached> {
         let Some(file) = self.file.as_mut() else { return Ok(()) };
-        file.budget.check_time()?;
         let index = self.next;
         if index >= file.directory.count() {
             self.file = None;
@@ -124,18 +124,16 @@ impl Compound {
         let path = Name::new(format!("{folder}{}", entry.name).as_bytes());
         let stream: Arc<dyn Source> = Arc::new(file.stream(&entry));
         // Streams may share sectors, so bytes are charged as if they were unpacked.
-        file.budget.charge_object()?;
         file.budget.charge_bytes(stream.len())?;
         if !file.directory.is_reached(index) && !std::mem::replace(&mut self.told, true) {
             let anomaly = Anomaly::odd("the directory's tree does not lead to it");
-            self.waiting.push_back(Item::Anomaly { member: Some(path.clone()), anomaly });
+            self.found.remark(Some(path.clone()), anomaly);
         }
         let lower = entry.name.to_lowercase();
         for anomaly in office::remarks(&lower, &stream, &file.budget) {
-            self.waiting.push_back(Item::Anomaly { member: Some(path.clone()), anomaly });
+            self.found.remark(Some(path.clone()), anomaly);
         }
-        let packed_size = Some(entry.size);
-        self.waiting.push_back(Item::Member(Member { name: path.clone(), source: Arc::clone(&stream), packed_size }));
+        self.found.member(path.clone(), Arc::clone(&stream), Some(entry.size))?;
         self.look_inside(index, &lower, &path, folder, stream)
     }
 
@@ -152,12 +150,10 @@ impl Compound {
         match lower {
             "\u{1}ole10native" => {
                 let Some(payload) = ole1::stream(&stream) else { return Ok(()) };
-                file.budget.charge_object()?;
                 file.budget.charge_bytes(payload.length.min(stream.len()))?;
                 let name = [path.as_bytes(), b"/", label(&payload.name)].concat();
                 let source = Arc::new(Part::new(stream, payload.start, payload.length));
-                let packed_size = Some(payload.length);
-                self.waiting.push_back(Item::Member(Member { name: Name::new(&name), source, packed_size }));
+                self.found.member(Name::new(&name), source, Some(payload.length))?;
             }
             "dir" if self.projects < PROJECTS => {
                 if let Some(project) = Project::open(file, index) {
@@ -167,7 +163,7 @@ impl Compound {
             }
             "dir" => {
                 let anomaly = Anomaly::damaged("too many macro projects; this one was not read");
-                self.waiting.push_back(Item::Anomaly { member: Some(path.clone()), anomaly });
+                self.found.remark(Some(path.clone()), anomaly);
             }
             "powerpoint document" => self.inner = Inner::Slides(Box::new(Slides::open(folder, stream))),
             _ => {}

@@ -37,17 +37,16 @@ mod syntax;
 mod text;
 mod window;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Charge, FileKind, LimitReached, Memory, Name, Part, Source};
 
 use crate::stream::{Replay, SourceRead};
-use crate::{Item, Member, Unpack};
+use crate::{Found, Search, Unpack};
 use extent::{Extent, Extents};
 use filter::Chain;
 use hints::Hints;
-use objects::{Found, Objects};
+use objects::{Objects, Sighting};
 use resolver::Resolver;
 use security::{Cipher, Lock};
 use sight::{Contents, Form, Hint, Sight, Stream};
@@ -72,11 +71,10 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         hints: Hints::default(),
         lock: None,
         objects: None,
-        waiting: VecDeque::new(),
+        found: Found::new(budget),
         at: 0,
         covered: 0,
         again: 0,
-        done: false,
     })
 }
 
@@ -91,58 +89,45 @@ struct Document {
     lock: Option<Lock>,
     /// The object stream at hand.
     objects: Option<Objects>,
-    waiting: VecDeque<Item>,
+    found: Found,
     /// Where the search for objects goes on.
     at: u64,
     /// Where the farthest value or stream ends.
     covered: u64,
     /// Bytes that were read more often than once.
     again: u64,
-    done: bool,
 }
 
-impl Unpack for Document {
-    fn next_item(&mut self) -> Option<Item> {
-        loop {
-            if let Some(item) = self.waiting.pop_front() {
-                return Some(item);
-            }
-            if self.done {
-                return None;
-            }
-            if let Err(reached) = self.advance() {
-                self.done = true;
-                self.remark(None, reached.into());
-            }
-        }
+impl Search for Document {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
     }
-}
 
-impl Document {
-    /// Looks at the next object, and puts what it found into `waiting`.
-    fn advance(&mut self) -> Result<(), LimitReached> {
-        self.budget.check_time()?;
+    /// Looks at the next object.
+    fn step(&mut self) -> Result<(), Anomaly> {
         if self.lock.is_none() {
             let lock = security::lock(&self.source, &self.budget)?;
             self.lock(lock);
         } else if let Some(objects) = self.objects.as_mut() {
             match objects.next_object()? {
-                Found::Object(number, contents) => self.tell(number, 0, contents)?,
-                Found::Trouble(anomaly) => self.remark(None, anomaly),
-                Found::End => self.objects = None,
+                Sighting::Object(number, contents) => self.tell(number, 0, contents)?,
+                Sighting::Trouble(anomaly) => self.found.remark(None, anomaly),
+                Sighting::End => self.objects = None,
             }
         } else {
             match self.window.next_header(self.at, u64::MAX)? {
                 Some(header) => self.object(header)?,
-                None => self.done = true,
+                None => self.found.end(),
             }
         }
         Ok(())
     }
+}
 
+impl Document {
     fn lock(&mut self, lock: Lock) {
         if let Lock::Closed(reason) = lock {
-            self.remark(None, Anomaly::encrypted(reason));
+            self.found.remark(None, Anomaly::encrypted(reason));
         }
         self.lock = Some(lock);
     }
@@ -154,7 +139,7 @@ impl Document {
             Ok(sight) => sight,
             Err(_) => {
                 self.read_again(u64::try_from(LONGEST_VALUE).unwrap_or(u64::MAX));
-                self.remark(Some(name), Anomaly::unsupported("the object is too large to be looked into"));
+                self.found.remark(Some(name), Anomaly::unsupported("the object is too large to be looked into"));
                 return Ok(());
             }
         };
@@ -208,7 +193,7 @@ impl Document {
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.budget.charge_bytes(count)?;
         let held = Held { _memory: self.budget.reserve(count)?, bytes: Memory::new(bytes) };
-        self.member(name, Arc::new(held), None)
+        self.found.member(name, Arc::new(held), None)
     }
 
     /// Gives the stream whose keyword ends at `at`.
@@ -221,10 +206,10 @@ impl Document {
         self.covered = self.covered.max(end);
         let name = self.name(header, &stream);
         if !extent.whole {
-            self.remark(Some(name.clone()), Anomaly::damaged("the file ends before the stream does"));
+            self.found.remark(Some(name.clone()), Anomaly::damaged("the file ends before the stream does"));
         }
         if let Some(trouble) = stream.chain.trouble {
-            self.remark(Some(name.clone()), Anomaly::unsupported(trouble));
+            self.found.remark(Some(name.clone()), Anomaly::unsupported(trouble));
         }
         if extent.length == 0 {
             return Ok(());
@@ -261,7 +246,7 @@ impl Document {
         if let Form::Objects(first) = form {
             self.objects = Some(Objects::new(&source, first, &self.budget));
         }
-        self.member(name, source, Some(extent.length))
+        self.found.member(name, source, Some(extent.length))
     }
 
     /// What decrypts a stream: nothing, if it is not encrypted. `None` if nobody can.
@@ -305,23 +290,12 @@ impl Document {
         }
     }
 
-    fn member(&mut self, name: Name, source: Arc<dyn Source>, packed_size: Option<u64>) -> Result<(), LimitReached> {
-        self.budget.charge_object()?;
-        self.waiting.push_back(Item::Member(Member { name, source, packed_size }));
-        Ok(())
-    }
-
     /// Counts bytes that were read before, and ends the walk when they are too many.
     fn read_again(&mut self, count: u64) {
         self.again = self.again.saturating_add(count);
-        if self.again > self.at.saturating_mul(4).saturating_add(AGAIN) && !self.done {
-            self.done = true;
-            self.remark(None, Anomaly::damaged("the objects of the document overlap too much"));
+        if self.again > self.at.saturating_mul(4).saturating_add(AGAIN) && !self.found.is_ended() {
+            self.found.end_with(None, Anomaly::damaged("the objects of the document overlap too much"));
         }
-    }
-
-    fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
-        self.waiting.push_back(Item::Anomaly { member, anomaly });
     }
 }
 

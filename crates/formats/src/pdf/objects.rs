@@ -28,7 +28,7 @@ pub(super) struct Objects {
 }
 
 /// An object in an object stream.
-pub(super) enum Found {
+pub(super) enum Sighting {
     Object(u64, Contents),
     Trouble(Anomaly),
     End,
@@ -44,10 +44,10 @@ impl Objects {
     ///
     /// # Errors
     /// When the budget is used up.
-    pub(super) fn next_object(&mut self) -> Result<Found, LimitReached> {
+    pub(super) fn next_object(&mut self) -> Result<Sighting, LimitReached> {
         let broken = "the table of an object stream is broken";
         let Some(number) = self.number()? else {
-            return Ok(if self.table < self.first { self.stop(broken) } else { Found::End });
+            return Ok(if self.table < self.first { self.stop(broken) } else { Sighting::End });
         };
         let Some(offset) = self.number()? else { return Ok(self.stop(broken)) };
         let at = self.first.saturating_add(offset);
@@ -56,7 +56,7 @@ impl Objects {
             Ok((sight::contents(&object.value, &|text| vec![text]), object.length))
         })?;
         let Ok((contents, length)) = parsed else {
-            return Ok(Found::Trouble(Anomaly::unsupported("an object in an object stream is too large")));
+            return Ok(Sighting::Trouble(Anomaly::unsupported("an object in an object stream is too large")));
         };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         self.read = self.read.saturating_add(length);
@@ -64,12 +64,12 @@ impl Objects {
         if self.read > self.farthest.saturating_mul(4).saturating_add(AGAIN) {
             return Ok(self.stop("the objects of an object stream overlap too much"));
         }
-        Ok(Found::Object(number, contents))
+        Ok(Sighting::Object(number, contents))
     }
 
-    fn stop(&mut self, detail: &'static str) -> Found {
+    fn stop(&mut self, detail: &'static str) -> Sighting {
         self.table = self.first;
-        Found::Trouble(Anomaly::damaged(detail))
+        Sighting::Trouble(Anomaly::damaged(detail))
     }
 
     /// The next number of the table; none at its end.

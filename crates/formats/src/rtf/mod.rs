@@ -18,7 +18,6 @@
 mod hex;
 mod lexer;
 
-use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -27,12 +26,12 @@ use dachs_base::{Anomaly, Budget, LimitReached, Name, Part, Source};
 use self::hex::{Hex, Reading};
 use self::lexer::{Lexer, Token, Word};
 use crate::stream::{Fenced, Replay, SourceRead};
-use crate::{Item, Member, Unpack, ole1};
+use crate::{Found, Search, Unpack, ole1};
 
 /// Data that may stand inside each other at most.
 const DEEPEST: usize = 16;
-/// Pieces between two looks at the clock.
-const CLOCK: u64 = 1 << 12;
+/// Tokens of a step.
+const STEP: u32 = 1 << 12;
 /// The buffers of a decoder.
 const MEMORY: u64 = 48 * 1024;
 
@@ -43,12 +42,10 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         source: Arc::clone(source),
         budget: budget.clone(),
         open: Vec::new(),
-        waiting: VecDeque::new(),
+        found: Found::new(budget),
         level: 0,
-        steps: 0,
         count: 0,
         too_deep: false,
-        done: false,
     })
 }
 
@@ -58,13 +55,11 @@ struct Rtf {
     lexer: Lexer,
     /// Data whose end was not reached yet.
     open: Vec<Data>,
-    waiting: VecDeque<Item>,
+    found: Found,
     /// Groups that are open.
     level: i64,
-    steps: u64,
     count: u32,
     too_deep: bool,
-    done: bool,
 }
 
 /// Hex digits in the text.
@@ -89,29 +84,24 @@ fn digits(name: &[u8]) -> Option<&'static str> {
     })
 }
 
-impl Unpack for Rtf {
-    fn next_item(&mut self) -> Option<Item> {
-        loop {
-            if let Some(item) = self.waiting.pop_front() {
-                return Some(item);
+impl Search for Rtf {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        for _ in 0..STEP {
+            if self.found.is_ended() {
+                break;
             }
-            if self.done {
-                return None;
-            }
-            if let Err(reached) = self.step() {
-                self.done = true;
-                self.waiting.push_back(Item::Anomaly { member: None, anomaly: reached.into() });
-            }
+            self.token()?;
         }
+        Ok(())
     }
 }
 
 impl Rtf {
-    fn step(&mut self) -> Result<(), LimitReached> {
-        self.steps = self.steps.wrapping_add(1);
-        if self.steps.is_multiple_of(CLOCK) {
-            self.budget.check_time()?;
-        }
+    fn token(&mut self) -> Result<(), LimitReached> {
         match self.lexer.next() {
             Token::Open => self.level = self.level.saturating_add(1),
             Token::Close => {
@@ -121,7 +111,7 @@ impl Rtf {
             Token::Word(word) => return self.word(&word),
             Token::Symbol(b'*') => self.note_star(),
             Token::End => {
-                self.done = true;
+                self.found.end();
                 return self.close(i64::MIN);
             }
             Token::Quoted | Token::Symbol(_) | Token::Byte(_) => {}
@@ -161,7 +151,7 @@ impl Rtf {
             self.open.push(Data { what, start, level: self.level, stars: false });
         } else if !std::mem::replace(&mut self.too_deep, true) {
             let text = format!("data inside data, more than {DEEPEST} deep; not all of it was decoded");
-            self.waiting.push_back(Item::Anomaly { member: None, anomaly: Anomaly::unsupported(text) });
+            self.found.remark(None, Anomaly::unsupported(text));
         }
         Ok(())
     }
@@ -173,22 +163,15 @@ impl Rtf {
         }
         self.count = self.count.saturating_add(1);
         let name = format!("{} {}", data.what, self.count);
-        self.member(name.as_bytes(), Arc::clone(&bytes))?;
+        self.found.member(Name::new(name.as_bytes()), Arc::clone(&bytes), None)?;
         if data.what == "object" {
             for payload in ole1::object(&bytes) {
                 let label = if payload.name.is_empty() { b"content" } else { payload.name.as_slice() };
                 let name = [name.as_bytes(), b"/", label].concat();
                 let part = Part::new(Arc::clone(&bytes), payload.start, payload.length);
-                self.member(&name, Arc::new(part))?;
+                self.found.member(Name::new(&name), Arc::new(part), None)?;
             }
         }
-        Ok(())
-    }
-
-    fn member(&mut self, name: &[u8], source: Arc<dyn Source>) -> Result<(), LimitReached> {
-        self.budget.charge_object()?;
-        let member = Member { name: Name::new(name), source, packed_size: None };
-        self.waiting.push_back(Item::Member(member));
         Ok(())
     }
 

@@ -21,7 +21,6 @@ mod cursor;
 mod folder;
 mod header;
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
@@ -32,7 +31,7 @@ use self::header::{Content, File, Header, Packed, Stream, Streams, id};
 use crate::codec::Decoder;
 use crate::stream::block::Block;
 use crate::stream::{Replay, SourceRead};
-use crate::{Item, Unpack};
+use crate::{Found, Search, Unpack};
 
 /// The first bytes of an archive.
 const SIGNATURE: [u8; 6] = *b"7z\xBC\xAF\x27\x1C";
@@ -49,7 +48,7 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         source: Arc::clone(source),
         budget: budget.clone(),
         base: 0,
-        waiting: VecDeque::new(),
+        found: Found::new(budget),
         phase: Phase::Start,
     })
 }
@@ -59,8 +58,7 @@ struct Archive {
     budget: Budget,
     /// Where packed streams are counted from.
     base: u64,
-    /// What was found and not yet given.
-    waiting: VecDeque<Item>,
+    found: Found,
     phase: Phase,
 }
 
@@ -79,20 +77,18 @@ struct Members {
     nameless: u64,
 }
 
-impl Unpack for Archive {
-    fn next_item(&mut self) -> Option<Item> {
-        loop {
-            if let Some(item) = self.waiting.pop_front() {
-                return Some(item);
-            }
-            let result = match std::mem::replace(&mut self.phase, Phase::Done) {
-                Phase::Start => self.start(),
-                Phase::Members(members) => self.next_member(members),
-                Phase::Done => return None,
-            };
-            if let Err(anomaly) = result {
-                self.phase = Phase::Done;
-                self.remark(None, anomaly);
+impl Search for Archive {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Start => self.start(),
+            Phase::Members(members) => self.next_member(members),
+            Phase::Done => {
+                self.found.end();
+                Ok(())
             }
         }
     }
@@ -104,7 +100,7 @@ impl Archive {
         let start = self.find_start().ok_or_else(|| Anomaly::damaged("the archive has no start"))?;
         self.base = start.position.saturating_add(START_LENGTH);
         if !start.valid {
-            self.remark(None, Anomaly::damaged("the checksum of the start header is wrong"));
+            self.found.remark(None, Anomaly::damaged("the checksum of the start header is wrong"));
         }
         if start.size == 0 {
             return Ok(());
@@ -146,7 +142,7 @@ impl Archive {
         let memory = self.budget.reserve(start.size)?;
         let bytes = read_vec_at(self.source.as_ref(), position, usize::try_from(start.size).unwrap_or(0));
         if crc32fast::hash(&bytes) != start.crc {
-            self.remark(None, Anomaly::damaged("the checksum of the header is wrong"));
+            self.found.remark(None, Anomaly::damaged("the checksum of the header is wrong"));
         }
         Ok(Bytes::new(bytes, memory))
     }
@@ -166,7 +162,7 @@ impl Archive {
         self.budget.charge_bytes(stream.size)?;
         let plain = self.unpack_all(packed, &stream)?;
         if stream.crc.is_some_and(|crc| crc != crc32fast::hash(&plain)) {
-            self.remark(None, Anomaly::damaged("the checksum of the header is wrong"));
+            self.found.remark(None, Anomaly::damaged("the checksum of the header is wrong"));
         }
         Ok(Bytes::new(plain, memory))
     }
@@ -195,16 +191,11 @@ impl Archive {
             packed.folder.decoder(&packed.unpack_sizes, &open, &budget)
         })
     }
-
-    fn remark(&mut self, member: Option<Name>, anomaly: Anomaly) {
-        self.waiting.push_back(Item::Anomaly { member, anomaly });
-    }
 }
 
 /// The members.
 impl Archive {
     fn next_member(&mut self, mut members: Box<Members>) -> Result<(), Anomaly> {
-        self.budget.check_time()?;
         let file = members.header.files.next_file();
         match file.as_ref().map_or(Content::Stream, |file| file.content) {
             Content::Directory => {}
@@ -220,10 +211,7 @@ impl Archive {
     }
 
     fn give_empty(&mut self, name: Vec<u8>) -> Result<(), Anomaly> {
-        self.budget.charge_object()?;
-        let source = Arc::new(Memory::new(Vec::new()));
-        let member = crate::Member { name: Name::new(&name), source, packed_size: Some(0) };
-        self.waiting.push_back(Item::Member(member));
+        self.found.member(Name::new(&name), Arc::new(Memory::new(Vec::new())), Some(0))?;
         Ok(())
     }
 
@@ -231,13 +219,11 @@ impl Archive {
         let name = file.map_or_else(|| members.nameless_name(), |file| Name::new(&file.name));
         match self.block(members, &stream) {
             Ok(block) => {
-                self.budget.charge_object()?;
                 let opener = move || block.open(stream.offset, stream.size);
                 let replay = Replay::new(&self.budget, opener).expecting(Some(stream.size), stream.crc);
-                let member = crate::Member { name, source: Arc::new(replay), packed_size: None };
-                self.waiting.push_back(Item::Member(member));
+                self.found.member(name, Arc::new(replay), None)?;
             }
-            Err(anomaly) => self.remark(Some(name), anomaly),
+            Err(anomaly) => self.found.remark(Some(name), anomaly),
         }
         Ok(())
     }

@@ -16,15 +16,14 @@
 mod properties;
 mod rtf;
 
-use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Part, Source};
 
 use crate::stream::{Fenced, Replay, SourceRead};
-use crate::{Item, Member, Unpack};
-use properties::Found;
+use crate::{Found, Search, Unpack};
+use properties::Property;
 
 /// Level, id and length of an attribute.
 const HEADER: usize = 9;
@@ -52,11 +51,10 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         source: Arc::clone(source),
         budget: budget.clone(),
         input,
-        waiting: VecDeque::new(),
+        found: Found::new(budget),
         attachment: Attachment::default(),
         attachments: 0,
         bad_sums: 0,
-        done: false,
     })
 }
 
@@ -64,11 +62,10 @@ struct Tnef {
     source: Arc<dyn Source>,
     budget: Budget,
     input: SourceRead,
-    waiting: VecDeque<Item>,
+    found: Found,
     attachment: Attachment,
     attachments: u64,
     bad_sums: u64,
-    done: bool,
 }
 
 /// What is known of the attachment at hand.
@@ -89,6 +86,17 @@ struct Content {
     packed: bool,
 }
 
+impl Search for Tnef {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        self.attribute();
+        Ok(())
+    }
+}
+
 impl Tnef {
     /// Reads one attribute.
     fn attribute(&mut self) {
@@ -97,7 +105,7 @@ impl Tnef {
             HEADER => {}
             0 => return self.finish(None),
             _ if !matches!(header, [1 | 2, ..]) => {
-                self.remark(Anomaly::odd("a few bytes follow the TNEF stream"));
+                self.found.remark(None, Anomaly::odd("a few bytes follow the TNEF stream"));
                 return self.finish(None);
             }
             _ => return self.finish(Some("the TNEF stream is cut off within an attribute")),
@@ -135,17 +143,17 @@ impl Tnef {
 
     fn properties(&mut self, start: u64, length: u64) {
         let mut list = properties::List::new(&self.source, start, length);
-        while let Some(found) = list.next_found() {
+        while let Some(found) = list.next_property() {
             match found {
-                Found::Name(name) => self.attachment.long_name = Some(name),
-                Found::Content { start, length, what, packed } => self.add(start, length, what, packed),
+                Property::Name(name) => self.attachment.long_name = Some(name),
+                Property::Content { start, length, what, packed } => self.add(start, length, what, packed),
             }
             if let Err(reached) = self.budget.check_time() {
-                return self.stop(reached.into());
+                return self.found.end_with(None, reached.into());
             }
         }
         if list.broken {
-            self.remark(Anomaly::damaged("a list of properties in a TNEF stream is broken"));
+            self.found.remark(None, Anomaly::damaged("a list of properties in a TNEF stream is broken"));
         }
     }
 
@@ -156,7 +164,10 @@ impl Tnef {
         if self.attachment.contents.len() < MOST {
             return self.attachment.contents.push(Content { start, length, what, packed });
         }
-        self.remark(Anomaly::damaged(format!("a TNEF attachment with more than {MOST} contents; not all were read")));
+        self.found.remark(
+            None,
+            Anomaly::damaged(format!("a TNEF attachment with more than {MOST} contents; not all were read")),
+        );
     }
 
     /// Gives the attachment at hand, or the bodies of the message.
@@ -176,16 +187,14 @@ impl Tnef {
     }
 
     fn give(&mut self, name: Name, content: &Content) {
-        if self.done {
+        if self.found.is_ended() {
             return;
-        }
-        if let Err(reached) = self.budget.charge_object() {
-            self.done = true;
-            return self.waiting.push_back(Item::Anomaly { member: Some(name), anomaly: reached.into() });
         }
         let part: Arc<dyn Source> = Arc::new(Part::new(Arc::clone(&self.source), content.start, content.length));
         let source = if content.packed { self.unpacked(&part) } else { part };
-        self.waiting.push_back(Item::Member(Member { name, source, packed_size: Some(content.length) }));
+        if let Err(reached) = self.found.member(name.clone(), source, Some(content.length)) {
+            self.found.end_with(Some(name), reached.into());
+        }
     }
 
     fn unpacked(&self, part: &Arc<dyn Source>) -> Arc<dyn Source> {
@@ -220,40 +229,14 @@ impl Tnef {
         (sum, true)
     }
 
-    fn remark(&mut self, anomaly: Anomaly) {
-        self.waiting.push_back(Item::Anomaly { member: None, anomaly });
-    }
-
-    fn stop(&mut self, anomaly: Anomaly) {
-        self.done = true;
-        self.remark(anomaly);
-    }
-
     fn finish(&mut self, damage: Option<&'static str>) {
         self.end_attachment();
         if self.bad_sums > 0 {
-            self.remark(Anomaly::odd("checksums of TNEF attributes are wrong"));
+            self.found.remark(None, Anomaly::odd("checksums of TNEF attributes are wrong"));
         }
-        if let Some(detail) = damage.filter(|_| !self.done) {
-            self.remark(Anomaly::damaged(detail));
+        if let Some(detail) = damage.filter(|_| !self.found.is_ended()) {
+            self.found.remark(None, Anomaly::damaged(detail));
         }
-        self.done = true;
-    }
-}
-
-impl Unpack for Tnef {
-    fn next_item(&mut self) -> Option<Item> {
-        loop {
-            if let Some(item) = self.waiting.pop_front() {
-                return Some(item);
-            }
-            if self.done {
-                return None;
-            }
-            match self.budget.check_time() {
-                Ok(()) => self.attribute(),
-                Err(reached) => self.stop(reached.into()),
-            }
-        }
+        self.found.end();
     }
 }

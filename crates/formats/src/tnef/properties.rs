@@ -18,7 +18,7 @@ const SEVERAL: u16 = 0x1000;
 const NAMED: u16 = 0x8000;
 
 /// What a property holds that is of interest.
-pub(super) enum Found {
+pub(super) enum Property {
     /// The long name of the attachment, in UTF-8 or as it is.
     Name(Vec<u8>),
     /// Content: where it stands, what it is, and whether it is compressed RTF.
@@ -47,7 +47,7 @@ impl List {
     }
 
     /// The next property of interest.
-    pub(super) fn next_found(&mut self) -> Option<Found> {
+    pub(super) fn next_property(&mut self) -> Option<Property> {
         while !self.broken && (self.left > 0 || self.property.2 > 0) {
             let found = if self.property.2 > 0 { self.value() } else { self.begin().map(|()| None) };
             match found {
@@ -81,7 +81,7 @@ impl List {
     }
 
     /// Reads the next value ([MS-OXCDATA] 2.11.1).
-    fn value(&mut self) -> Option<Option<Found>> {
+    fn value(&mut self) -> Option<Option<Property>> {
         let (kind, id, count) = self.property;
         self.property.2 = count.saturating_sub(1);
         let length = match kind {
@@ -98,10 +98,10 @@ impl List {
         Some(found)
     }
 
-    fn found(&mut self, kind: u16, id: u16, start: u64, length: u64) -> Option<Found> {
+    fn found(&mut self, kind: u16, id: u16, start: u64, length: u64) -> Option<Property> {
         let content = |skip: u64, what, packed| {
             let start = self.base.saturating_add(start).saturating_add(skip);
-            Some(Found::Content { start, length: length.checked_sub(skip)?, what, packed })
+            Some(Property::Content { start, length: length.checked_sub(skip)?, what, packed })
         };
         match (id, kind) {
             // PidTagBody, PidTagRtfCompressed, PidTagBodyHtml.
@@ -112,7 +112,7 @@ impl List {
             (0x3701, 0x000d) => content(16, "object", false),
             (0x3701, 0x0102) => content(0, "", false),
             // PidTagAttachLongFilename.
-            (0x3707, 0x001e | 0x001f) => Some(Found::Name(self.name(kind, length))),
+            (0x3707, 0x001e | 0x001f) => Some(Property::Name(self.name(kind, length))),
             _ => None,
         }
     }

@@ -13,14 +13,13 @@ use super::record::{Descriptor, Fields, LOCAL_LENGTH, Local};
 use super::{Archive, SHARED_BY_ACCIDENT};
 use crate::codec::Decoder;
 use crate::stream::{Replay, SourceRead};
-use crate::{Item, Member};
 
 impl Archive {
     /// A member as the directory describes it, and as its local header does if they disagree.
     pub(super) fn take_entry(&mut self, entry: &Entry, disk: u32) -> Result<(), LimitReached> {
         let bytes = read_vec_at(self.source.as_ref(), entry.local, LOCAL_LENGTH + Name::LONGEST);
         let Some(mut local) = Local::read(&bytes) else {
-            self.remark(Some(&entry.name), no_local_header(entry, disk));
+            self.found.remark(Some(entry.name.clone()), no_local_header(entry, disk));
             return Ok(());
         };
         gaps::widen_local(self.source.as_ref(), entry.local, &mut local);
@@ -33,13 +32,13 @@ impl Archive {
         }
         if !same_name(entry, &local, &bytes) && !std::mem::replace(&mut self.told.names, true) {
             let text = "local header and central directory call it by different names";
-            self.remark(Some(&entry.name), Anomaly::odd(text));
+            self.found.remark(Some(entry.name.clone()), Anomaly::odd(text));
         }
         self.claim(&entry.name, entry.local, data, whole(central), true)?;
         if let Some(other) = other {
             if !std::mem::replace(&mut self.told.disagreement, true) {
                 let text = "local header and central directory disagree; both readings were looked at";
-                self.remark(Some(&entry.name), Anomaly::odd(text));
+                self.found.remark(Some(entry.name.clone()), Anomaly::odd(text));
             }
             self.claim(&entry.name, entry.local, data, whole(other), false)?;
         }
@@ -78,7 +77,7 @@ impl Archive {
 
     fn tell_memory(&mut self, reached: LimitReached) {
         if !std::mem::replace(&mut self.told.memory, true) {
-            self.remark(None, reached.into());
+            self.found.remark(None, reached.into());
         }
     }
 
@@ -89,10 +88,10 @@ impl Archive {
         }
         self.shared = self.shared.saturating_add(1);
         if self.shared == 1 {
-            self.remark(None, Anomaly::odd("entries share bytes; each was looked at once"));
+            self.found.remark(None, Anomaly::odd("entries share bytes; each was looked at once"));
         }
         if self.shared == SHARED_BY_ACCIDENT + 1 {
-            self.waiting.push_back(Item::Heuristic(Heuristic::ZipOverlappingFiles));
+            self.found.heuristic(Heuristic::ZipOverlappingFiles);
         }
     }
 
@@ -104,7 +103,7 @@ impl Archive {
         }
         self.tell_stray(&stray);
         if !stray.end_known {
-            self.remark(Some(&stray.name), Anomaly::damaged("nothing says where its data ends"));
+            self.found.remark(Some(stray.name.clone()), Anomaly::damaged("nothing says where its data ends"));
         }
         self.give(&stray.name, stray.data(), &whole(fields), stray.end_known)
     }
@@ -119,20 +118,18 @@ impl Archive {
             true => Anomaly::damaged("the archive goes on behind its central directory, but is cut off"),
             false => Anomaly::odd("the central directory does not list it"),
         };
-        self.remark(Some(&stray.name), anomaly);
+        self.found.remark(Some(stray.name.clone()), anomaly);
     }
 
     /// Gives a member, or says why that cannot be.
     fn give(&mut self, name: &Name, data: u64, fields: &Fields, end_known: bool) -> Result<(), LimitReached> {
         match self.content(data, fields, end_known) {
-            Ok(source) => {
-                self.budget.charge_object()?;
-                let member = Member { name: name.clone(), source, packed_size: Some(fields.packed) };
-                self.waiting.push_back(Item::Member(member));
+            Ok(source) => self.found.member(name.clone(), source, Some(fields.packed)),
+            Err(anomaly) => {
+                self.found.remark(Some(name.clone()), anomaly);
+                Ok(())
             }
-            Err(anomaly) => self.remark(Some(name), anomaly),
         }
-        Ok(())
     }
 
     fn content(&self, data: u64, fields: &Fields, end_known: bool) -> Result<Arc<dyn Source>, Anomaly> {

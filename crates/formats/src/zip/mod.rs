@@ -27,17 +27,16 @@ mod member;
 mod method;
 mod record;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Charge, LimitReached, Name, Source, read_vec_at};
+use dachs_base::{Anomaly, Budget, Charge, LimitReached, Source, read_vec_at};
 
 use self::coverage::Coverage;
 use self::directory::Walk;
 use self::ends::Directory;
 use self::gaps::Gaps;
 use self::record::{DESCRIPTOR, END_LENGTH, ONE_VOLUME};
-use crate::{Item, Unpack};
+use crate::{Found, Search, Unpack};
 
 /// Directories that are read; an archive that was changed in place may have several.
 const DIRECTORIES: usize = 64;
@@ -50,7 +49,7 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         source: Arc::clone(source),
         budget: budget.clone(),
         coverage: Coverage::new(budget),
-        waiting: VecDeque::new(),
+        found: Found::new(budget),
         phase: Phase::Start,
         candidates: Vec::new(),
         memory: None,
@@ -66,8 +65,7 @@ struct Archive {
     source: Arc<dyn Source>,
     budget: Budget,
     coverage: Coverage,
-    /// What was found and not yet given.
-    waiting: VecDeque<Item>,
+    found: Found,
     phase: Phase,
     /// Offsets of end records that were not looked at yet.
     candidates: Vec<u64>,
@@ -102,20 +100,20 @@ struct Told {
     strays: bool,
 }
 
-impl Unpack for Archive {
-    fn next_item(&mut self) -> Option<Item> {
-        loop {
-            if let Some(item) = self.waiting.pop_front() {
-                return Some(item);
-            }
-            match std::mem::replace(&mut self.phase, Phase::Done) {
-                Phase::Start => self.start(),
-                Phase::Ends => self.next_end(),
-                Phase::Directory(walk) => self.next_entry(walk),
-                Phase::Gaps(gaps) => self.next_gap(gaps),
-                Phase::Done => return None,
-            }
+impl Search for Archive {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Start => self.start(),
+            Phase::Ends => self.next_end(),
+            Phase::Directory(walk) => self.next_entry(walk)?,
+            Phase::Gaps(gaps) => self.next_gap(gaps)?,
+            Phase::Done => self.found.end(),
         }
+        Ok(())
     }
 }
 
@@ -131,15 +129,12 @@ impl Archive {
             }
             Err(reached) => {
                 self.candidates = candidates.last().copied().into_iter().collect();
-                self.remark(None, reached.into());
+                self.found.remark(None, reached.into());
             }
         }
     }
 
     fn next_end(&mut self) {
-        if let Err(reached) = self.budget.check_time() {
-            return self.stop(reached);
-        }
         self.phase = Phase::Ends;
         if let Some(directory) = self.directories.pop() {
             self.walked.push((directory.start, directory.base));
@@ -165,28 +160,26 @@ impl Archive {
             if self.walked.len() < DIRECTORIES {
                 self.directories.push(directory);
             } else if !std::mem::replace(&mut self.told.directories, true) {
-                self.remark(None, Anomaly::damaged(format!("more than {DIRECTORIES} directories; not all were read")));
+                self.found
+                    .remark(None, Anomaly::damaged(format!("more than {DIRECTORIES} directories; not all were read")));
             }
         }
     }
 
-    fn next_entry(&mut self, mut walk: Walk) {
-        if let Err(reached) = self.budget.check_time() {
-            return self.stop(reached);
-        }
+    fn next_entry(&mut self, mut walk: Walk) -> Result<(), LimitReached> {
         match walk.next_entry() {
             Some(entry) => {
-                let result = self.take_entry(&entry, walk.disk());
+                self.take_entry(&entry, walk.disk())?;
                 self.phase = Phase::Directory(walk);
-                self.stop_on_error(result);
             }
             None => {
                 if !walk.is_complete() {
-                    self.remark(None, Anomaly::damaged("the central directory breaks off"));
+                    self.found.remark(None, Anomaly::damaged("the central directory breaks off"));
                 }
                 self.phase = Phase::Ends;
             }
         }
+        Ok(())
     }
 
     fn enter_gaps(&mut self) {
@@ -194,7 +187,7 @@ impl Archive {
         self.memory = None;
         if self.last_end.is_none() {
             let anomaly = self.no_directory();
-            self.remark(None, anomaly);
+            self.found.remark(None, anomaly);
         }
         // Without a memory of what was read, everything would be read again.
         let gaps = (!self.told.memory).then(|| Gaps::new(&self.source, &self.budget));
@@ -209,30 +202,11 @@ impl Archive {
         }
     }
 
-    fn next_gap(&mut self, mut gaps: Gaps) {
-        match gaps.next_stray(&self.coverage) {
-            Ok(Some(stray)) => {
-                self.phase = Phase::Gaps(gaps);
-                let result = self.take_stray(stray);
-                self.stop_on_error(result);
-            }
-            Ok(None) => {}
-            Err(reached) => self.stop(reached),
+    fn next_gap(&mut self, mut gaps: Gaps) -> Result<(), LimitReached> {
+        if let Some(stray) = gaps.next_stray(&self.coverage)? {
+            self.take_stray(stray)?;
+            self.phase = Phase::Gaps(gaps);
         }
-    }
-
-    fn stop_on_error(&mut self, result: Result<(), LimitReached>) {
-        if let Err(reached) = result {
-            self.stop(reached);
-        }
-    }
-
-    fn stop(&mut self, reached: LimitReached) {
-        self.phase = Phase::Done;
-        self.remark(None, reached.into());
-    }
-
-    fn remark(&mut self, member: Option<&Name>, anomaly: Anomaly) {
-        self.waiting.push_back(Item::Anomaly { member: member.cloned(), anomaly });
+        Ok(())
     }
 }

@@ -28,6 +28,8 @@ use rustix::fs::{
 use rustix::io::{Errno, fcntl_dupfd_cloexec, pread};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+pub(crate) use dachs_record::Acted;
+
 use crate::content::display;
 use crate::walk::{Candidate, Identity, said};
 
@@ -59,15 +61,6 @@ pub(crate) struct Scanned {
     name: CString,
     file: OwnedFd,
     identity: Identity,
-}
-
-/// What was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Acted {
-    /// The word for it: `moved`, `copied`, `removed`.
-    pub(crate) what: &'static str,
-    /// Where the file or its copy is now.
-    pub(crate) to: Option<Vec<u8>>,
 }
 
 impl Folder {

@@ -11,10 +11,9 @@
 //! memory first. Every image is verified wholly before it is used.
 
 mod compile;
-mod names;
 
 pub(crate) use compile::{Sources, compile, notes};
-pub(crate) use names::ImageNames;
+pub(crate) use dachs_record::ImageNames;
 
 use std::fs::{self, File};
 use std::io::Read;

@@ -16,7 +16,6 @@ mod args;
 mod clamscan;
 mod commands;
 mod content;
-mod escape;
 mod exit;
 mod input;
 mod interrupt;
@@ -24,7 +23,6 @@ mod order;
 mod output;
 mod progress;
 mod quantity;
-mod record;
 mod say;
 mod scan;
 mod spool;
@@ -35,6 +33,7 @@ mod workers;
 use std::env::args_os;
 use std::process::ExitCode;
 
+use dachs_record::{escape, record};
 use exit::Exit;
 
 /// Counts only in workers; see `dachs_sys::alloc`.

@@ -31,7 +31,7 @@ pub(crate) use filter::Exclude;
 pub(crate) use frame::Identity;
 pub(crate) use lookup::said;
 pub(crate) use patterns::{Patterns, expressions};
-pub(crate) use skip::Skip;
+pub(crate) use skip::{Skip, special};
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsString};
@@ -216,7 +216,7 @@ impl Walk {
             FileType::Symlink if self.options.pass_over_links => Some(self.skipped(Skip::SymbolicLink)),
             FileType::Symlink => Some(self.wrong("it is a symbolic link, and --follow-symlinks never was given")),
             other => {
-                let what = Skip::from(other).label();
+                let what = special(other).label();
                 Some(self.wrong(&format!("it is a {what}; files, directories and - can be scanned")))
             }
         }
@@ -287,7 +287,7 @@ impl Walk {
                 let found = Candidate::new(self.path.clone(), name, stat);
                 Some(Step::File(Candidate { directory: Some(at), follow, kernel, ..found }))
             }
-            other => Some(self.skipped(Skip::from(other))),
+            other => Some(self.skipped(special(other))),
         }
     }
 

@@ -32,7 +32,7 @@ impl Workers {
 
 impl Scanner for Workers {
     fn submit(&mut self, tag: u64, file: OwnedFd, size: u64) -> Result<(), String> {
-        self.0.submit(Job { tag, file, size }).map_err(|error| error.to_string())
+        self.0.submit(Job { tag, file, size, all_matches: false }).map_err(|error| error.to_string())
     }
 
     fn wait(&mut self, patience: Duration) -> Result<Option<Finished>, String> {

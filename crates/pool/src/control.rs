@@ -65,6 +65,10 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -15,11 +15,13 @@
 //! The crate parses nothing but replies and links no parser.
 #![forbid(unsafe_code)]
 
+mod busy;
 mod control;
 mod ends;
 mod queue;
 mod slot;
 
+use busy::Busy;
 use control::{Control, Start};
 use dachs_base::{Limits, Report};
 use queue::Queue;
@@ -29,7 +31,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -62,6 +64,8 @@ pub struct Job {
     pub file: OwnedFd,
     /// Its size in bytes.
     pub size: u64,
+    /// Report every detection of this file, whatever [`Config::all_matches`] says.
+    pub all_matches: bool,
 }
 
 /// A file that was scanned, or could not be: the report says which.
@@ -103,10 +107,10 @@ impl fmt::Display for PoolError {
 impl std::error::Error for PoolError {}
 
 /// A pool of jailed workers. Ends them all when it is dropped.
-#[derive(Debug)]
 pub struct Pool {
     results: Receiver<Done>,
     submitter: Submitter,
+    shop: Arc<Shop>,
     layers: JailReport,
     threads: Vec<JoinHandle<()>>,
 }
@@ -127,21 +131,38 @@ impl Submitter {
     }
 }
 
+/// Where results go: called by the thread of the slot that has one, which waits until it returns.
+type Deliver = Arc<dyn Fn(Done) + Send + Sync>;
+
 impl Pool {
     /// Starts the zygote and waits until its jail is closed.
     ///
     /// # Errors
     /// When it cannot be started or refuses.
     pub fn start(config: Config) -> Result<Pool, PoolError> {
+        let (sender, results) = channel();
+        // Nobody listens while the pool is being dropped.
+        Pool::assemble(config, Arc::new(move |done| drop(sender.send(done))), results)
+    }
+
+    /// As [`Pool::start`], but each result is given to `deliver` by the thread that has it, and none to
+    /// [`Pool::results`]. It must return soon, and must not drop the pool.
+    ///
+    /// # Errors
+    /// As [`Pool::start`].
+    pub fn start_with(config: Config, deliver: impl Fn(Done) + Send + Sync + 'static) -> Result<Pool, PoolError> {
+        Pool::assemble(config, Arc::new(deliver), channel().1)
+    }
+
+    fn assemble(config: Config, deliver: Deliver, results: Receiver<Done>) -> Result<Pool, PoolError> {
         let Config { jobs, limits, all_matches, image, program } = config;
         let (control, layers) = Control::new(Start { program, image, memory: limits.memory })?;
-        let shop = Arc::new(Shop { control, limits, all_matches });
+        let shop = Arc::new(Shop { control, limits, all_matches, busy: Busy::default() });
         let jobs = jobs.max(1);
         let queue = Arc::new(Queue::new(jobs.saturating_mul(QUEUED)));
-        let (sender, results) = channel();
-        let mut pool = Pool { results, submitter: Submitter { jobs: queue }, layers, threads: Vec::new() };
+        let mut pool = Pool { results, submitter: Submitter { jobs: queue }, shop, layers, threads: Vec::new() };
         for _ in 0..jobs {
-            pool.threads.push(slot(&shop, &pool.submitter.jobs, &sender).map_err(PoolError::Start)?);
+            pool.threads.push(slot(&pool.shop, &pool.submitter.jobs, &deliver).map_err(PoolError::Start)?);
         }
         Ok(pool)
     }
@@ -166,6 +187,12 @@ impl Pool {
         &self.results
     }
 
+    /// Gives a job up: nobody wants its result any more. If a worker has it, that worker is killed; its [`Done`] comes
+    /// all the same.
+    pub fn cancel(&self, tag: u64) {
+        self.shop.busy.kill(tag);
+    }
+
     /// Which layers of the jail the workers live in.
     #[must_use]
     pub fn layers(&self) -> &JailReport {
@@ -174,6 +201,12 @@ impl Pool {
 
     /// Waits for the jobs at hand, drops those in the queue, and ends all processes.
     pub fn stop(self) {}
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Pool {
@@ -187,15 +220,14 @@ impl Drop for Pool {
 }
 
 /// Starts the thread of a slot. It ends when the queue is closed.
-fn slot(shop: &Arc<Shop>, jobs: &Arc<Queue>, results: &Sender<Done>) -> io::Result<JoinHandle<()>> {
-    let (shop, jobs, results) = (Arc::clone(shop), Arc::clone(jobs), results.clone());
+fn slot(shop: &Arc<Shop>, jobs: &Arc<Queue>, deliver: &Deliver) -> io::Result<JoinHandle<()>> {
+    let (shop, jobs, deliver) = (Arc::clone(shop), Arc::clone(jobs), Arc::clone(deliver));
     std::thread::Builder::new().name("dachs-slot".to_owned()).spawn(move || {
         let mut slot = Slot::new(&shop);
         while let Some(job) = jobs.pop() {
             let begin = Instant::now();
             let report = slot.scan(&job);
-            // Nobody listens: the pool is being dropped.
-            let _ = results.send(Done { tag: job.tag, report, elapsed: begin.elapsed() });
+            deliver(Done { tag: job.tag, report, elapsed: begin.elapsed() });
         }
         slot.close();
     })

@@ -66,7 +66,7 @@ mod tests {
     use std::thread;
 
     fn job(tag: u64) -> Job {
-        Job { tag, file: dachs_sys::fd::sealed_memory("test", b"").unwrap(), size: 0 }
+        Job { tag, file: dachs_sys::fd::sealed_memory("test", b"").unwrap(), size: 0, all_matches: false }
     }
 
     #[test]

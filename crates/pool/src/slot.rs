@@ -6,6 +6,7 @@
 //!        either one dies, is late, or talks nonsense -> killed; a report that says so
 //! ```
 
+use crate::busy::Busy;
 use crate::control::{Control, Worker};
 use crate::ends::{Loss, describe};
 use crate::{Job, PoolError};
@@ -29,6 +30,7 @@ pub(crate) struct Shop {
     pub(crate) control: Control,
     pub(crate) limits: Limits,
     pub(crate) all_matches: bool,
+    pub(crate) busy: Busy,
 }
 
 /// One slot.
@@ -127,12 +129,13 @@ impl<'a> Slot<'a> {
     /// One request, one reply.
     fn ask(&mut self, hired: &mut Hired, job: &Job, isolate: bool) -> Result<Body, Loss> {
         self.requests += 1;
-        let (limits, all_matches) = (self.shop.limits.clone(), self.shop.all_matches);
+        let (limits, all_matches) = (self.shop.limits.clone(), self.shop.all_matches || job.all_matches);
         let request = Request { number: self.requests, size: job.size, limits, all_matches, isolate };
         hired.wait_at_most(self.hard_deadline(job)).map_err(|_| Loss::Undelivered)?;
         let packet = request.encode().map_err(|_| Loss::Undelivered)?;
         let socket = hired.worker.socket();
         socket::send(socket, &packet, Some(job.file.as_fd())).map_err(|_| Loss::Undelivered)?;
+        let _busy = self.shop.busy.enter(job.tag, hired.worker.handle());
         match self.reply(&hired.worker)? {
             Body::Panicked(place) => Err(Loss::Panicked(place)),
             Body::Isolate(_) if !isolate => Err(Loss::Nonsense("the wish to be isolated twice".to_owned())),

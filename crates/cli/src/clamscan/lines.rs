@@ -16,14 +16,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use dachs_base::{Anomaly, AnomalyKind, Limit, Report, Strength};
+use dachs_base::{Anomaly, AnomalyKind, Report, Strength};
+use dachs_record::clamav::{incomplete_name, reason};
 
 use super::talk::Talk;
 use crate::action::Acted;
 use crate::content::display;
 use crate::escape::shown;
 use crate::output::Writer;
-use crate::output::human::place;
 use crate::record::{Outcome, Record};
 use crate::tally::Tally;
 use crate::walk::Skip;
@@ -214,48 +214,6 @@ impl Writer for Lines<'_> {
 /// How a path is shown.
 fn name(path: &[u8]) -> String {
     if path == b"-" { "stdin".to_owned() } else { shown(path) }
-}
-
-/// Why a file was not wholly looked at.
-fn reason(gap: &Anomaly) -> String {
-    let place = place(&gap.object);
-    let place = if place.is_empty() { place } else { format!(" {}", place.trim()) };
-    match gap.kind {
-        AnomalyKind::Limit(limit) => format!("limit reached ({}){place}", limit_option(limit)),
-        AnomalyKind::Unreadable => format!("{}{place}", shown(gap.detail.as_bytes())),
-        kind => format!("{}: {}{place}", kind.label(), shown(gap.detail.as_bytes())),
-    }
-}
-
-/// The option that sets a limit.
-fn limit_option(limit: Limit) -> &'static str {
-    match limit {
-        Limit::Depth => "--max-recursion",
-        Limit::Objects => "--max-files",
-        Limit::ObjectSize => "--max-filesize",
-        Limit::ScanSize => "--max-scansize",
-        Limit::Steps => "steps of a regular expression",
-        Limit::Time => "--max-scantime",
-        _ => "memory",
-    }
-}
-
-/// The name of a gap as a detection; of limits as ClamAV has them.
-fn incomplete_name(kind: AnomalyKind) -> &'static str {
-    match kind {
-        AnomalyKind::Limit(Limit::Depth) => "Heuristics.Limits.Exceeded.MaxRecursion",
-        AnomalyKind::Limit(Limit::Objects) => "Heuristics.Limits.Exceeded.MaxFiles",
-        AnomalyKind::Limit(Limit::ObjectSize) => "Heuristics.Limits.Exceeded.MaxFileSize",
-        AnomalyKind::Limit(Limit::ScanSize) => "Heuristics.Limits.Exceeded.MaxScanSize",
-        AnomalyKind::Limit(Limit::Time) => "Heuristics.Limits.Exceeded.MaxScanTime",
-        AnomalyKind::Limit(_) => "Heuristics.Limits.Exceeded.Memory",
-        AnomalyKind::Damaged => "Heuristics.Incomplete.Damaged",
-        AnomalyKind::Encrypted => "Heuristics.Incomplete.Encrypted",
-        AnomalyKind::Unreadable => "Heuristics.Incomplete.Unreadable",
-        AnomalyKind::Unsupported => "Heuristics.Incomplete.Unsupported",
-        AnomalyKind::WorkerDied => "Heuristics.Incomplete.WorkerDied",
-        _ => "Heuristics.Incomplete",
-    }
 }
 
 /// What was done with a file: `x (real path: '/a/x'): moved to '/vault/x'`.

@@ -13,10 +13,10 @@
 
 use std::io::{self, Write};
 
-use dachs_base::{ObjectPath, Strength, Verdict};
+use dachs_base::{Strength, Verdict};
 
 use super::Writer;
-use crate::escape::shown;
+use crate::escape::{place, shown};
 use crate::record::{Outcome, Record};
 use crate::tally::Tally;
 
@@ -120,15 +120,6 @@ impl<W: Write> Writer for Human<W> {
     fn finish(&mut self, _tally: &Tally) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// Where in the file: `  (in a.zip » eicar.com)`; nothing for the file itself.
-pub(crate) fn place(object: &ObjectPath) -> String {
-    if object.0.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> = object.0.iter().map(|name| shown(name.as_bytes())).collect();
-    format!("  (in {})", names.join(" » "))
 }
 
 #[cfg(test)]

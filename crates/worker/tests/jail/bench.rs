@@ -62,7 +62,7 @@ impl Bench {
     }
 
     pub(crate) fn submit(&self, tag: u64, file: OwnedFd, size: u64) {
-        self.pool.submit(Job { tag, file, size }).unwrap();
+        self.pool.submit(Job { tag, file, size, all_matches: false }).unwrap();
     }
 
     pub(crate) fn next(&self) -> Done {

@@ -4,13 +4,15 @@
 //! that drive a terminal, controls that reverse the reading direction so that `exe.txt` hides `txt.exe`. [`shown`] leaves
 //! ordinary text as it is and writes the rest as `\x1b` (bytes and ASCII controls) or `\u{202e}` (other characters). A
 //! backslash becomes `\\`, so that what is shown names exactly one file. JSON needs none of this: it has its own
-//! escapes, and carries the exact bytes beside the text ([`crate::output::json`]).
+//! escapes, and carries the exact bytes beside the text ([`crate::json`]).
 
 use std::fmt::Write;
 
+use dachs_base::ObjectPath;
+
 /// The bytes as text that is safe on a terminal and in a log, on one line.
 #[must_use]
-pub(crate) fn shown(bytes: &[u8]) -> String {
+pub fn shown(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         chunk.valid().chars().for_each(|character| push_character(&mut text, character));
@@ -41,6 +43,16 @@ fn is_treacherous(character: char) -> bool {
             | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{ad}'                         // invisible
             | '\u{2028}' | '\u{2029}'                                                              // line breaks
             | '\u{e0000}'..='\u{e007f}') // tags
+}
+
+/// Where in the file: `  (in a.zip » eicar.com)`; nothing for the file itself.
+#[must_use]
+pub fn place(object: &ObjectPath) -> String {
+    if object.0.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = object.0.iter().map(|name| shown(name.as_bytes())).collect();
+    format!("  (in {})", names.join(" » "))
 }
 
 #[cfg(test)]

@@ -2,17 +2,18 @@
 
 use dachs_sigdb::Image;
 
-use crate::record::{Names, Naming};
+use crate::{Names, Naming};
 
 /// The names in an image.
-pub(crate) struct ImageNames<'a> {
+pub struct ImageNames<'a> {
     image: &'a Image<'a>,
     sources: Vec<String>,
 }
 
 impl<'a> ImageNames<'a> {
     /// The names in this image.
-    pub(crate) fn new(image: &'a Image<'a>) -> ImageNames<'a> {
+    #[must_use]
+    pub fn new(image: &'a Image<'a>) -> ImageNames<'a> {
         ImageNames { image, sources: image.info().sources.into_iter().map(|source| source.info.name).collect() }
     }
 }

@@ -7,27 +7,26 @@ use std::time::Duration;
 
 use dachs_base::{Anomaly, AnomalyKind, Cause, Detection, Limit, Report, Strength, Verdict};
 
-use crate::action::Acted;
-use crate::walk::Skip;
+use crate::{Acted, Skip};
 
 /// What is said about one path.
 #[derive(Clone, Debug)]
-pub(crate) struct Record {
+pub struct Record {
     /// The path as given or found, raw.
-    pub(crate) path: Vec<u8>,
+    pub path: Vec<u8>,
     /// The file's size in bytes, if it came to be known.
-    pub(crate) size: Option<u64>,
+    pub size: Option<u64>,
     /// How long the scan took, without waiting.
-    pub(crate) elapsed: Duration,
+    pub elapsed: Duration,
     /// What became of it.
-    pub(crate) outcome: Outcome,
+    pub outcome: Outcome,
     /// What was done with it, or why that failed; `None` if nothing was to be done.
-    pub(crate) action: Option<Result<Acted, String>>,
+    pub action: Option<Result<Acted, String>>,
 }
 
 /// What became of a path.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It was looked at, wholly or not. The names of its detections stand in the same order as the report's.
     Scanned(Report, Vec<Naming>),
     /// It is not scanned on purpose.
@@ -38,46 +37,51 @@ pub(crate) enum Outcome {
 
 /// What a detection is called, and by which source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Naming {
+pub struct Naming {
     /// The signature's name.
-    pub(crate) name: String,
+    pub name: String,
     /// The database file it stands in; absent for the engine's own judgement.
-    pub(crate) source: Option<String>,
+    pub source: Option<String>,
 }
 
 /// Names signatures by their numbers.
-pub(crate) trait Names {
+pub trait Names {
     /// What the signature with this number is called; `None` if there is none.
     fn naming(&self, signature: u32) -> Option<Naming>;
 }
 
 impl Record {
     /// A file that was scanned.
-    pub(crate) fn scanned(path: Vec<u8>, size: u64, elapsed: Duration, report: Report, names: &dyn Names) -> Record {
+    #[must_use]
+    pub fn scanned(path: Vec<u8>, size: u64, elapsed: Duration, report: Report, names: &dyn Names) -> Record {
         let namings = report.detections.iter().map(|detection| naming(detection, names)).collect();
         Record { size: Some(size), elapsed, ..Record::new(path, Outcome::Scanned(report, namings)) }
     }
 
     /// Something that should have been looked at and could not be.
-    pub(crate) fn unreadable(path: Vec<u8>, size: Option<u64>, reason: impl Into<String>) -> Record {
+    #[must_use]
+    pub fn unreadable(path: Vec<u8>, size: Option<u64>, reason: impl Into<String>) -> Record {
         let report = Report::unscanned(Anomaly::new(AnomalyKind::Unreadable, reason));
         Record { size, ..Record::new(path, Outcome::Scanned(report, Vec::new())) }
     }
 
     /// A file that is not looked at because of its size.
-    pub(crate) fn too_large(path: Vec<u8>, size: u64) -> Record {
+    #[must_use]
+    pub fn too_large(path: Vec<u8>, size: u64) -> Record {
         let report =
             Report::unscanned(Anomaly::new(AnomalyKind::Limit(Limit::ObjectSize), "the file is larger than asked for"));
         Record { size: Some(size), ..Record::new(path, Outcome::Scanned(report, Vec::new())) }
     }
 
     /// Something left out on purpose.
-    pub(crate) fn skipped(path: Vec<u8>, why: Skip) -> Record {
+    #[must_use]
+    pub fn skipped(path: Vec<u8>, why: Skip) -> Record {
         Record::new(path, Outcome::Skipped(why))
     }
 
     /// An argument that makes no sense.
-    pub(crate) fn wrong(path: Vec<u8>, reason: String) -> Record {
+    #[must_use]
+    pub fn wrong(path: Vec<u8>, reason: String) -> Record {
         Record::new(path, Outcome::Wrong(reason))
     }
 
@@ -86,7 +90,8 @@ impl Record {
     }
 
     /// The one-word answer; `None` for what was left out on purpose.
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
         match &self.outcome {
             Outcome::Scanned(report, _) => Some(report.verdict()),
             Outcome::Skipped(_) => None,
@@ -95,7 +100,7 @@ impl Record {
     }
 
     /// Detections with their names.
-    pub(crate) fn detections(&self) -> impl Iterator<Item = (&Detection, &Naming)> {
+    pub fn detections(&self) -> impl Iterator<Item = (&Detection, &Naming)> {
         let (detections, namings) = match &self.outcome {
             Outcome::Scanned(report, namings) => (report.detections.as_slice(), namings.as_slice()),
             _ => (&[][..], &[][..]),
@@ -104,7 +109,7 @@ impl Record {
     }
 
     /// The anomalies that mean unread bytes.
-    pub(crate) fn gaps(&self) -> impl Iterator<Item = &Anomaly> {
+    pub fn gaps(&self) -> impl Iterator<Item = &Anomaly> {
         let anomalies = match &self.outcome {
             Outcome::Scanned(report, _) => report.anomalies.as_slice(),
             _ => &[],
@@ -113,7 +118,8 @@ impl Record {
     }
 
     /// The gap that says most: a limit explains the damage that it caused in what was cut off by it.
-    pub(crate) fn leading_gap(&self) -> Option<&Anomaly> {
+    #[must_use]
+    pub fn leading_gap(&self) -> Option<&Anomaly> {
         self.gaps().min_by_key(|gap| match gap.kind {
             AnomalyKind::WorkerDied => 0,
             AnomalyKind::Limit(_) => 1,
@@ -125,7 +131,8 @@ impl Record {
     }
 
     /// About how much memory it holds, in bytes.
-    pub(crate) fn weight(&self) -> usize {
+    #[must_use]
+    pub fn weight(&self) -> usize {
         let names = |path: &dachs_base::ObjectPath| path.0.iter().map(|name| name.as_bytes().len() + 24).sum::<usize>();
         let inner: usize = match &self.outcome {
             Outcome::Scanned(report, namings) => {
@@ -153,7 +160,8 @@ fn naming(detection: &Detection, names: &dyn Names) -> Naming {
 }
 
 /// The short reason of a gap for a summary: `encrypted`, `limit of depth (--max-depth)`, `permission denied`.
-pub(crate) fn reason(gap: &Anomaly) -> String {
+#[must_use]
+pub fn reason(gap: &Anomaly) -> String {
     match gap.kind {
         AnomalyKind::Limit(limit) => format!("limit of {limit}"),
         AnomalyKind::Unreadable if gap.object.0.is_empty() && gap.detail.len() <= 40 => gap.detail.clone(),
@@ -163,7 +171,8 @@ pub(crate) fn reason(gap: &Anomaly) -> String {
 }
 
 /// The word for a strength in JSON; never changes.
-pub(crate) fn strength_label(strength: Strength) -> &'static str {
+#[must_use]
+pub fn strength_label(strength: Strength) -> &'static str {
     match strength {
         Strength::Weak => "weak",
         Strength::Strong => "strong",
@@ -185,15 +194,15 @@ mod tests {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod samples {
+#[cfg(any(test, feature = "samples"))]
+pub mod samples {
     //! Records for the tests of the outputs.
 
     use super::*;
     use dachs_base::{Coverage, FileKind, Limits, Name, ObjectPath};
 
     /// Knows signature 0 and nothing else.
-    pub(crate) struct OneName;
+    pub struct OneName;
 
     impl Names for OneName {
         fn naming(&self, signature: u32) -> Option<Naming> {
@@ -201,12 +210,16 @@ pub(crate) mod samples {
         }
     }
 
-    pub(crate) fn detection(signature: u32, strength: Strength, members: &[&[u8]]) -> Detection {
+    /// A detection at offset 7 of a text, behind this way of members.
+    #[must_use]
+    pub fn detection(signature: u32, strength: Strength, members: &[&[u8]]) -> Detection {
         let object = ObjectPath(members.iter().map(|name| Name::new(name)).collect());
         Detection { cause: Cause::Signature(signature), strength, object, kind: FileKind::Ascii, offset: Some(7) }
     }
 
-    pub(crate) fn record(path: &[u8], detections: Vec<Detection>, anomalies: Vec<Anomaly>) -> Record {
+    /// A scanned ZIP archive of 10 bytes.
+    #[must_use]
+    pub fn record(path: &[u8], detections: Vec<Detection>, anomalies: Vec<Anomaly>) -> Record {
         let coverage = Coverage { bytes: 20, objects: 2, skipped: 0 };
         let mut report = Report { kind: Some(FileKind::Zip), detections, coverage, ..Report::default() };
         anomalies.into_iter().for_each(|anomaly| report.note(anomaly, &Limits::default()));
@@ -214,7 +227,8 @@ pub(crate) mod samples {
     }
 
     /// Clean, detected in a member, suspicious, encrypted, missing, and a socket.
-    pub(crate) fn every_kind() -> Vec<Record> {
+    #[must_use]
+    pub fn every_kind() -> Vec<Record> {
         let encrypted = Anomaly { object: ObjectPath(vec![Name::new(b"x\xff")]), ..Anomaly::encrypted("no password") };
         vec![
             record(b"clean", vec![], vec![Anomaly::odd("a remark")]),

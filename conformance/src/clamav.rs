@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::scratch::Scratch;
+
 /// Names found, by file.
 pub(crate) type Found = BTreeMap<PathBuf, BTreeSet<String>>;
 
@@ -27,6 +29,26 @@ pub(crate) fn scan(database: &Path, files: &[PathBuf]) -> Result<Found, String> 
         return Err(format!("clamscan ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
     }
     let mut found: Found = files.iter().map(|file| (file.clone(), BTreeSet::new())).collect();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let Some((path, name)) = line.strip_suffix(" FOUND").and_then(|line| line.rsplit_once(": ")) else { continue };
+        found.entry(PathBuf::from(path)).or_default().insert(plain(name));
+    }
+    Ok(found)
+}
+
+/// What ClamAV finds in any number of files, with all of its parsers and its default options, but without limits.
+pub(crate) fn scan_all(database: &Path, files: &[PathBuf]) -> Result<Found, String> {
+    let scratch = Scratch::new()?;
+    let list: String = files.iter().map(|file| format!("{}\n", file.display())).collect();
+    let list = scratch.write("files", list.as_bytes())?;
+    let mut command = Command::new("clamscan");
+    command.args(["--no-summary", "--allmatch", "--infected", "--max-filesize=2000M", "--max-scansize=2000M"]);
+    command.args(["--max-files=1000000", "--max-scantime=0", "--max-recursion=50", "-d"]).arg(database);
+    let output = command.arg("--file-list").arg(list).output().map_err(|error| format!("clamscan: {error}"))?;
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        return Err(format!("clamscan ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)));
+    }
+    let mut found = Found::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let Some((path, name)) = line.strip_suffix(" FOUND").and_then(|line| line.rsplit_once(": ")) else { continue };
         found.entry(PathBuf::from(path)).or_default().insert(plain(name));

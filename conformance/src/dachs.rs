@@ -1,6 +1,7 @@
 //! Asks the built `dachs`.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,11 @@ pub(crate) struct Answer {
 pub(crate) struct FileResult {
     pub(crate) path: PathBuf,
     pub(crate) verdict: String,
+    /// What kind of file it is.
+    pub(crate) kind: String,
     pub(crate) names: Vec<String>,
+    /// The way to the object in which each name was found first, with that object's kind.
+    pub(crate) places: BTreeMap<String, String>,
     /// What the anomalies are, with their details.
     pub(crate) anomalies: Vec<(String, String)>,
     pub(crate) milliseconds: f64,
@@ -105,6 +110,14 @@ fn names_in(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
+/// A detection's name, without the ending of loose files, and where it is.
+fn place(detection: &Value) -> (String, String) {
+    let text = |key: &str| detection.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let names = detection.get("object").and_then(Value::as_array).into_iter().flatten().skip(1);
+    let path: Vec<&str> = names.filter_map(Value::as_str).collect();
+    (crate::clamav::plain(&text("name")), format!("{} ({})", path.join(" > "), text("kind")))
+}
+
 fn parse(line: &str) -> Result<FileResult, String> {
     let value: Value =
         serde_json::from_str(line).map_err(|error| format!("a line of dachs is not JSON: {error}: {line}"))?;
@@ -114,6 +127,8 @@ fn parse(line: &str) -> Result<FileResult, String> {
     Ok(FileResult {
         path: PathBuf::from(text(&value, "path")),
         verdict: text(&value, "verdict"),
+        kind: text(&value, "kind"),
+        places: list("detections").iter().rev().map(place).collect(),
         names: list("detections").iter().map(|detection| text(detection, "name")).collect(),
         anomalies: list("anomalies").iter().map(|anomaly| (text(anomaly, "what"), text(anomaly, "detail"))).collect(),
         milliseconds: value.get("ms").and_then(Value::as_f64).unwrap_or_default(),

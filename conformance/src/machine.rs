@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Broken {
 }
 
 /// The optional data folder.
-fn data() -> Option<PathBuf> {
+pub(crate) fn data() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let beside = || Some(root.parent()?.join("shared"));
     let folder = std::env::var_os("DACHS_SHARED").map(PathBuf::from).or_else(beside)?;
@@ -80,7 +80,7 @@ fn data() -> Option<PathBuf> {
 }
 
 /// Unpacks the databases that are compressed, and copies the others.
-fn unpack(from: &Path, to: &Path) -> Result<(), String> {
+pub(crate) fn unpack(from: &Path, to: &Path) -> Result<(), String> {
     let script = "for f in official/*.gz rfxn/*.ndb.gz rfxn/*.hdb.gz; do [ -e \"$f\" ] && gzip -dc \"$f\" >\"$1/$(basename \"${f%.gz}\")\"; done";
     let status = Command::new("sh").args(["-c", script, "sh"]).arg(to).current_dir(from).status();
     match status {

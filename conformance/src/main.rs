@@ -7,6 +7,7 @@
 //! cargo conformance mutations [--count N] [--seed N]  broken archives: no crash, no payload called clean
 //! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
 //! cargo conformance machine [PATH...]                 real files and real signatures: no detection, bounded memory
+//! cargo conformance real [FOLDER...] [--packages]     real files: do both find the same, also with signatures drawn from them?
 //! ```
 //!
 //! Everything is asked through the executables, so nothing of ours is linked here. `DACHS` names the executable;
@@ -27,6 +28,7 @@ mod memory;
 mod mutations;
 mod peers;
 mod random;
+mod real;
 mod scratch;
 mod signature;
 mod sparse;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "machine" => machine::run(&options),
         "mutations" => mutations::run(&options),
         "peers" => peers::run(&options),
+        "real" => real::run(&options),
         "sparse" => sparse::run(&options),
         _ => return usage(),
     };
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: cargo conformance peers|loads|bombs|mutations|sparse|machine [OPTIONS]");
+    eprintln!("usage: cargo conformance peers|loads|bombs|mutations|sparse|machine|real [OPTIONS]");
     ExitCode::from(2)
 }
 

@@ -1,22 +1,29 @@
 //! The house's own tools, run as `cargo xtask NAME`, so that nothing has to be installed.
 //!
 //! * `tidy` checks the rules of the house that no compiler checks: see [`mod@tidy`].
+//! * `bench` measures Dachs beside its rivals: see [`mod@bench`].
 //!
 //! A tool prints what it found and ends with 0 if all is well, with 1 if not, and with 2 if it was asked wrongly.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool speaks to the person who runs it")]
 
+mod bench;
 mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy";
+const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask bench [OPTION...] [NAME...]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["tidy"] => tidy(&workspace_root()),
+        ["bench", "--help"] => {
+            println!("{}", bench::USAGE);
+            ExitCode::SUCCESS
+        }
+        ["bench", options @ ..] => bench::run(&workspace_root(), options),
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)

@@ -14,6 +14,7 @@ pub const ALL: &[Target] = &[
     ("cab", |data| unpacking::as_kind(FileKind::Cab, data)),
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
+    ("disks", unpacking::as_disk),
     ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),
     ("html", |data| unpacking::as_kind(FileKind::Html, data)),
     ("identify_unpack", unpacking::everything),

@@ -37,6 +37,23 @@ pub fn as_kind(kind: FileKind, data: &[u8]) {
     members(kind, &source, &budget());
 }
 
+/// Takes the bytes behind the first for a disk image of the kind that the first chooses.
+pub fn as_disk(data: &[u8]) {
+    const KINDS: [FileKind; 7] = [
+        FileKind::Gpt,
+        FileKind::Iso9660,
+        FileKind::Mbr,
+        FileKind::Qcow,
+        FileKind::Vhd,
+        FileKind::Vhdx,
+        FileKind::Vmdk,
+    ];
+    let Some((choice, data)) = data.split_first() else { return };
+    if let Some(kind) = KINDS.get(usize::from(*choice) % KINDS.len()) {
+        as_kind(*kind, data);
+    }
+}
+
 /// Goes through all members and reads them.
 fn members(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<Arc<dyn Source>> {
     let Unpacking::Members(mut unpacker) = unpack(kind, source, budget) else { return Vec::new() };

@@ -17,16 +17,20 @@ mod gzip;
 mod html;
 mod identify;
 mod installshield;
+mod iso9660;
+mod joined;
 mod lha;
 mod lz4;
 mod lzip;
 mod lzma;
 mod macho;
 mod mail;
+mod mapped;
 mod normalise;
 mod ole1;
 mod ole2;
 mod packed;
+mod partitions;
 mod pdf;
 mod rtf;
 mod sevenzip;
@@ -110,23 +114,30 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Cab => cab::open,
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
+        FileKind::Gpt => partitions::open_gpt,
         FileKind::Gzip => gzip::open,
         FileKind::Html => html::open,
         FileKind::InstallShield => installshield::open,
+        FileKind::Iso9660 => iso9660::open,
         FileKind::Lha => lha::open,
         FileKind::Lz4 => lz4::open,
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,
         FileKind::MachOUniversal => macho::open,
         FileKind::Mail | FileKind::Mhtml => mail::open,
+        FileKind::Mbr => partitions::open_mbr,
         FileKind::Ole2 => ole2::open,
         FileKind::Pdf => pdf::open,
+        FileKind::Qcow => mapped::open_qcow,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
         FileKind::Szdd => szdd::open,
         FileKind::Tar => tar::open,
         FileKind::Tnef => tnef::open,
         FileKind::Uuencode => uuencode::open,
+        FileKind::Vhd => mapped::open_vhd,
+        FileKind::Vhdx => mapped::open_vhdx,
+        FileKind::Vmdk => mapped::open_vmdk,
         FileKind::Xz => xz::open,
         FileKind::Zip => zip::open,
         FileKind::Zstd => zstd::open,

@@ -1,0 +1,94 @@
+//! Disk images with a partition table: the partitions, as they stand.
+//!
+//! | table | specification |
+//! |---|---|
+//! | master boot record, with the chain of extended partitions | IBM PC DOS; UEFI 2.10 section 5.2.1 |
+//! | GUID partition table, in sectors of 512 and of 4096 bytes | UEFI 2.10 section 5.3 |
+//!
+//! A partition is a member without a copy. What it holds is told by its content, never by the type in the table. Partitions
+//! that share bytes are odd; since their bytes are scanned more than once, they are charged to the budget. Sectors that
+//! belong to no partition are matched with the image as a whole.
+//!
+//! Not done: Apple's partition map, BSD and Solaris labels inside a partition, logical volumes, dynamic disks.
+
+mod gpt;
+mod mbr;
+
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, Name, Part, Source};
+
+use crate::{Found, Search, Unpack};
+
+/// Goes through the partitions of a master boot record.
+pub(crate) fn open_mbr(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    Table::open(mbr::Mbr::default(), source, budget)
+}
+
+/// Goes through the partitions of a GUID partition table.
+pub(crate) fn open_gpt(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    Table::open(gpt::Gpt::default(), source, budget)
+}
+
+/// Reads a table from its first entry to its last.
+trait Entries: Send {
+    /// The next entry. Must go forward, or end.
+    fn next_entry(&mut self, disk: &dyn Source) -> Entry;
+}
+
+/// What an entry of a table says.
+enum Entry {
+    /// Nothing of interest.
+    Other,
+    /// A stretch of the disk, in bytes.
+    Partition { name: Name, start: u64, length: u64 },
+    /// A remark about the table.
+    Remark(Anomaly),
+    /// There are no more entries.
+    End,
+}
+
+struct Table<E> {
+    entries: E,
+    source: Arc<dyn Source>,
+    budget: Budget,
+    found: Found,
+    /// The stretches that were given.
+    given: Vec<(u64, u64)>,
+}
+
+impl<E: Entries + 'static> Table<E> {
+    fn open(entries: E, source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+        let (source, found) = (Arc::clone(source), Found::new(budget));
+        Box::new(Table { entries, source, budget: budget.clone(), found, given: Vec::new() })
+    }
+}
+
+impl<E: Entries> Search for Table<E> {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        match self.entries.next_entry(self.source.as_ref()) {
+            Entry::Other => {}
+            Entry::Partition { name, start, length } => self.partition(name, start, length)?,
+            Entry::Remark(anomaly) => self.found.remark(None, anomaly),
+            Entry::End => self.found.end(),
+        }
+        Ok(())
+    }
+}
+
+impl<E> Table<E> {
+    fn partition(&mut self, name: Name, start: u64, length: u64) -> Result<(), Anomaly> {
+        let end = start.saturating_add(length);
+        if self.given.iter().any(|(from, to)| *from < end && start < *to) {
+            self.budget.charge_bytes(length.min(self.source.len().saturating_sub(start)))?;
+            self.found.remark(Some(name.clone()), Anomaly::odd("it shares bytes with another partition"));
+        }
+        self.given.push((start, end));
+        let part = Part::new(Arc::clone(&self.source), start, length);
+        Ok(self.found.member(name, Arc::new(part), Some(length))?)
+    }
+}

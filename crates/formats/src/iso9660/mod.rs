@@ -1,4 +1,4 @@
-//! ISO 9660 disc images (ECMA-119), with Joliet names (Microsoft, 1995) and Rock Ridge names (SUSP 1.12, RRIP 1.12).
+//! ISO 9660 disc images (specification: ECMA-119), with Joliet names (Microsoft, 1995) and Rock Ridge names (SUSP 1.12, RRIP 1.12).
 //!
 //! ```text
 //! sector 16...: volume descriptors, 2048 bytes each   8.1
@@ -13,7 +13,7 @@
 //! walked with an explicit stack, each once; records that make no sense end a directory's sector.
 //!
 //! The boot images of El Torito are members when no file holds them; bytes behind the volume as well. Not done:
-//! compressed files of zisofs, files that are interleaved, the second half of a two-session disc.
+//! compressed files of zisofs, files that are interleaved, the second half of a disc that was written twice.
 
 mod record;
 mod volume;

@@ -8,7 +8,13 @@
 //! | a folder with one `*.image` in it | that image |
 //!
 //! An image that somebody else could change while it is mapped (another owner, writable by others) is copied into sealed
-//! memory first. Every image is verified wholly before it is used.
+//! memory first, and verified wholly.
+//!
+//! The administrator's or caller's own image is checked in its structure only: header, checksum of the header and of the
+//! table of sections, length, places of sections. That takes microseconds, however large it is. Every byte of it was
+//! verified when it was built, and `dachs db verify` does it again; whoever can change it since could as well put another
+//! image in its place, which no checksum in it would show. And nothing that stands in it can do more than hide or
+//! misname signatures: evaluation trusts no byte of it (`dachs_sigdb`, "Who is believed").
 
 mod compile;
 
@@ -34,7 +40,7 @@ const VARIABLE: &str = "DACHS_CONTENT";
 /// Sources larger than this are worth a word before they are compiled, in bytes.
 const WORTH_A_WORD: u64 = 4 << 20;
 
-/// One verified image, mapped.
+/// One image, mapped.
 pub(crate) struct Content {
     map: Map,
     file: OwnedFd,
@@ -98,17 +104,19 @@ impl Content {
     /// Opens one compiled image.
     ///
     /// # Errors
-    /// When it cannot be read, or is no whole image.
+    /// When it cannot be read, or is no image, or belongs to somebody else and is not whole.
     pub(crate) fn from_image(path: &Path) -> Result<Content, String> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", display(path));
         let file = File::open(path).map_err(|error| named(&error))?;
         let metadata = file.metadata().map_err(|error| named(&error))?;
         let ours = metadata.uid() == 0 || metadata.uid() == rustix::process::geteuid().as_raw();
-        let file = match ours && metadata.mode() & 0o022 == 0 {
-            true => OwnedFd::from(file),
-            false => copy(file).map_err(|error| named(&error))?,
-        };
-        Content::verified(file, Vec::new()).map_err(|error| named(&error))
+        if ours && metadata.mode() & 0o022 == 0 {
+            return Content::mapped(file.into(), Vec::new()).map_err(|error| named(&error));
+        }
+        let content = copy(file).map_err(|error| error.to_string()).and_then(|file| Content::mapped(file, Vec::new()));
+        let content = content.map_err(|error| named(&error))?;
+        content.verify().map_err(|error| named(&error))?;
+        Ok(content)
     }
 
     fn compiled(sources: &Sources) -> Result<Content, String> {
@@ -120,12 +128,20 @@ impl Content {
         let compilation = compile(sources)?;
         let file = sealed_memory("dachs-image", &compilation.image)
             .map_err(|error| format!("there is no memory for the image: {error}"))?;
-        Content::verified(file, notes(&compilation.problems))
+        Content::mapped(file, notes(&compilation.problems))
     }
 
-    fn verified(file: OwnedFd, notes: Vec<String>) -> Result<Content, String> {
+    /// Reads every byte of the image and checks it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        Image::new(self.map.bytes()).and_then(|image| image.verify()).map_err(|error| error.to_string())
+    }
+
+    fn mapped(file: OwnedFd, notes: Vec<String>) -> Result<Content, String> {
         let map = Map::new(file.as_fd()).map_err(|error| format!("the image cannot be mapped: {error}"))?;
-        Image::new(map.bytes()).and_then(|image| image.verify()).map_err(|error| error.to_string())?;
+        Image::new(map.bytes()).map_err(|error| error.to_string())?;
         Ok(Content { map, file, notes })
     }
 }

@@ -20,7 +20,7 @@ impl<'a> ImageNames<'a> {
 
 impl Names for ImageNames<'_> {
     fn naming(&self, signature: u32) -> Option<Naming> {
-        let name = self.image.name(signature)?.to_owned();
+        let name = self.image.name(signature)?;
         let source = self.image.source_of(signature).and_then(|number| usize::try_from(number).ok());
         Some(Naming { name, source: source.and_then(|number| self.sources.get(number).cloned()) })
     }

@@ -1,7 +1,7 @@
 //! Collects signatures and writes the image.
 //!
-//! There are millions of hash signatures, so they are kept packed as they come (28 bytes and the name for an MD5), sorted
-//! in place, and written. The order of the sections and of everything in them depends on nothing but the calls.
+//! There are millions of hash signatures, so they are kept packed as they come (28 bytes and 2 to 5 for the name of an MD5),
+//! sorted in place, and written. The order of the sections and of everything in them depends on nothing but the calls.
 
 use crate::Refusal;
 use crate::hashes::HashWriter;
@@ -105,8 +105,7 @@ impl Builder {
     /// Sorts everything and writes the image. The same calls give the same bytes.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
-        let signatures = &mut self.signatures;
-        self.hashes.sort(|signature, place| signatures.place(signature, place));
+        self.hashes.sort();
         let parts = [self.names.len(), self.signatures.len(), self.hashes.len()];
         let rules: usize = self.rules.values().map(RuleWriter::len).sum();
         let mut writer = Writer::new(parts.iter().sum::<usize>().saturating_add(rules));
@@ -114,7 +113,6 @@ impl Builder {
         self.names.write(&mut writer);
         self.signatures.write(&mut writer);
         self.hashes.write(&mut writer);
-        drop(self.hashes);
         rules::write(self.rules.into_iter().map(|(target, rules)| (target, rules.finish())).collect(), &mut writer);
         writer.finish()
     }

@@ -97,7 +97,7 @@ impl<'a> Image<'a> {
     /// When the bytes are not an image, or not one of this version, or its structure is broken.
     pub fn new(bytes: &'a [u8]) -> Result<Image<'a>, ImageError> {
         let frame = Frame::new(bytes)?;
-        let signatures = Signatures::new(&frame)?;
+        let signatures = Signatures::new(&frame);
         let rules: Vec<Option<RuleSet<'a>>> =
             Target::ALL.iter().map(|target| RuleSet::new(&frame, *target)).collect::<Result<_, _>>()?;
         if rules.iter().flatten().any(RuleSet::has_regexes) {
@@ -124,9 +124,11 @@ impl<'a> Image<'a> {
         self.frame.verify()?;
         self.sources.verify()?;
         self.names.verify()?;
+        self.signatures.verify()?;
         for hashes in [&self.hashes, &self.allowed, &self.sections, &self.imports] {
             hashes.verify(self.signature_count())?;
         }
+        self.verify_owners()?;
         for rules in self.rules.iter().flatten() {
             rules.verify()?;
         }
@@ -145,7 +147,7 @@ impl<'a> Image<'a> {
 
     /// The name of a signature; absent if there is no such signature.
     #[must_use]
-    pub fn name(&self, signature: u32) -> Option<&'a str> {
+    pub fn name(&self, signature: u32) -> Option<String> {
         self.names.name(signature)
     }
 
@@ -186,7 +188,7 @@ impl<'a> Image<'a> {
         match record.kind {
             RuleKind::Hash => {
                 let (scope, hashes) = self.hashes_of(record.item)?;
-                let rule = hashes.entry(record.item, record.place)?;
+                let rule = hashes.entry(record.item, hashes.place(record.item, signature)?)?;
                 Some(match scope {
                     Scope::Imports => Rule::Imports(rule),
                     Scope::Object => Rule::Hash(rule),
@@ -239,16 +241,41 @@ impl<'a> Image<'a> {
         Some((target, self.rules(target)?))
     }
 
+    /// Checks that each hash signature stands in its table once, and nothing else in any.
+    fn verify_owners(&self) -> Result<(), ImageError> {
+        let total = usize::try_from(self.signature_count()).unwrap_or(usize::MAX);
+        let mut seen = vec![0_u8; total.div_ceil(8)];
+        let mut sound = true;
+        for hashes in [&self.hashes, &self.sections, &self.imports] {
+            hashes.each_owner(&mut |table, signature| {
+                let record = self.signatures.record(signature);
+                sound &= record.is_some_and(|record| record.kind == RuleKind::Hash && record.item == table);
+                let place = usize::try_from(signature / 8).ok().and_then(|at| seen.get_mut(at));
+                let bit = 1 << (signature % 8);
+                sound &= place.is_some_and(|byte| {
+                    let fresh = *byte & bit == 0;
+                    *byte |= bit;
+                    fresh
+                });
+            });
+        }
+        let is_seen = |signature: u32| {
+            let byte = usize::try_from(signature / 8).ok().and_then(|at| seen.get(at));
+            byte.is_some_and(|byte| byte >> (signature % 8) & 1 == 1)
+        };
+        let lost = |signature: u32| {
+            self.signatures.record(signature).is_none_or(|record| (record.kind == RuleKind::Hash) != is_seen(signature))
+        };
+        if sound && !(0..self.signature_count()).any(lost) {
+            return Ok(());
+        }
+        Err(ImageError::Section { section: "signatures", reason: "one stands in no table of digests, or in two" })
+    }
+
     /// Does the signature's source exist, and its rule?
     fn is_sound(&self, signature: u32) -> bool {
         let Some(record) = self.signatures.record(signature) else { return false };
-        let has_rule = match record.kind {
-            RuleKind::Hash => {
-                let owner = self.hashes_of(record.item).and_then(|(_, hashes)| hashes.owner(record.item, record.place));
-                owner == Some(signature)
-            }
-            RuleKind::Body | RuleKind::Logical => self.decode(signature).is_some(),
-        };
+        let has_rule = record.kind == RuleKind::Hash || self.decode(signature).is_some();
         record.source < self.sources.count() && has_rule
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
 /// The version of the format that this code writes and reads.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of the header that its checksum covers, besides the table of sections.
@@ -60,7 +60,9 @@ sections! {
     Text = 3, 1, "texts of sources";
     NameIndex = 4, 8, "index of names";
     Names = 5, 1, "names";
-    Signatures = 6, 8, "signatures";
+    Signatures = 6, 12, "signatures";
+    FamilyIndex = 7, 8, "index of families of names";
+    Families = 8, 1, "families of names";
     HashDirectory = 16, 4, "directories of digests";
     HashSizes = 17, 12, "sizes of digests";
     HashDigests = 18, 1, "digests";
@@ -152,7 +154,9 @@ impl<'a> Frame<'a> {
     /// Checks every section's checksum, and that the bytes between sections are zero.
     pub(crate) fn verify(&self) -> Result<(), ImageError> {
         let mut end = length(HEADER);
-        for entry in &self.entries {
+        let mut entries: Vec<&Entry<'a>> = self.entries.iter().collect();
+        entries.sort_by_key(|entry| entry.offset);
+        for entry in entries {
             if <[u8; 32]>::from(Sha256::digest(entry.bytes)) != entry.checksum {
                 return Err(ImageError::Checksum(entry.section.name()));
             }
@@ -191,7 +195,7 @@ impl Writer {
         Writer { bytes, table: Vec::new() }
     }
 
-    /// Adds a section. Empty ones are left out. Sections must come in the order of their numbers and items.
+    /// Adds a section. Empty ones are left out. They stand in the order in which they come.
     pub(crate) fn section(&mut self, section: Section, item: u16, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);

@@ -27,7 +27,7 @@
 //!      +--------------------------+
 //!
 //! header      0  magic "DACHSIMG"           16  length of the file, u64
-//!             8  version, u32: 2            24  offset of the table of sections, u64
+//!             8  version, u32: 3            24  offset of the table of sections, u64
 //!            12  sections, u32              32  SHA-256 of bytes 0..32 and the table of sections
 //!
 //! entry       0  kind, u16                   8  offset, u64                24  zero, u64
@@ -45,7 +45,9 @@
 //! | 3 | texts of both, UTF-8 | 1 | | `sources` |
 //! | 4 | index of names | 8 | | `names` |
 //! | 5 | names | 1 | | `names` |
-//! | 6 | signatures | 8 | | `signatures` |
+//! | 6 | signatures | 12 | | `signatures` |
+//! | 7 | index of families of names | 8 | | `names` |
+//! | 8 | families of names | 1 | | `names` |
 //! | 16 | directories of digests | 4 | table | `hashes` |
 //! | 17 | sizes of digests | 12 | table | `hashes` |
 //! | 18 | digests | 1 | table | `hashes` |
@@ -92,8 +94,8 @@
 //!
 //! # Left out
 //!
-//! Names are not compressed and not hashed: they are most of an image of digests, but lie apart and are never read in a
-//! scan; [`Image::find`] walks through all of them. There is no bitmap in front of the sizes: it would cost a page for a
+//! Names are not hashed: they lie apart and are never read in a scan; [`Image::find`] walks through all of them. The place
+//! of a digest's signature in its table is not kept either (4 bytes each): it is only asked by who explains a signature. There is no bitmap in front of the sizes: it would cost a page for a
 //! look-up, and the directory and the sizes cost two.
 #![forbid(unsafe_code)]
 

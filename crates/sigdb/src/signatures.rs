@@ -1,17 +1,20 @@
-//! The list of signatures: a record of eight bytes for each.
+//! The list of signatures, as runs of those that follow each other.
+//!
+//! Signatures are numbered in the order in which they were added. Those of one source and kind that came one after the
+//! other share a record, so that a file of a million digests costs one:
 //!
 //! ```text
-//! byte 0      bits 0-1  kind: 0 hash, 1 body, 2 logical
+//! bytes 0-3   the first signature of the run; it ends where the next one starts
+//! byte 4      bits 0-1  kind: 0 hash, 1 body, 2 logical, 3 the end: there is no signature of this number
 //!             bit  2    weak
 //!             bits 3-7  hash: the number of its table; body and logical: the number of its target
-//! bytes 1-3   source
-//! bytes 4-7   hash: index in the table; body and logical: rule
+//! bytes 5-7   source
+//! bytes 8-11  body and logical: the rule of the first, those of the others follow; hash: 0, its place in its table is
+//!             looked for when it is asked, which is when a person wants to see the signature
 //! ```
-//!
-//! Signatures are numbered in the order in which they were added.
 
 use crate::ImageError;
-use crate::layout::{Frame, Section, Writer, at, count};
+use crate::layout::{Frame, Section, Writer};
 use dachs_base::Strength;
 
 /// Names with these beginnings are of weak signatures, as in ClamAV.
@@ -25,7 +28,7 @@ pub(crate) enum RuleKind {
     Logical,
 }
 
-/// One record.
+/// What is known of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) kind: RuleKind,
@@ -33,12 +36,12 @@ pub(crate) struct Record {
     /// The number of the table or of the target.
     pub(crate) item: u16,
     pub(crate) source: u32,
-    /// The index in the table, or the rule.
+    /// The rule; 0 for hashes.
     pub(crate) place: u32,
 }
 
 impl Record {
-    fn encode(&self) -> [u8; 8] {
+    fn encode(&self) -> [u8; 4] {
         let kind = match self.kind {
             RuleKind::Hash => 0,
             RuleKind::Body => 1,
@@ -47,12 +50,10 @@ impl Record {
         let weak = if self.strength == Strength::Weak { 4 } else { 0 };
         let item = u8::try_from(self.item & 0x1F).unwrap_or(0);
         let [s0, s1, s2, _] = self.source.to_le_bytes();
-        let [p0, p1, p2, p3] = self.place.to_le_bytes();
-        [kind | weak | item << 3, s0, s1, s2, p0, p1, p2, p3]
+        [kind | weak | item << 3, s0, s1, s2]
     }
 
-    fn decode(record: [u8; 8]) -> Option<Record> {
-        let [flags, s0, s1, s2, p0, p1, p2, p3] = record;
+    fn decode([flags, s0, s1, s2]: [u8; 4], place: u32) -> Option<Record> {
         let kind = match flags & 3 {
             0 => RuleKind::Hash,
             1 => RuleKind::Body,
@@ -64,8 +65,15 @@ impl Record {
             strength: if flags & 4 == 0 { Strength::Strong } else { Strength::Weak },
             item: u16::from(flags >> 3),
             source: u32::from_le_bytes([s0, s1, s2, 0]),
-            place: u32::from_le_bytes([p0, p1, p2, p3]),
+            place,
         })
+    }
+
+    /// Can `next` be in one run with this one, `distance` signatures later?
+    fn continues(&self, next: &Record, distance: u32) -> bool {
+        let place = if self.kind == RuleKind::Hash { Some(self.place) } else { self.place.checked_add(distance) };
+        let same = Record { place: next.place, ..*self };
+        same == *next && place == Some(next.place)
     }
 }
 
@@ -74,64 +82,98 @@ pub(crate) fn strength_of(name: &str) -> Strength {
     if WEAK.iter().any(|prefix| name.starts_with(prefix)) { Strength::Weak } else { Strength::Strong }
 }
 
-/// Collects records.
+/// Collects runs.
 #[derive(Default)]
 pub(crate) struct SignatureWriter {
-    records: Vec<[u8; 8]>,
+    runs: Vec<Run>,
+    last: Option<(u32, Record)>,
+    count: u32,
+}
+
+/// The end of the runs, where a kind would be.
+const END: [u8; 4] = [3, 0, 0, 0];
+
+/// First signature, kind and source, place.
+type Run = [u8; 12];
+
+fn run(first: u32, word: [u8; 4], place: u32) -> Run {
+    let [f0, f1, f2, f3] = first.to_le_bytes();
+    let [w0, w1, w2, w3] = word;
+    let [p0, p1, p2, p3] = place.to_le_bytes();
+    [f0, f1, f2, f3, w0, w1, w2, w3, p0, p1, p2, p3]
+}
+
+fn first_of(run: &Run) -> u32 {
+    run.first_chunk().map_or(0, |first| u32::from_le_bytes(*first))
 }
 
 impl SignatureWriter {
     /// The number of the next signature; `None` if there can be no more.
     pub(crate) fn next(&self) -> Option<u32> {
-        u32::try_from(self.records.len()).ok().filter(|number| *number < u32::MAX)
+        Some(self.count).filter(|number| *number < u32::MAX)
     }
 
     /// Adds the next signature.
     pub(crate) fn push(&mut self, record: &Record) {
-        self.records.push(record.encode());
-    }
-
-    /// Tells where in its table a hash signature came to stand.
-    pub(crate) fn place(&mut self, signature: u32, place: u32) {
-        let record = usize::try_from(signature).ok().and_then(|index| self.records.get_mut(index));
-        if let Some(bytes) = record.and_then(|record| record.last_chunk_mut::<4>()) {
-            *bytes = place.to_le_bytes();
+        let number = self.count;
+        self.count = self.count.saturating_add(1);
+        let continues = self.last.is_some_and(|(first, run)| run.continues(record, number.saturating_sub(first)));
+        if !continues {
+            self.last = Some((number, *record));
+            self.runs.push(run(number, record.encode(), record.place));
         }
     }
 
     /// Bytes it will write.
     pub(crate) fn len(&self) -> usize {
-        self.records.len().saturating_mul(8)
+        self.runs.len().saturating_add(1).saturating_mul(size_of::<Run>())
     }
 
-    pub(crate) fn write(self, writer: &mut Writer) {
-        writer.section(Section::Signatures, 0, |out| out.extend(self.records.as_flattened()));
+    pub(crate) fn write(mut self, writer: &mut Writer) {
+        if self.count > 0 {
+            self.runs.push(run(self.count, END, 0));
+        }
+        writer.section(Section::Signatures, 0, |out| out.extend(self.runs.as_flattened()));
     }
 }
 
 /// The signatures of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Signatures<'a> {
-    records: &'a [[u8; 8]],
+    runs: &'a [Run],
 }
 
 impl<'a> Signatures<'a> {
-    pub(crate) fn new(frame: &Frame<'a>) -> Result<Signatures<'a>, ImageError> {
-        let records = frame.records(Section::Signatures, 0);
-        if u32::try_from(records.len()).is_err() {
-            return Err(ImageError::Section { section: Section::Signatures.name(), reason: "there are too many" });
-        }
-        Ok(Signatures { records })
+    pub(crate) fn new(frame: &Frame<'a>) -> Signatures<'a> {
+        Signatures { runs: frame.records(Section::Signatures, 0) }
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> u32 {
-        count(self.records)
+        self.runs.last().map_or(0, first_of)
     }
 
     /// One of them.
     pub(crate) fn record(&self, signature: u32) -> Option<Record> {
-        at(self.records, signature).and_then(|record| Record::decode(*record))
+        let behind = self.runs.partition_point(|run| first_of(run) <= signature);
+        let ([first, word, place], []) = self.runs.get(behind.checked_sub(1)?)?.as_chunks::<4>() else { return None };
+        let distance = signature.checked_sub(u32::from_le_bytes(*first))?;
+        let record = Record::decode(*word, u32::from_le_bytes(*place))?;
+        let place = if record.kind == RuleKind::Hash { 0 } else { record.place.checked_add(distance)? };
+        Some(Record { place, ..record })
+    }
+
+    /// Checks that the runs are in order, and that the last is the end.
+    pub(crate) fn verify(&self) -> Result<(), ImageError> {
+        let ends = self.runs.iter().filter(|run| run.as_chunks::<4>().0.get(1) == Some(&END)).count();
+        let ended = self.runs.last().is_none_or(|run| *run == self::run(first_of(run), END, 0));
+        let started = self.runs.first().is_none_or(|run| first_of(run) == 0);
+        let sorted = self.runs.is_sorted_by(|a, b| first_of(a) < first_of(b));
+        let known = self.runs.iter().rev().skip(1).all(|run| self.record(first_of(run)).is_some());
+        if ended && started && sorted && known && ends <= 1 {
+            return Ok(());
+        }
+        Err(ImageError::Section { section: Section::Signatures.name(), reason: "their runs are not in order" })
     }
 }
 
@@ -144,9 +186,29 @@ mod tests {
         let kinds = [RuleKind::Hash, RuleKind::Body, RuleKind::Logical];
         for (kind, strength) in kinds.into_iter().flat_map(|kind| [(kind, Strength::Weak), (kind, Strength::Strong)]) {
             let record = Record { kind, strength, item: 31, source: 0xAB_CDEF, place: 0xDEAD_BEEF };
-            assert_eq!(Record::decode(record.encode()), Some(record));
+            assert_eq!(Record::decode(record.encode(), record.place), Some(record));
         }
-        assert_eq!(Record::decode([0xFF; 8]), None);
+        assert_eq!(Record::decode([0xFF; 4], 0), None);
+    }
+
+    #[test]
+    fn signatures_of_one_source_and_kind_share_a_run() {
+        let record = |kind, source, place| Record { kind, strength: Strength::Strong, item: 1, source, place };
+        let (hash, body) = (RuleKind::Hash, RuleKind::Body);
+        let records =
+            [(hash, 0, 0), (hash, 0, 0), (hash, 1, 0), (body, 1, 5), (body, 1, 6), (body, 1, 8), (body, 1, 9)];
+        let records = records.map(|(kind, source, place)| record(kind, source, place));
+        let mut writer = SignatureWriter::default();
+        records.iter().for_each(|record| writer.push(record));
+        writer.runs.push(run(writer.count, END, 0));
+        assert_eq!(writer.runs.len(), 5);
+        let signatures = Signatures { runs: &writer.runs };
+        signatures.verify().unwrap();
+        assert_eq!(signatures.count(), 7);
+        for (number, record) in (0..).zip(records) {
+            assert_eq!(signatures.record(number), Some(record));
+        }
+        assert_eq!((signatures.record(7), signatures.record(u32::MAX)), (None, None));
     }
 
     #[test]

@@ -36,9 +36,10 @@ pub(super) fn run(args: Db) -> Result<Exit, String> {
 fn build(output: &Path, sources: &Sources) -> Result<Exit, String> {
     let compilation = compile(sources)?;
     notes(&compilation.problems).iter().for_each(|note| say(note));
+    let image = dachs_sigdb::Image::new(&compilation.image).map_err(|error| error.to_string())?;
+    image.verify().map_err(|error| error.to_string())?;
     replace(output, &compilation.image)
         .map_err(|error| format!("{}: the image cannot be written: {error}", display(output)))?;
-    let image = dachs_sigdb::Image::new(&compilation.image).map_err(|error| error.to_string())?;
     let (signatures, bytes) = (count(u64::from(image.signature_count())), size(image.info().size));
     say(&format!("{}: {signatures} signatures, {bytes}", display(output)));
     Ok(Exit::Clean)
@@ -140,6 +141,7 @@ fn source_json(source: &SourceCounts) -> Value {
 
 fn verify(image: &Path) -> Result<Exit, String> {
     let content = Content::from_image(image)?;
+    content.verify().map_err(|error| format!("{}: {error}", display(image)))?;
     let signatures = content.image()?.signature_count();
     answer(&format!("{}: whole, {} signatures\n", display(image), count(u64::from(signatures))))?;
     Ok(Exit::Clean)

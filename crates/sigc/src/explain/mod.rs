@@ -28,7 +28,7 @@ use crate::target::describe;
 #[must_use]
 pub fn explain(image: &Image<'_>, signature: u32) -> String {
     let (Some(name), Some(rule)) = (image.name(signature), image.decode(signature)) else { return String::new() };
-    let mut text = format!("{}\n", plain(name));
+    let mut text = format!("{}\n", plain(&name));
     line(&mut text, "source", &source(image, signature));
     match rule {
         Rule::Body(rule) => body(&mut text, &rule),

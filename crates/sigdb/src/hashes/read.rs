@@ -186,6 +186,8 @@ pub(crate) struct Hashes<'a> {
     md5: Pair<'a, 16>,
     sha1: Pair<'a, 20>,
     sha256: Pair<'a, 32>,
+    /// The number of the first table.
+    first: u16,
 }
 
 impl<'a> Hashes<'a> {
@@ -194,6 +196,7 @@ impl<'a> Hashes<'a> {
             md5: Pair::new(frame, DigestKind::Md5, list)?,
             sha1: Pair::new(frame, DigestKind::Sha1, list)?,
             sha256: Pair::new(frame, DigestKind::Sha256, list)?,
+            first: list.first(),
         })
     }
 
@@ -238,18 +241,32 @@ impl<'a> Hashes<'a> {
         }
     }
 
-    /// The signature of the entry at `index` of a table of this list.
-    pub(crate) fn owner(&self, table: u16, index: u32) -> Option<u32> {
-        let signatures = match table % List::TABLES {
+    /// Where in a table of this list a signature stands. Walks through the table.
+    pub(crate) fn place(&self, table: u16, signature: u32) -> Option<u32> {
+        let wanted = signature.to_le_bytes();
+        let place = self.owners(table).iter().position(|owner| *owner == wanted)?;
+        u32::try_from(place).ok()
+    }
+
+    /// Calls `each` with every table of this list and every signature in it.
+    pub(crate) fn each_owner(&self, each: &mut dyn FnMut(u16, u32)) {
+        for table in 0..List::TABLES {
+            for owner in self.owners(table) {
+                each(table.saturating_add(self.first), u32::from_le_bytes(*owner));
+            }
+        }
+    }
+
+    /// The signatures of a table, in step with its digests.
+    fn owners(&self, table: u16) -> &'a [[u8; 4]] {
+        match table % List::TABLES {
             0 => self.md5.sized.signatures,
             1 => self.sha1.sized.signatures,
             2 => self.sha256.sized.signatures,
             3 => self.md5.any.signatures,
             4 => self.sha1.any.signatures,
-            5 => self.sha256.any.signatures,
-            _ => return None,
-        };
-        number(signatures, index)
+            _ => self.sha256.any.signatures,
+        }
     }
 
     pub(crate) fn verify(&self, signatures: u32) -> Result<(), ImageError> {

@@ -28,13 +28,29 @@ impl<const N: usize> Pile<N> {
     }
 
     fn sort(&mut self) {
-        self.sized.sort_unstable();
-        self.any.sort_unstable();
+        sort(&mut self.sized);
+        sort(&mut self.any);
+    }
+
+    /// Writes both tables, and forgets each when it is written.
+    fn write(self, kind: DigestKind, list: List, writer: &mut Writer) {
+        let Pile { sized, any } = self;
+        write_table(&sized, table_number(kind, true, list), true, list, writer);
+        drop(sized);
+        write_table(&any, table_number(kind, false, list), false, list, writer);
     }
 
     fn len(&self) -> usize {
         self.sized.len().saturating_add(self.any.len()).saturating_mul(size_of::<Pending<N>>())
     }
+}
+
+/// Sorts by size, digest and signature: as the bytes stand, but compared as numbers, which is faster.
+fn sort<const N: usize>(pile: &mut [Pending<N>]) {
+    pile.sort_unstable_by(|a, b| {
+        let key = |pending: &Pending<N>| (u64::from_be_bytes(pending.key), lead(&pending.digest));
+        key(a).cmp(&key(b)).then_with(|| a.cmp(b))
+    });
 }
 
 /// All tables, being filled.
@@ -63,54 +79,40 @@ impl Piles {
     fn len(&self) -> usize {
         self.md5.len().saturating_add(self.sha1.len()).saturating_add(self.sha256.len())
     }
+}
 
-    /// Calls `each` with every table: its number, and its digests.
-    fn each(&self, list: List, each: &mut dyn FnMut(u16, &dyn Sorted)) {
-        let number = |kind, sized| table_number(kind, sized, list);
-        each(number(DigestKind::Md5, true), &self.md5.sized);
-        each(number(DigestKind::Sha1, true), &self.sha1.sized);
-        each(number(DigestKind::Sha256, true), &self.sha256.sized);
-        each(number(DigestKind::Md5, false), &self.md5.any);
-        each(number(DigestKind::Sha1, false), &self.sha1.any);
-        each(number(DigestKind::Sha256, false), &self.sha256.any);
+/// Writes one table: with sizes, or one for objects of any size.
+fn write_table<const N: usize>(table: &[Pending<N>], item: u16, sized: bool, list: List, writer: &mut Writer) {
+    let sizes = if sized { sizes(table) } else { Vec::new() };
+    writer.section(Section::HashDirectory, item, |out| match sized {
+        true => write_directory(&mut sizes.iter().map(|(key, _)| *key), out),
+        false => write_directory(&mut table.iter().map(|pending| lead(&pending.digest)), out),
+    });
+    writer.section(Section::HashSizes, item, |out| {
+        for (key, first) in &sizes {
+            out.extend(unmix(*key).to_le_bytes());
+            out.extend(first.to_le_bytes());
+        }
+    });
+    writer.section(Section::HashDigests, item, |out| table.iter().for_each(|pending| out.extend(pending.digest)));
+    if list != List::Allowed {
+        let number = |pending: &Pending<N>| u32::from_be_bytes(pending.signature).to_le_bytes();
+        writer
+            .section(Section::HashSignatures, item, |out| table.iter().for_each(|pending| out.extend(number(pending))));
     }
 }
 
-/// A table ready to be written, whatever the width of its digests.
-trait Sorted {
-    fn digests(&self, out: &mut Vec<u8>);
-    fn signatures(&self) -> Box<dyn Iterator<Item = u32> + '_>;
-    /// The sizes that occur, each with the index of its first digest, in the order of their mixed values.
-    fn sizes(&self) -> Vec<(u64, u32)>;
-    fn leads(&self) -> Box<dyn ExactSizeIterator<Item = u64> + '_>;
-}
-
-impl<const N: usize> Sorted for Vec<Pending<N>> {
-    fn digests(&self, out: &mut Vec<u8>) {
-        for pending in self {
-            out.extend(pending.digest);
+/// The sizes that occur, each with the index of its first digest, in the order of their mixed values.
+fn sizes<const N: usize>(table: &[Pending<N>]) -> Vec<(u64, u32)> {
+    let mut sizes = Vec::new();
+    let mut last = None;
+    for (index, pending) in (0..=u32::MAX).zip(table) {
+        if last != Some(pending.key) {
+            last = Some(pending.key);
+            sizes.push((u64::from_be_bytes(pending.key), index));
         }
     }
-
-    fn signatures(&self) -> Box<dyn Iterator<Item = u32> + '_> {
-        Box::new(self.iter().map(|pending| u32::from_be_bytes(pending.signature)))
-    }
-
-    fn sizes(&self) -> Vec<(u64, u32)> {
-        let mut sizes = Vec::new();
-        let mut last = None;
-        for (index, pending) in (0..=u32::MAX).zip(self) {
-            if last != Some(pending.key) {
-                last = Some(pending.key);
-                sizes.push((u64::from_be_bytes(pending.key), index));
-            }
-        }
-        sizes
-    }
-
-    fn leads(&self) -> Box<dyn ExactSizeIterator<Item = u64> + '_> {
-        Box::new(self.iter().map(|pending| lead(&pending.digest)))
-    }
+    sizes
 }
 
 /// Collects digests and writes their tables.
@@ -140,29 +142,20 @@ impl HashWriter {
         List::ALL.iter().fold(0, |sum, list| sum.saturating_add(self.piles(*list).len()))
     }
 
-    /// Brings the tables into their order and calls `place` with each signature and its index in its table.
-    pub(crate) fn sort(&mut self, mut place: impl FnMut(u32, u32)) {
+    /// Brings the tables into their order.
+    pub(crate) fn sort(&mut self) {
         for list in List::ALL {
             self.pile(list).sort();
-            if list == List::Allowed {
-                continue;
-            }
-            self.piles(list).each(list, &mut |_, table| {
-                for (index, signature) in (0..=u32::MAX).zip(table.signatures()) {
-                    place(signature, index);
-                }
-            });
         }
     }
 
-    /// Writes the tables, which were sorted.
-    pub(crate) fn write(&self, writer: &mut Writer) {
-        for section in [Section::HashDirectory, Section::HashSizes, Section::HashDigests, Section::HashSignatures] {
-            for list in List::ALL {
-                self.piles(list).each(list, &mut |item, table| {
-                    writer.section(section, item, |out| write_part(section, item, list, table, out));
-                });
-            }
+    /// Writes the tables, which were sorted, and forgets each when it is written.
+    pub(crate) fn write(mut self, writer: &mut Writer) {
+        for list in List::ALL {
+            let Piles { md5, sha1, sha256 } = std::mem::take(self.pile(list));
+            md5.write(DigestKind::Md5, list, writer);
+            sha1.write(DigestKind::Sha1, list, writer);
+            sha256.write(DigestKind::Sha256, list, writer);
         }
     }
 
@@ -190,30 +183,6 @@ fn kind_of(digest: &Digest) -> DigestKind {
         Digest::Md5(_) => DigestKind::Md5,
         Digest::Sha1(_) => DigestKind::Sha1,
         Digest::Sha256(_) => DigestKind::Sha256,
-    }
-}
-
-fn write_part(section: Section, item: u16, list: List, table: &dyn Sorted, out: &mut Vec<u8>) {
-    let (sized, allowed) = (item % List::TABLES < 3, list == List::Allowed);
-    match section {
-        Section::HashDirectory if sized => {
-            let sizes = table.sizes();
-            write_directory(&mut sizes.iter().map(|(key, _)| *key), out);
-        }
-        Section::HashDirectory => write_directory(&mut *table.leads(), out),
-        Section::HashSizes if sized => {
-            for (key, first) in table.sizes() {
-                out.extend(unmix(key).to_le_bytes());
-                out.extend(first.to_le_bytes());
-            }
-        }
-        Section::HashDigests => table.digests(out),
-        Section::HashSignatures if !allowed => {
-            for signature in table.signatures() {
-                out.extend(signature.to_le_bytes());
-            }
-        }
-        _ => {}
     }
 }
 

@@ -85,7 +85,7 @@ pub fn examine_source(image: &Image<'_>, source: &dyn Source, kind: FileKind, fa
 
 /// The names of the signatures found, in their order, and where.
 pub fn names<'a>(image: &Image<'a>, findings: &[Finding]) -> Vec<(&'a str, Option<u64>)> {
-    findings.iter().map(|finding| (image.name(finding.signature).unwrap(), finding.offset)).collect()
+    findings.iter().map(|finding| (&*image.name(finding.signature).unwrap().leak(), finding.offset)).collect()
 }
 
 /// Numbers that look random and are the same every time.

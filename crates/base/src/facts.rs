@@ -2,9 +2,16 @@
 //!
 //! `dachs-formats` fills these in and `dachs-sigdb` reads them, so that the evaluation of signatures knows no format.
 //! A fact that could not be found is absent, and whatever depends on it does not match.
+//!
+//! Facts that cost work are [`Lazy`]: they are found out when the first signature asks, so a scan with signatures that
+//! ask for none pays for none.
+
+use crate::LimitReached;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// Plain data about one object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// File offset of the entry point, for executables.
     pub entry_point: Option<u64>,
@@ -12,7 +19,17 @@ pub struct Facts {
     pub sections: Vec<Section>,
     /// What it imports, for Portable Executables of 32 bits: `library.function` in lower case, joined by commas, in the
     /// order of the import table.
-    pub imports: Option<Vec<u8>>,
+    pub imports: Lazy<Vec<u8>>,
+    /// Where the keys of the strings in the version information of a Portable Executable start, as file offsets, sorted.
+    pub version_keys: Lazy<Vec<u64>>,
+}
+
+impl Facts {
+    /// True if nothing is known of where an executable starts and what sections it has: its header could not be read.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.entry_point.is_none() && self.sections.is_empty()
+    }
 }
 
 /// One section of an executable, in file offsets.
@@ -22,4 +39,90 @@ pub struct Section {
     pub offset: u64,
     /// How many bytes it has in the file.
     pub size: u64,
+}
+
+/// What the search for a fact gives: the fact, nothing if there is none, or the limit that ended the search.
+pub type Found<T> = Result<Option<T>, LimitReached>;
+
+/// A fact that is found out when somebody first asks for it. Clones share what was found.
+///
+/// ```
+/// use dachs_base::Lazy;
+/// let fact = Lazy::new(|| Ok(Some(6 * 7)));
+/// assert_eq!(fact.find(), Ok(Some(&42)));
+/// assert_eq!(Lazy::<u8>::default().find(), Ok(None));
+/// ```
+pub struct Lazy<T>(Option<Arc<Search<T>>>);
+
+struct Search<T> {
+    found: OnceLock<Found<T>>,
+    find: Box<dyn Fn() -> Found<T> + Send + Sync>,
+}
+
+impl<T> Lazy<T> {
+    /// A fact that `find` finds out.
+    pub fn new(find: impl Fn() -> Found<T> + Send + Sync + 'static) -> Lazy<T> {
+        Lazy(Some(Arc::new(Search { found: OnceLock::new(), find: Box::new(find) })))
+    }
+
+    /// A fact that is known already.
+    #[must_use]
+    pub fn known(value: T) -> Lazy<T>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        Lazy::new(move || Ok(Some(value.clone())))
+    }
+
+    /// The fact, if there is one.
+    ///
+    /// # Errors
+    /// When a limit ended the search.
+    pub fn find(&self) -> Result<Option<&T>, LimitReached> {
+        match &self.0 {
+            Some(search) => search.found.get_or_init(&search.find).as_ref().map(Option::as_ref).map_err(|limit| *limit),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<T> Clone for Lazy<T> {
+    fn clone(&self) -> Lazy<T> {
+        Lazy(self.0.clone())
+    }
+}
+
+impl<T> Default for Lazy<T> {
+    /// No fact.
+    fn default() -> Lazy<T> {
+        Lazy(None)
+    }
+}
+
+impl<T> fmt::Debug for Lazy<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Lazy" } else { "None" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn a_fact_is_looked_for_once() {
+        static ASKED: AtomicU32 = AtomicU32::new(0);
+        let fact = Lazy::new(|| Ok(Some(ASKED.fetch_add(1, Ordering::Relaxed))));
+        let copy = fact.clone();
+        assert_eq!(ASKED.load(Ordering::Relaxed), 0);
+        assert_eq!((fact.find(), copy.find(), fact.find()), (Ok(Some(&0)), Ok(Some(&0)), Ok(Some(&0))));
+        assert_eq!(ASKED.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn facts_without_a_header_are_unread() {
+        assert!(Facts::default().is_unread());
+        assert!(!Facts { entry_point: Some(0), ..Facts::default() }.is_unread());
+    }
 }

@@ -2,10 +2,11 @@
 //! the same programs with their headers changed or their ends cut off.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "test code")]
 
-use dachs_base::{FileKind, Memory, read_vec_at};
+use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
 use md5::{Digest, Md5};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 /// How often each program is changed.
 const CHANGES: u64 = 16;
@@ -14,10 +15,11 @@ const CHANGES: u64 = 16;
 type Sections = Vec<String>;
 
 fn ours(bytes: &[u8]) -> Sections {
-    let source = Memory::new(bytes);
-    let sections = dachs_formats::facts(FileKind::Pe, &source).sections;
+    let source: Arc<dyn Source> = Arc::new(Memory::new(bytes));
+    let budget = Budget::new(Limits::default(), NoClock);
+    let sections = dachs_formats::facts(FileKind::Pe, &source, &budget).sections;
     let shown = sections.into_iter().filter(|section| section.size > 0).map(|section| {
-        let bytes = read_vec_at(&source, section.offset, section.size as usize);
+        let bytes = read_vec_at(&*source, section.offset, section.size as usize);
         let digest: String = Md5::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{}:{digest}", section.size)
     });

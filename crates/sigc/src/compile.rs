@@ -166,6 +166,7 @@ impl Compiler {
             Kind::Body => ndb::parse(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::BodyPlain => ndb::parse_plain(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::Hash => digest(&text, Scope::Object),
+            Kind::HashOfImports => digest(&text, Scope::Imports),
             Kind::HashOfSection => digest(&text, Scope::Section),
             Kind::Logical => logical::parse(&text).map(|(name, rule)| (name, Entry::Logical(rule))),
             Kind::IgnoreLines => return ended(self.ignored.add_line(&text)),

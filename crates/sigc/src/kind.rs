@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Container(Form),
     /// Digests of whole objects.
     Hash,
+    /// Digests of what executables import.
+    HashOfImports,
     /// Digests of sections of executables.
     HashOfSection,
     /// Lines that are to be left out of other sources.
@@ -54,11 +56,12 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "cld" => Kind::Container(Form::Cld),
         "cud" => Kind::Container(Form::Cud),
         "hdb" | "hsb" | "hdu" | "hsu" => Kind::Hash,
+ "imp" => Kind::HashOfImports,
         "mdb" | "mdu" | "msb" | "msu" => Kind::HashOfSection,
         "ign" => Kind::IgnoreLines,
         "ign2" => Kind::IgnoreNames,
         "ldb" | "ldu" => Kind::Logical,
-        "cdb" | "cfg" | "crb" | "ftm" | "gdb" | "idb" | "imp" | "pdb" | "pwdb" | "rmd" | "wdb" | "zmd" => Kind::Lines,
+        "cdb" | "cfg" | "crb" | "ftm" | "gdb" | "idb" | "pdb" | "pwdb" | "rmd" | "wdb" | "zmd" => Kind::Lines,
         "cat" | "cbc" | "ioc" | "yar" | "yara" => Kind::Whole,
         "info" => Kind::Paper,
         _ => return None,

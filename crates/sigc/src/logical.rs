@@ -197,7 +197,6 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_is_left_out_but_checked() {
         for line in [
-            "t;Target:1;0;VI:6162",
             "t;Target:0;0;6162::fw",
             "t;Target:0;0&1;6162;${1-2}3$",
             "t;Target:0;0;6162{5-3}6364",

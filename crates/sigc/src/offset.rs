@@ -41,7 +41,7 @@ fn needs_header(start: &str) -> bool {
 
 fn base(start: &str) -> Parsed<OffsetBase> {
     if start.starts_with("VI") {
-        return Err(Refused::unsupported("offsets into version information (VI) are not supported yet"));
+        return Ok(OffsetBase::VersionKey);
     }
     if let Some(back) = start.strip_prefix("EOF-") {
         return Ok(OffsetBase::End(number(back)?));
@@ -110,6 +110,7 @@ mod tests {
             ("S1+9", OffsetBase::Section { index: 1, offset: 9 }),
             ("SE2", OffsetBase::WithinSection(2)),
             ("SL+3", OffsetBase::LastSection(3)),
+            ("VI", OffsetBase::VersionKey),
         ];
         for (text, base) in cases {
             assert_eq!(base_of(text), base, "{text}");
@@ -135,7 +136,6 @@ mod tests {
                 assert_eq!(malformed, !matches!(target, Target::Pe | Target::Elf | Target::MachO), "{text} {target:?}");
             }
         }
-        assert!(matches!(parse("VI", Target::Pe), Err(Refused::Unsupported(_))));
         assert!(matches!(parse("$3$", Target::Any), Err(Refused::Unsupported(_))));
     }
 }

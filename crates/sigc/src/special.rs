@@ -10,7 +10,7 @@ use crate::offset;
 use crate::refused::{Deferred, Parsed, Refused};
 
 use dachs_base::Target;
-use dachs_sigdb::model::{Offset, Regex, Subsignature};
+use dachs_sigdb::model::{Offset, OffsetBase, Regex, Subsignature};
 
 /// The letters that may follow a regular expression.
 const REGEX_FLAGS: &str = "greismxAEU";
@@ -51,6 +51,9 @@ fn regex(text: &str, index: u8, target: Target) -> Parsed<Subsignature> {
     let mut deferred = Deferred::default();
     let (offset, trigger) = before.split_once(':').unwrap_or(("*", before));
     let offset = deferred.take(offset::parse(offset, target))?.unwrap_or(Offset::ANY);
+    if offset.base == OffsetBase::VersionKey {
+        deferred.take::<()>(Err(Refused::unsupported("a regular expression in version information (VI)")))?;
+    }
     let (trigger, highest) = expression::parse(trigger)?;
     if highest >= index {
         return Err(Refused::malformed("the trigger of a regular expression must name earlier subsignatures"));

@@ -21,7 +21,7 @@ use crate::hashes::Hashes;
 use crate::image::{Examined, Image, View};
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
-use crate::model::Regex;
+use crate::model::{OffsetBase, Regex};
 use crate::offsets;
 use crate::regex;
 use crate::rules::{RuleRecord, RuleSet, Sub, Use};
@@ -54,7 +54,7 @@ struct Active<'e, 'a> {
 impl<'e, 'a> Examination<'e, 'a> {
     pub(crate) fn new(image: &'e Image<'a>, object: &'e View<'e>, budget: &'e Budget, all: bool) -> Self {
         let executable = matches!(object.target, Target::Pe | Target::Elf | Target::MachO);
-        let unread = executable && *object.facts == Facts::default();
+        let unread = executable && object.facts.is_unread();
         let facts = if unread { None } else { Some(object.facts) };
         let judge = Judge {
             image,
@@ -285,11 +285,12 @@ impl Judge<'_, '_> {
         }
         let (size, source) = (&mut self.size, self.object.source);
         let mut size = || *size.get_or_insert_with(|| source.len());
-        let starts = rules.offset(sub.offset).and_then(|offset| offsets::starts(&offset, self.facts, &mut size));
-        let Some(starts) = starts else { return Place::Never };
+        let Some(offset) = rules.offset(sub.offset) else { return Place::Never };
+        let Some(starts) = offsets::starts(&offset, self.facts, &mut size) else { return Place::Never };
+        let at_key = offset.base != OffsetBase::VersionKey || offsets::is_at_key(start, offset.shift, self.facts);
         // Patterns of one part come in the order of their anchors, so their starts go back by less than an overlap.
         let reach = rules.patterns.as_ref().map_or(0, |patterns| length(patterns.overlap()));
-        if starts.contains(&start) {
+        if starts.contains(&start) && at_key {
             Place::Fits
         } else if start > starts.end().saturating_add(reach) && !usage.several_parts {
             Place::Never

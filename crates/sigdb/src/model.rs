@@ -110,6 +110,8 @@ pub enum OffsetBase {
         /// How far from its start.
         offset: u64,
     },
+    /// `VI`: at the key of a string in the version information ([`dachs_base::Facts::version_keys`]).
+    VersionKey,
     /// `SEx`: anywhere in section `x`.
     WithinSection(u32),
 }

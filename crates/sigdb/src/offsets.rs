@@ -23,6 +23,7 @@ pub(crate) fn encode(offset: &Offset) -> Option<[u8; RECORD]> {
         OffsetBase::LastSection(value) => (4, 0, value),
         OffsetBase::Section { index, offset } => (5, index, offset),
         OffsetBase::WithinSection(index) => (6, index, 0),
+        OffsetBase::VersionKey => (7, 0, 0),
     };
     let mut record = Vec::with_capacity(RECORD);
     record.extend([base, 0, 0, 0]);
@@ -48,12 +49,14 @@ pub(crate) fn decode(record: &[u8; RECORD]) -> Option<Offset> {
         4 => OffsetBase::LastSection(value),
         5 => OffsetBase::Section { index, offset: value },
         6 => OffsetBase::WithinSection(index),
+        7 => OffsetBase::VersionKey,
         _ => return None,
     };
     Some(Offset { base, shift })
 }
 
-/// Where a match may start; `None` for nowhere. `facts` is absent for an executable whose header could not be read; `size`
+/// Where a match may start, from the first place to the last; `None` for nowhere. Between the keys of version information
+/// lie places where it may not, see [`is_at_key`]. `facts` is absent for an executable whose header could not be read; `size`
 /// is asked only where it counts, since finding it out can be work.
 pub(crate) fn starts(
     offset: &Offset,
@@ -69,17 +72,41 @@ pub(crate) fn starts(
         OffsetBase::EntryPoint(value) => (facts?.entry_point?.checked_add_signed(value)?, shift),
         OffsetBase::LastSection(value) => (facts?.sections.last()?.offset.checked_add(value)?, shift),
         OffsetBase::Section { index, offset } => (section(index)?.offset.checked_add(offset)?, shift),
+        OffsetBase::VersionKey => {
+            let (first, last) = ends(version_keys(facts))?;
+            (first, last.saturating_sub(first).saturating_add(shift))
+        }
         OffsetBase::WithinSection(index) => (section(index)?.offset, section(index)?.size.saturating_add(shift)),
     };
     Some(base..=base.saturating_add(shift))
 }
 
+/// True if a match that starts at `start` begins at a key of version information, or at most `shift` bytes after it.
+pub(crate) fn is_at_key(start: u64, shift: u32, facts: Option<&Facts>) -> bool {
+    let keys = version_keys(facts);
+    let after = keys.partition_point(|key| *key <= start);
+    let before = after.checked_sub(1).and_then(|at| keys.get(at));
+    before.is_some_and(|key| start - key <= u64::from(shift))
+}
+
+/// The keys of version information. Reading it is bounded by its format; if the time was over, so is the scan's.
+fn version_keys(facts: Option<&Facts>) -> &[u64] {
+    facts.and_then(|facts| facts.version_keys.find().ok().flatten()).map_or(&[], Vec::as_slice)
+}
+
+fn ends(keys: &[u64]) -> Option<(u64, u64)> {
+    keys.first().copied().zip(keys.last().copied())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dachs_base::Section;
+    use dachs_base::{Lazy, Section};
 
     fn fits(offset: &Offset, start: u64, facts: Option<&Facts>, size: &mut dyn FnMut() -> u64) -> bool {
+        if offset.base == OffsetBase::VersionKey && !is_at_key(start, offset.shift, facts) {
+            return false;
+        }
         starts(offset, facts, size).is_some_and(|starts| starts.contains(&start))
     }
 
@@ -92,6 +119,7 @@ mod tests {
         let facts = Facts {
             entry_point: Some(100),
             sections: vec![Section { offset: 64, size: 32 }, Section { offset: 200, size: 10 }],
+            version_keys: Lazy::known(vec![20, 40, 60]),
             ..Facts::default()
         };
         // offset, the starts that fit, starts that do not; the object has 300 bytes
@@ -113,6 +141,8 @@ mod tests {
             (offset(OffsetBase::Section { index: 0, offset: 2 }, 0), &[66], &[64, 67]),
             (offset(OffsetBase::Section { index: 2, offset: 0 }, 0), &[], &[0, 200]),
             (offset(OffsetBase::Section { index: 0, offset: u64::MAX }, 0), &[], &[63, 0]),
+            (offset(OffsetBase::VersionKey, 0), &[20, 40, 60], &[0, 19, 21, 41, 61, u64::MAX]),
+            (offset(OffsetBase::VersionKey, 2), &[20, 22, 40, 62], &[19, 23, 39, 63]),
             (offset(OffsetBase::WithinSection(0), 0), &[64, 96], &[63, 97]),
             (offset(OffsetBase::WithinSection(1), 5), &[200, 215], &[199, 216]),
             (offset(OffsetBase::WithinSection(9), 5), &[], &[0, 200]),
@@ -127,7 +157,7 @@ mod tests {
     fn without_a_header_only_absolute_offsets_fit() {
         let zero = |base| fits(&offset(base, 1000), 10, None, &mut || 300);
         assert!(zero(OffsetBase::Any) && zero(OffsetBase::Absolute(0)));
-        assert!(!zero(OffsetBase::End(300)) && !zero(OffsetBase::EntryPoint(0)) && !zero(OffsetBase::WithinSection(0)));
+        assert!(!zero(OffsetBase::End(300)) && !zero(OffsetBase::VersionKey) && !zero(OffsetBase::EntryPoint(0)) && !zero(OffsetBase::WithinSection(0)));
     }
 
     #[test]
@@ -138,6 +168,7 @@ mod tests {
             OffsetBase::EntryPoint(-5),
             OffsetBase::LastSection(1),
             OffsetBase::Section { index: 3, offset: 9 },
+            OffsetBase::VersionKey,
             OffsetBase::WithinSection(2),
         ] {
             let offset = offset(base, u32::MAX);

@@ -33,7 +33,9 @@ pub(crate) fn signatures(
             section_signatures(&image.sections, source, section, budget, &mut each)?;
         }
     }
-    if let Some(imports) = &facts.imports {
+    if image.imports.has_any()
+        && let Some(imports) = facts.imports.find()?
+    {
         let size = length(imports.len());
         let mut digests = Digests::wanted(&image.imports, Some(size));
         digests.update(imports);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use dachs_base::{Budget, Clock, Facts, FileKind, Limit, Limits, Memory, NoClock, Section, Source, Strength, Target};
+use dachs_base::{Budget, Clock, Facts, FileKind, Lazy, Limit, Limits, Memory, NoClock, Section, Source, Strength, Target};
 use dachs_sigdb::model::*;
 use dachs_sigdb::{Image, View};
 
@@ -242,7 +242,8 @@ fn sections_and_imports_of_executables_are_digested() {
         entry_point: Some(0),
         // The first one stands there twice, one is empty, one reaches past the end.
         sections: vec![section(0, 11), section(11, 11), section(0, 11), section(22, 5), section(5, 0), section(26, 9)],
-        imports: Some(b"a.b,c.d".to_vec()),
+        imports: Lazy::known(b"a.b,c.d".to_vec()),
+        ..Facts::default()
     };
     let found = |kind, facts: &Facts, all| {
         let examined = examine_source(&image, &Memory::new(*b"section onesection twothird"), kind, facts, all);

@@ -28,7 +28,7 @@ struct Table {
 
 pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
     let header = header(&read_vec_at(source, 0, HEADER))?;
-    Some(Facts { entry_point: entry_point(source, &header), sections: sections(source, &header), imports: None })
+    Some(Facts { entry_point: entry_point(source, &header), sections: sections(source, &header), ..Facts::default() })
 }
 
 fn header(bytes: &[u8]) -> Option<Header> {

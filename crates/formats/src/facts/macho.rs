@@ -45,7 +45,7 @@ pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
     Some(Facts {
         entry_point,
         sections: found.sections.into_iter().map(|(_, section)| section).collect(),
-        imports: None,
+        ..Facts::default()
     })
 }
 

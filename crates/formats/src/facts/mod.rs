@@ -8,15 +8,28 @@ mod elf;
 mod macho;
 mod pe;
 
-use dachs_base::{Facts, FileKind, Reader, Source, read_vec_at};
+use dachs_base::{Budget, Facts, FileKind, Reader, Section, Source, read_vec_at};
+use std::sync::Arc;
 
-/// The facts about an object of this kind; none for kinds that are not executables.
+/// The facts about an object of this kind; none for kinds that are not executables. Those that cost work are found when
+/// they are asked for, at the budget's cost.
 #[must_use]
-pub fn facts(kind: FileKind, source: &dyn Source) -> Facts {
+pub fn facts(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Facts {
     match kind {
-        FileKind::Elf => elf::facts(source),
-        FileKind::MachO => macho::facts(source),
-        FileKind::Pe => pe::facts(source),
+        FileKind::Elf => elf::facts(&**source),
+        FileKind::MachO => macho::facts(&**source),
+        FileKind::Pe => pe::facts(source, budget),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
+/// The sections of an executable.
+pub(crate) fn sections(kind: FileKind, source: &dyn Source) -> Vec<Section> {
+    match kind {
+        FileKind::Elf => elf::facts(source).map(|facts| facts.sections),
+        FileKind::MachO => macho::facts(source).map(|facts| facts.sections),
+        FileKind::Pe => pe::sections(source),
         _ => None,
     }
     .unwrap_or_default()

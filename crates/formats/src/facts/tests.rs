@@ -1,7 +1,20 @@
 //! Headers built by hand, field by field.
 
-use super::facts;
-use dachs_base::{Facts, FileKind, Memory, Section};
+#![allow(clippy::indexing_slicing, reason = "a test")]
+
+use dachs_base::{Budget, Facts, FileKind, Limits, Memory, NoClock, Section, Source};
+use std::sync::Arc;
+
+fn facts(kind: FileKind, bytes: &Memory) -> Facts {
+    let source: Arc<dyn Source> = Arc::new(bytes.clone());
+    super::facts(kind, &source, &Budget::new(Limits::default(), NoClock))
+}
+
+/// Entry point and sections.
+fn places(facts: &Facts) -> (Option<u64>, &[Section]) {
+    (facts.entry_point, &facts.sections)
+}
+
 
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
@@ -30,7 +43,7 @@ fn pe(entry: u32, raw: u32, raw_size: u32) -> Memory {
 fn pe_sections_are_rounded_and_the_entry_point_is_mapped() {
     let found = facts(FileKind::Pe, &pe(0x1010, 0x2ff, 0x101));
     let section = Section { offset: 0x200, size: 0x200 };
-    assert_eq!(found, Facts { entry_point: Some(0x210), sections: vec![section], imports: None });
+    assert_eq!(places(&found), (Some(0x210), [section].as_slice()));
 }
 
 #[test]
@@ -41,7 +54,7 @@ fn pe_sections_are_cut_at_the_end_of_the_file() {
 
 #[test]
 fn a_pe_entry_point_outside_all_sections_leaves_no_facts() {
-    assert_eq!(facts(FileKind::Pe, &pe(0x9000, 0x200, 0x200)), Facts::default());
+    assert!(facts(FileKind::Pe, &pe(0x9000, 0x200, 0x200)).is_unread());
 }
 
 #[test]
@@ -75,10 +88,7 @@ fn elf64(entry: u64) -> Memory {
 #[test]
 fn an_elf_entry_point_goes_through_its_segment() {
     let section = Section { offset: 0x80, size: 0x20 };
-    assert_eq!(
-        facts(FileKind::Elf, &elf64(0x40_0078)),
-        Facts { entry_point: Some(0x78), sections: vec![section], imports: None }
-    );
+    assert_eq!(places(&facts(FileKind::Elf, &elf64(0x40_0078))), (Some(0x78), [section].as_slice()));
     assert_eq!(facts(FileKind::Elf, &elf64(0x50_0000)).entry_point, None);
 }
 
@@ -105,10 +115,7 @@ fn macho() -> Memory {
 #[test]
 fn macho_facts_come_from_the_load_commands() {
     let section = Section { offset: 0x44, size: 0x55 };
-    assert_eq!(
-        facts(FileKind::MachO, &macho()),
-        Facts { entry_point: Some(0x123), sections: vec![section], imports: None }
-    );
+    assert_eq!(places(&facts(FileKind::MachO, &macho())), (Some(0x123), [section].as_slice()));
 }
 
 #[test]
@@ -126,5 +133,5 @@ fn broken_headers_give_no_facts_and_no_panic() {
             let _ = facts(kind, &Memory::new(broken));
         }
     }
-    assert_eq!(facts(FileKind::Elf, &Memory::new(*b"\x7fELF")), Facts::default());
+    assert!(facts(FileKind::Elf, &Memory::new(*b"\x7fELF")).is_unread());
 }

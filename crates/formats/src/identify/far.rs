@@ -2,7 +2,7 @@
 
 use dachs_base::{FileKind, Source, read_vec_at};
 
-use crate::{facts, installshield};
+use crate::{facts::sections, installshield};
 
 /// The first sector of an ISO 9660 or UDF disc that is described (ECMA-119 6.2.1), and the size of one.
 const DISC: u64 = 16 * 2048;
@@ -137,7 +137,7 @@ fn end_of_program(source: &dyn Source, kind: FileKind) -> Option<u64> {
     if !matches!(kind, FileKind::Pe | FileKind::Elf) {
         return None;
     }
-    let sections = facts(kind, source).sections;
+    let sections = sections(kind, source);
     let table = if kind == FileKind::Elf { end_of_section_table(source) } else { None };
     let last = sections.iter().map(|section| section.offset.saturating_add(section.size)).max();
     let end = last.max(table)?;

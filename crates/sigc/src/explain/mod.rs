@@ -126,6 +126,7 @@ fn place(offset: Offset) -> String {
         OffsetBase::EntryPoint(back) => format!("{} bytes before the entry point", back.unsigned_abs()),
         OffsetBase::LastSection(offset) => format!("{offset} bytes into the last section"),
         OffsetBase::Section { index, offset } => format!("{offset} bytes into section {index}"),
+        OffsetBase::VersionKey => "at the key of a string in the version information".to_owned(),
         OffsetBase::WithinSection(index) => format!("anywhere in section {index}"),
         _ => "at a place that this version cannot show".to_owned(),
     };

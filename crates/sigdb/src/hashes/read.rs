@@ -200,6 +200,11 @@ impl<'a> Hashes<'a> {
         })
     }
 
+    /// Is there any digest?
+    pub(crate) fn has_any(&self) -> bool {
+        DigestKind::ALL.iter().any(|kind| self.wants(*kind, None))
+    }
+
     /// Must an object of this size be digested in this way? `None`: of a size yet unknown.
     pub(crate) fn wants(&self, kind: DigestKind, size: Option<u64>) -> bool {
         match kind {

@@ -15,6 +15,7 @@
 //! | [`unpacking`] | files and archives | members are finite, and read the same twice |
 #![forbid(unsafe_code)]
 
+pub mod facts;
 pub mod images;
 pub mod matching;
 pub mod messages;

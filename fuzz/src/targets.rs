@@ -1,6 +1,6 @@
 //! The targets by name, for the runner that needs no libFuzzer.
 
-use crate::{FileKind, images, matching, messages, texts, unpacking};
+use crate::{FileKind, facts, images, matching, messages, texts, unpacking};
 
 /// A target: its name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -15,6 +15,7 @@ pub const ALL: &[Target] = &[
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
     ("disks", unpacking::as_disk),
+    ("facts", facts::ask),
     ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),
     ("html", |data| unpacking::as_kind(FileKind::Html, data)),
     ("identify_unpack", unpacking::everything),

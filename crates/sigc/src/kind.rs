@@ -56,7 +56,7 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "cld" => Kind::Container(Form::Cld),
         "cud" => Kind::Container(Form::Cud),
         "hdb" | "hsb" | "hdu" | "hsu" => Kind::Hash,
- "imp" => Kind::HashOfImports,
+        "imp" => Kind::HashOfImports,
         "mdb" | "mdu" | "msb" | "msu" => Kind::HashOfSection,
         "ign" => Kind::IgnoreLines,
         "ign2" => Kind::IgnoreNames,

@@ -157,7 +157,12 @@ mod tests {
     fn without_a_header_only_absolute_offsets_fit() {
         let zero = |base| fits(&offset(base, 1000), 10, None, &mut || 300);
         assert!(zero(OffsetBase::Any) && zero(OffsetBase::Absolute(0)));
-        assert!(!zero(OffsetBase::End(300)) && !zero(OffsetBase::VersionKey) && !zero(OffsetBase::EntryPoint(0)) && !zero(OffsetBase::WithinSection(0)));
+        assert!(
+            !zero(OffsetBase::End(300))
+                && !zero(OffsetBase::VersionKey)
+                && !zero(OffsetBase::EntryPoint(0))
+                && !zero(OffsetBase::WithinSection(0))
+        );
     }
 
     #[test]

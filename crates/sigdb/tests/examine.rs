@@ -4,7 +4,9 @@
 mod common;
 
 use common::*;
-use dachs_base::{Budget, Clock, Facts, FileKind, Lazy, Limit, Limits, Memory, NoClock, Section, Source, Strength, Target};
+use dachs_base::{
+    Budget, Clock, Facts, FileKind, Lazy, Limit, Limits, Memory, NoClock, Section, Source, Strength, Target,
+};
 use dachs_sigdb::model::*;
 use dachs_sigdb::{Image, View};
 

@@ -15,7 +15,6 @@ fn places(facts: &Facts) -> (Option<u64>, &[Section]) {
     (facts.entry_point, &facts.sections)
 }
 
-
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     bytes[at..at + value.len()].copy_from_slice(value);
 }

@@ -265,7 +265,7 @@ impl Row {
 /// The sections, aligned.
 fn align(rows: &[Row], header: &Header, length: u64) -> Option<Vec<Aligned>> {
     let stated = header.file_alignment;
-    let is_odd = |row: &Row| row.size > 0 && row.offset % SECTOR == 0 && row.offset % stated != 0;
+    let is_odd = |row: &Row| row.size > 0 && row.offset.is_multiple_of(SECTOR) && !row.offset.is_multiple_of(stated);
     let sectors = stated != 0 && rows.iter().any(is_odd);
     let alignment = if sectors { SECTOR } else { stated };
     rows.iter().map(|row| row.align(header, alignment, length)).collect()

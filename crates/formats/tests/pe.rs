@@ -29,7 +29,8 @@ fn md5(text: &str) -> Option<String> {
 #[test]
 fn imports_are_listed_as_pefile_does() {
     use Import::{Name, Number};
-    let cases: &[(&[(&str, &[Import<'_>])], Option<&str>)] = &[
+    type Library<'a> = (&'a str, &'a [Import<'a>]);
+    let cases: &[(&[Library<'_>], Option<&str>)] = &[
         (&[("KERNEL32.dll", &[Name("Sleep"), Name("ExitProcess")])], Some("kernel32.sleep,kernel32.exitprocess")),
         (&[("a.dll", &[Name("Q")]), ("b.ocx", &[Name("z")]), ("c.Sys", &[Name("y")])], Some("a.q,b.z,c.y")),
         (&[("WS2_32.dll", &[Number(23)]), ("wsock32.dll", &[Number(1)])], Some("ws2_32.socket,wsock32.accept")),

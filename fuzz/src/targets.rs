@@ -12,6 +12,7 @@ pub const ALL: &[Target] = &[
     ("arj", |data| unpacking::as_kind(FileKind::Arj, data)),
     ("bzip2", |data| unpacking::as_kind(FileKind::Bzip2, data)),
     ("cab", |data| unpacking::as_kind(FileKind::Cab, data)),
+    ("carriers", unpacking::as_carrier),
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
     ("disks", unpacking::as_disk),

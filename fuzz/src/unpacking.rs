@@ -39,17 +39,19 @@ pub fn as_kind(kind: FileKind, data: &[u8]) {
 
 /// Takes the bytes behind the first for a disk image of the kind that the first chooses.
 pub fn as_disk(data: &[u8]) {
-    const KINDS: [FileKind; 7] = [
-        FileKind::Gpt,
-        FileKind::Iso9660,
-        FileKind::Mbr,
-        FileKind::Qcow,
-        FileKind::Vhd,
-        FileKind::Vhdx,
-        FileKind::Vmdk,
-    ];
+    use FileKind::{Gpt, Iso9660, Mbr, Qcow, Vhd, Vhdx, Vmdk};
+    as_chosen(&[Gpt, Iso9660, Mbr, Qcow, Vhd, Vhdx, Vmdk], data);
+}
+
+/// The same for files that carry others and are small to read.
+pub fn as_carrier(data: &[u8]) {
+    use FileKind::{Asar, Lnk, OneNote, Rpm, Swf, Xar};
+    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar], data);
+}
+
+fn as_chosen(kinds: &[FileKind], data: &[u8]) {
     let Some((choice, data)) = data.split_first() else { return };
-    if let Some(kind) = KINDS.get(usize::from(*choice) % KINDS.len()) {
+    if let Some(kind) = kinds.get(usize::from(*choice) % kinds.len()) {
         as_kind(*kind, data);
     }
 }

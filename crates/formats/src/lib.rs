@@ -6,6 +6,7 @@
 
 mod ar;
 mod arj;
+mod asar;
 mod binhex;
 mod bzip2;
 mod cab;
@@ -20,6 +21,7 @@ mod installshield;
 mod iso9660;
 mod joined;
 mod lha;
+mod lnk;
 mod lz4;
 mod lzip;
 mod lzma;
@@ -29,18 +31,22 @@ mod mapped;
 mod normalise;
 mod ole1;
 mod ole2;
+mod onenote;
 mod packed;
 mod partitions;
 mod pdf;
+mod rpm;
 mod rtf;
 mod sevenzip;
 mod stored;
 pub mod stream;
+mod swf;
 mod szdd;
 mod tar;
 mod tnef;
 mod unpack;
 mod uuencode;
+mod xar;
 mod xz;
 mod zip;
 mod zstd;
@@ -110,6 +116,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Ar | FileKind::Deb => ar::open,
         FileKind::BinHex => binhex::open,
         FileKind::Arj => arj::open,
+        FileKind::Asar => asar::open,
         FileKind::Bzip2 => bzip2::open,
         FileKind::Cab => cab::open,
         FileKind::Compress => compress::open,
@@ -120,6 +127,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::InstallShield => installshield::open,
         FileKind::Iso9660 => iso9660::open,
         FileKind::Lha => lha::open,
+        FileKind::Lnk => lnk::open,
         FileKind::Lz4 => lz4::open,
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,
@@ -127,10 +135,13 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Mail | FileKind::Mhtml => mail::open,
         FileKind::Mbr => partitions::open_mbr,
         FileKind::Ole2 => ole2::open,
+        FileKind::OneNote => onenote::open,
         FileKind::Pdf => pdf::open,
         FileKind::Qcow => mapped::open_qcow,
+        FileKind::Rpm => rpm::open,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
+        FileKind::Swf => swf::open,
         FileKind::Szdd => szdd::open,
         FileKind::Tar => tar::open,
         FileKind::Tnef => tnef::open,
@@ -138,6 +149,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Vhd => mapped::open_vhd,
         FileKind::Vhdx => mapped::open_vhdx,
         FileKind::Vmdk => mapped::open_vmdk,
+        FileKind::Xar => xar::open,
         FileKind::Xz => xz::open,
         FileKind::Zip => zip::open,
         FileKind::Zstd => zstd::open,

@@ -4,7 +4,7 @@
 //! start: a source may decompress twice, and must give the same bytes.
 
 use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
-use dachs_formats::{Item, Unpacking, identify, unpack};
+use dachs_formats::{Item, Unpack, Unpacking, embedded, identify, unpack, views};
 use std::sync::Arc;
 
 /// Bytes read from a member at most.
@@ -27,6 +27,10 @@ pub fn everything(data: &[u8]) {
         let deeper = depth < budget.limits().depth;
         for kind in identity.also.iter().chain([&identity.kind]).filter(|_| deeper) {
             objects.extend(members(*kind, &source, &budget).into_iter().map(|member| (depth + 1, member)));
+            views(*kind, &source, &budget).iter().for_each(|view| read_twice(view.source.as_ref()));
+        }
+        if let Some(search) = embedded(&identity, &source, &budget).filter(|_| deeper) {
+            objects.extend(all(identity.kind, search).into_iter().map(|member| (depth + 1, member)));
         }
     }
 }
@@ -58,13 +62,18 @@ fn as_chosen(kinds: &[FileKind], data: &[u8]) {
 
 /// Goes through all members and reads them.
 fn members(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<Arc<dyn Source>> {
-    let Unpacking::Members(mut unpacker) = unpack(kind, source, budget) else { return Vec::new() };
+    let Unpacking::Members(unpacker) = unpack(kind, source, budget) else { return Vec::new() };
+    all(kind, unpacker)
+}
+
+/// Everything that an unpacker gives, read.
+fn all(kind: FileKind, mut unpacker: Box<dyn Unpack>) -> Vec<Arc<dyn Source>> {
     let mut members = Vec::new();
     let mut items = 0;
     while let Some(item) = unpacker.next_item() {
         items += 1;
         assert!(items < ENDLESS, "{} never ends", kind.label());
-        if let Item::Member(member) = item {
+        if let Item::Member(member) | Item::Embedded(member) = item {
             read_twice(member.source.as_ref());
             members.push(member.source);
         }

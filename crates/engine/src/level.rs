@@ -12,19 +12,21 @@ pub(crate) struct Object {
     pub(crate) path: ObjectPath,
     /// The kind of the object around this one.
     pub(crate) container: Option<FileKind>,
+    /// True if it was found in the midst of the object around it.
+    pub(crate) embedded: bool,
 }
 
 impl Object {
     /// The file itself.
     pub(crate) fn file(source: Arc<dyn Source>, identity: Identity) -> Object {
-        Object { source, identity, path: ObjectPath::default(), container: None }
+        Object { source, identity, path: ObjectPath::default(), container: None, embedded: false }
     }
 
     /// A member of `parent`.
     pub(crate) fn member(parent: &Object, member: Member) -> Object {
         let identity = dachs_formats::identify(&*member.source);
         let path = parent.path.child(member.name);
-        Object { source: member.source, identity, path, container: Some(parent.kind()) }
+        Object { source: member.source, identity, path, container: Some(parent.kind()), embedded: false }
     }
 
     /// What it is.

@@ -14,7 +14,8 @@
 //!
 //! * when to stop: at the first strong detection (unless all are asked for), or when the time is over;
 //! * what cancels a detection: an allow-list entry for the object or for any object around it;
-//! * when a file needs a process of its own ([`Outcome::Isolate`]): before a parser of archives or documents runs on it.
+//! * when a file needs a process of its own ([`Outcome::Isolate`]): before a parser of archives or documents runs on it,
+//!   or on what was found in the midst of it.
 #![forbid(unsafe_code)]
 
 mod fold;
@@ -22,7 +23,7 @@ mod level;
 #[cfg(test)]
 mod tests;
 
-use dachs_base::{Anomaly, Budget, FileKind, Limit, LimitReached, Report, Source, Target};
+use dachs_base::{Anomaly, AnomalyKind, Budget, FileKind, Limit, LimitReached, Report, Source, Target};
 use dachs_formats::{Item, Unpacking};
 use dachs_sigdb::{Image, View};
 use fold::Fold;
@@ -55,10 +56,13 @@ pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: 
         return Outcome::Isolate(identity.kind);
     }
     let fold = Fold::new(identity.kind, budget.limits().clone());
-    let mut scan = Scan { image, budget, options, fold, levels: Vec::new() };
+    let mut scan = Scan { image, budget, options, fold, levels: Vec::new(), isolate: false };
     scan.visit(Object::file(file, identity));
     while !scan.levels.is_empty() && !scan.is_enough() {
         scan.step();
+        if scan.isolate {
+            return Outcome::Isolate(scan.fold.report().kind.unwrap_or(FileKind::Data));
+        }
     }
     scan.leave_all();
     Outcome::Report(scan.fold.report())
@@ -71,6 +75,8 @@ struct Scan<'a> {
     options: &'a Options,
     fold: Fold,
     levels: Vec<Level>,
+    /// True once an object was found that only a process of its own may open.
+    isolate: bool,
 }
 
 impl Scan<'_> {
@@ -79,6 +85,7 @@ impl Scan<'_> {
         let Some(level) = self.levels.last_mut() else { return };
         match level.next_item() {
             Some(Item::Anomaly { member: None, anomaly }) => {
+                let anomaly = if level.object.embedded { matched_anyway(anomaly) } else { anomaly };
                 level.gap |= anomaly.kind.is_gap();
                 self.fold.note(anomaly, &level.object.path);
             }
@@ -90,8 +97,24 @@ impl Scan<'_> {
                 let object = Object::member(&level.object, member);
                 self.visit(object);
             }
+            Some(Item::Embedded(_) | Item::Also(_)) if self.options.isolate => self.isolate = true,
+            Some(Item::Also(kind)) => self.also(kind),
+            Some(Item::Embedded(member)) => {
+                let object = Object { embedded: true, ..Object::member(&level.object, member) };
+                self.visit(object);
+            }
             None => self.leave(),
         }
+    }
+
+    /// The innermost object is of one more kind: it is matched in that kind's forms, and opened as such.
+    fn also(&mut self, kind: FileKind) {
+        let Some(mut level) = self.levels.pop() else { return };
+        self.match_forms(&level.object, kind);
+        if self.check_depth(&level.object).is_ok() {
+            self.open_as(&mut level, kind);
+        }
+        self.levels.push(level);
     }
 
     /// Looks at one object and opens it if it holds others.
@@ -112,7 +135,14 @@ impl Scan<'_> {
     fn examine(&mut self, object: &Object) {
         let bytes = self.match_bytes(object, &*object.source, object.kind().target());
         self.fold.looked_at(bytes);
-        for view in dachs_formats::views(object.kind(), &object.source, self.budget) {
+        for kind in object.identity.kinds().collect::<Vec<_>>() {
+            self.match_forms(object, kind);
+        }
+    }
+
+    /// Matches the normalised forms that an object has as one of this kind.
+    fn match_forms(&mut self, object: &Object, kind: FileKind) {
+        for view in dachs_formats::views(kind, &object.source, self.budget) {
             if self.is_enough() {
                 return;
             }
@@ -150,13 +180,24 @@ impl Scan<'_> {
             return self.fold.note(reached.into(), &level.object.path);
         }
         for kind in level.object.identity.kinds().collect::<Vec<_>>() {
-            match dachs_formats::unpack(kind, &level.object.source, self.budget) {
-                Unpacking::Members(unpack) => level.push(unpack),
-                Unpacking::Nothing => {}
-                Unpacking::Unsupported => {
-                    level.gap = true;
-                    self.fold.note(not_looked_into(kind), &level.object.path);
-                }
+            self.open_as(level, kind);
+        }
+        let object = &level.object;
+        if !object.embedded
+            && let Some(search) = dachs_formats::embedded(&object.identity, &object.source, self.budget)
+        {
+            level.push(search);
+        }
+    }
+
+    /// Adds to a level what goes through its object as one of this kind.
+    fn open_as(&mut self, level: &mut Level, kind: FileKind) {
+        match dachs_formats::unpack(kind, &level.object.source, self.budget) {
+            Unpacking::Members(unpack) => level.push(unpack),
+            Unpacking::Nothing => {}
+            Unpacking::Unsupported => {
+                level.gap = true;
+                self.fold.note(not_looked_into(kind), &level.object.path);
             }
         }
     }
@@ -198,6 +239,15 @@ impl Scan<'_> {
     /// True if enough was found, or the time is over.
     fn is_enough(&self) -> bool {
         self.fold.decided(self.options) || self.budget.check_time().is_err()
+    }
+}
+
+/// What stands in the midst of other bytes was matched with them as it is: damage hides nothing, and what looked like a
+/// beginning may have been none.
+fn matched_anyway(anomaly: Anomaly) -> Anomaly {
+    match anomaly.kind {
+        AnomalyKind::Damaged => Anomaly { kind: AnomalyKind::Odd, ..anomaly },
+        _ => anomaly,
     }
 }
 

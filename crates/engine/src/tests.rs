@@ -159,6 +159,28 @@ fn texts_are_matched_in_normalised_form_as_well() {
     assert_eq!(found(b"\x00\x01\x02\x03two words in bytes that are no text\xfe\xff\x00\x00"), both[1..]);
 }
 
+/// A program in the midst of a text, or of a member, is matched as a program; in shared workers it is not opened.
+#[test]
+fn embedded_programs_are_matched_as_programs() {
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo::default());
+    let elements = b"PE\0\0".iter().map(|byte| Element::Byte { value: *byte, mask: 0xff }).collect();
+    let rule = BodyRule { target: dachs_base::Target::Pe, offset: Offset::ANY, pattern: Pattern { elements } };
+    builder.add_body(source, "Test.Program", &rule).unwrap();
+    let content = builder.finish();
+    let mut program = vec![0; 64];
+    program[..2].copy_from_slice(b"MZ");
+    program[60] = 64;
+    program.extend(b"PE\0\0\x4c\x01\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    let text = [b"some text before ".as_slice(), &program, &program].concat();
+    let archive = tar(&[("a", &text)]);
+    let found = report(&archive, &content, Limits::default(), ALL);
+    assert_eq!(paths(&found), ["a/embedded pe at 17", "a/embedded pe at 105"]);
+    let shared = Options { isolate: true, ..ALL };
+    let (image, budget) = (Image::new(&content).unwrap(), Budget::new(Limits::default(), NoClock));
+    assert!(matches!(scan(Arc::new(Memory::new(text)), &image, &budget, &shared), Outcome::Isolate(_)));
+}
+
 /// Signatures of target 3 match both forms of a page, but not the page as it is; generic ones match that as well.
 #[test]
 fn normalised_pages_are_matched() {
@@ -173,10 +195,10 @@ fn normalised_pages_are_matched() {
     add("NoTags", dachs_base::Target::Html, b" http://X badger hole");
     add("Raw", dachs_base::Target::Html, b"Badger<!-- - -->");
     add("Generic", dachs_base::Target::Any, b"Badger<!-- - -->");
-    let image = builder.finish();
+    let content = builder.finish();
     let page = b"<HTML><A HREF='http://X'>Badger<!-- - --></A> Hole</HTML>";
-    let report = report(page, &image, Limits::default(), Options { all_matches: true, ..Options::default() });
-    let image = Image::new(&image).unwrap();
+    let report = report(page, &content, Limits::default(), ALL);
+    let image = Image::new(&content).unwrap();
     let mut names: Vec<_> = report
         .detections
         .iter()
@@ -187,6 +209,9 @@ fn normalised_pages_are_matched() {
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["Generic", "NoComment", "NoTags"]);
+    let late = [vec![b' '; 300_000], b"<IMG><a href='http://X'>Badger</a>".to_vec()].concat();
+    let late = [b"a text".as_slice(), &late].concat();
+    assert_eq!(self::report(&late, &content, Limits::default(), ALL).detections.len(), 1);
     assert!(report.anomalies.is_empty(), "{:?}", report.anomalies);
 }
 

@@ -107,6 +107,12 @@ pub fn unpack(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Unpa
     }
 }
 
+/// Looks for archives, programs and documents in the midst of an object that is none of those itself.
+#[must_use]
+pub fn embedded(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
+    identify::embedded::open(identity, source, budget)
+}
+
 /// How a format's reader is called: it goes through the members of a source, at the budget's cost.
 type Open = fn(&Arc<dyn Source>, &Budget) -> Box<dyn Unpack>;
 

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Heuristic, LimitReached, Name, Source};
+use dachs_base::{Anomaly, Budget, FileKind, Heuristic, LimitReached, Name, Source};
 
 /// Goes through the members of one object.
 ///
@@ -33,6 +33,10 @@ pub enum Item {
     Heuristic(Heuristic),
     /// A member to be scanned.
     Member(Member),
+    /// An object in the midst of the bytes, found by how it begins. It is scanned, but not searched for others.
+    Embedded(Member),
+    /// The object is of this kind as well, which showed only now.
+    Also(FileKind),
 }
 
 /// An object inside another.
@@ -96,6 +100,18 @@ impl Found {
         self.budget.charge_object()?;
         self.items.push_back(Item::Member(Member { name, source, packed_size }));
         Ok(())
+    }
+
+    /// An object in the midst of the bytes, which is charged.
+    pub(crate) fn embedded(&mut self, name: Name, source: Arc<dyn Source>) -> Result<(), LimitReached> {
+        self.budget.charge_object()?;
+        self.items.push_back(Item::Embedded(Member { name, source, packed_size: None }));
+        Ok(())
+    }
+
+    /// The object is of this kind as well.
+    pub(crate) fn also(&mut self, kind: FileKind) {
+        self.items.push_back(Item::Also(kind));
     }
 
     /// A remark about the object, or about one of its members.

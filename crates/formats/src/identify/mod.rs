@@ -9,6 +9,7 @@
 //! Nothing here is proof. A kind decides which reader is tried and which signatures are used; a reader that is given
 //! other bytes reports damage.
 
+pub(crate) mod embedded;
 mod far;
 mod magics;
 mod structure;
@@ -20,6 +21,8 @@ use dachs_base::{Class, FileKind, Part, Source, read_vec_at};
 
 use crate::Identity;
 use magics::MAGICS;
+
+use text::first_tag;
 
 /// Bytes of the first read.
 const HEAD: usize = 4096;
@@ -41,7 +44,26 @@ pub(crate) fn identify(source: &dyn Source) -> Identity {
     if may_be_more(kind) {
         look_far(source, &head, &mut identity);
     }
+    look_for_tags(&head, &mut identity);
     identity
+}
+
+/// Texts, and bytes of no known format, with tags in them are matched as pages too; pages that only begin like one are
+/// matched as texts too.
+fn look_for_tags(head: &[u8], identity: &mut Identity) {
+    let tags = || text::holds_tags(head);
+    let more = match identity.kind {
+        kind if may_be_page(kind) => tags().then_some(FileKind::Html),
+        FileKind::Html => (!tags()).then_some(FileKind::Ascii),
+        _ => None,
+    };
+    identity.also.extend(more);
+}
+
+/// True if tags anywhere in an object of this kind make a page of it as well.
+fn may_be_page(kind: FileKind) -> bool {
+    use FileKind::{Ascii, Data, Script, Utf8, Utf16, Xml};
+    matches!(kind, Ascii | Data | Script | Utf8 | Utf16 | Xml)
 }
 
 fn magic(head: &[u8]) -> Option<FileKind> {

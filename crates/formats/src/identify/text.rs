@@ -27,6 +27,32 @@ pub(super) fn kind(head: &[u8]) -> Option<FileKind> {
     Some(markup(start).unwrap_or(set))
 }
 
+/// Tags that make ClamAV read any text, and bytes of no known format, as a page, wherever they stand (observed: 1.4.6, in
+/// lower, upper or title case).
+const ANYWHERE: [&[u8]; 8] = [b"<html>", b"<head>", b"<a ", b"<img", b"<iframe", b"<table", b"<object", b"<script"];
+
+/// True if an object with these first bytes is to be matched as a page too, whatever else it is.
+pub(super) fn holds_tags(head: &[u8]) -> bool {
+    let start = head.get(..LOOKED_AT).unwrap_or(head);
+    let wide = utf16(start);
+    first_tag(wide.as_deref().unwrap_or(start)).is_some()
+}
+
+/// Where the first tag stands that makes a page of a text.
+pub(super) fn first_tag(text: &[u8]) -> Option<usize> {
+    let tag = |rest: &[u8]| {
+        let named = |tag: &&[u8]| rest.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+        ANYWHERE.iter().find(|tag| named(tag)).is_some_and(|tag| *tag != b"<a " || is_link(rest))
+    };
+    memchr::memchr_iter(b'<', text).find(|at| tag(text.get(*at..).unwrap_or(NO_TEXT)))
+}
+
+/// `<a`, and `href` before the tag ends.
+fn is_link(tag: &[u8]) -> bool {
+    let end = tag.iter().position(|byte| *byte == b'>').unwrap_or(tag.len());
+    contains(tag.get(..end).unwrap_or(NO_TEXT), b"href")
+}
+
 /// UTF-16 as its low bytes, if the text is in UTF-16: told by a byte order mark, or by zeros beside ASCII.
 fn utf16(start: &[u8]) -> Option<Vec<u8>> {
     let (pairs, _) = start.as_chunks::<2>();

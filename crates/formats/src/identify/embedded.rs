@@ -1,0 +1,124 @@
+//! Objects in the midst of another: an archive behind a picture, a program in a document, a second program in a first.
+//!
+//! Formats that hold members have readers of their own. This looks for beginnings of archives, programs and PDF documents
+//! anywhere in bytes that no reader takes apart, as ClamAV does ("mode 1" of its file type magic). A sign of a few bytes
+//! occurs by chance, so each is believed only if the header that it begins holds together ([`signs`]).
+//!
+//! What is found reaches to the end of the object around it, since most formats do not say where they end; so the digest
+//! of such an object is that of the rest. An object that was found so is not searched again. One ZIP archive is enough:
+//! its reader goes through whatever local headers follow. After [`MOST`] objects the search ends and says so.
+//!
+//! Texts with tags somewhere in them are pages as well, which is told in passing ([`Item::Also`](crate::Item::Also)).
+//!
+//! It does not search archives and compressed streams, whose bytes mean nothing as they stand.
+
+mod signs;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, Class, FileKind, Limit, LimitReached, Name, Part, Source, read_vec_at};
+
+use crate::Identity;
+use crate::unpack::{Found, Search, Unpack};
+
+use super::{first_tag, may_be_page};
+use signs::{SIGNS, Sign};
+
+/// Objects found in one object.
+const MOST: u32 = 100;
+/// Bytes looked at in one step.
+const STEP: usize = 1 << 18;
+/// No sign is longer: so much of a window is looked at again in the next.
+const LONGEST: usize = 16;
+/// A program is taken to reach to the end of what holds it, unless that is farther away than this.
+const LARGEST_PROGRAM: u64 = 40 << 20;
+
+/// Looks for objects in the midst of this one; `None` for kinds whose bytes mean nothing as they stand.
+pub(crate) fn open(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
+    if matches!(identity.kind.class(), Class::Archive | Class::Stream) || identity.kind == FileKind::Empty {
+        return None;
+    }
+    let known = identity.kinds().filter(|kind| kind.class() == Class::Archive || *kind == FileKind::Pdf).collect();
+    let source = Arc::clone(source);
+    let for_tags = may_be_page(identity.kind) && !identity.kinds().any(|kind| kind == FileKind::Html);
+    let (found, budget) = (Found::new(budget), budget.clone());
+    Some(Box::new(Embedded { source, known, for_tags, found, budget, at: 0, count: 0 }))
+}
+
+struct Embedded {
+    source: Arc<dyn Source>,
+    /// Kinds that the object is as a whole: their readers find what is to be found.
+    known: Vec<FileKind>,
+    /// True while tags are looked for.
+    for_tags: bool,
+    found: Found,
+    budget: Budget,
+    /// Everything before was looked at.
+    at: u64,
+    count: u32,
+}
+
+impl Search for Embedded {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        self.at = self.source.next_data(self.at);
+        let window = read_vec_at(self.source.as_ref(), self.at, STEP);
+        let last = window.len() < STEP;
+        if self.for_tags && first_tag(&window).is_some() {
+            self.for_tags = false;
+            self.found.also(FileKind::Html);
+        }
+        let mut places: Vec<(usize, &'static Sign)> = SIGNS.iter().flat_map(|sign| sign.places(&window)).collect();
+        places.sort_by_key(|(place, _)| *place);
+        for (place, sign) in places {
+            let start = self.at.saturating_add(u64::try_from(place).unwrap_or(u64::MAX));
+            let again = !last && place.saturating_add(LONGEST) > window.len();
+            if let Some(start) = start.checked_sub(sign.inside).filter(|start| *start > 0 && !again) {
+                self.consider(sign, start)?;
+            }
+        }
+        let done = if last { window.len() } else { STEP - LONGEST };
+        self.at = self.at.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+        if last {
+            self.found.end();
+        }
+        Ok(())
+    }
+}
+
+impl Embedded {
+    /// Gives out the object that begins here, if one does.
+    fn consider(&mut self, sign: &Sign, start: u64) -> Result<(), Anomaly> {
+        if self.known.contains(&sign.kind) || !(sign.check)(self.source.as_ref(), start) {
+            return Ok(());
+        }
+        if self.count >= MOST {
+            return Err(LimitReached { limit: Limit::Objects, allowed: u64::from(MOST) }.into());
+        }
+        self.count += 1;
+        if sign.kind == FileKind::Zip {
+            self.known.push(FileKind::Zip);
+        }
+        let length = self.reach(sign.kind, start);
+        self.budget.charge_bytes(length)?;
+        let name = format!("embedded {} at {start}", sign.kind.label());
+        let part = Arc::new(Part::new(Arc::clone(&self.source), start, length));
+        Ok(self.found.embedded(Name::new(name.as_bytes()), part)?)
+    }
+
+    /// How far an object reaches: to the end, but for a small program at the start of much else.
+    fn reach(&self, kind: FileKind, start: u64) -> u64 {
+        let rest = self.source.len().saturating_sub(start);
+        if kind != FileKind::Pe || rest <= LARGEST_PROGRAM {
+            return rest;
+        }
+        let facts = crate::facts(kind, &Part::new(Arc::clone(&self.source), start, rest));
+        let end = facts.sections.iter().map(|section| section.offset.saturating_add(section.size)).max();
+        end.unwrap_or(0).max(LARGEST_PROGRAM).min(rest)
+    }
+}

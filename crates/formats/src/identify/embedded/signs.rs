@@ -1,0 +1,148 @@
+//! How objects begin that stand in the midst of others, and what must hold of their headers.
+
+use dachs_base::{FileKind, Source, read_vec_at};
+
+/// How objects of a kind begin.
+pub(super) struct Sign {
+    pub(super) kind: FileKind,
+    magic: &'static [u8],
+    /// Where in the object the magic stands.
+    pub(super) inside: u64,
+    /// Does such an object begin at this offset?
+    pub(super) check: fn(&dyn Source, u64) -> bool,
+}
+
+impl Sign {
+    /// Where the magic stands in some bytes.
+    pub(super) fn places<'w>(&'static self, window: &'w [u8]) -> impl Iterator<Item = (usize, &'static Sign)> + 'w {
+        memchr::memmem::find_iter(window, self.magic).map(move |place| (place, self))
+    }
+}
+
+const fn sign(kind: FileKind, magic: &'static [u8], check: fn(&dyn Source, u64) -> bool) -> Sign {
+    Sign { kind, magic, inside: 0, check }
+}
+
+/// What is looked for.
+pub(super) static SIGNS: [Sign; 8] = [
+    sign(FileKind::Arj, b"\x60\xea", arj),
+    sign(FileKind::Cab, b"MSCF\x00\x00\x00\x00", cab),
+    Sign { kind: FileKind::Nsis, magic: b"\xef\xbe\xad\xdeNullsoftInst", inside: 4, check: nsis },
+    sign(FileKind::Pdf, b"%PDF-1.", pdf),
+    sign(FileKind::Pe, b"MZ", pe),
+    sign(FileKind::Rar, b"Rar!\x1a\x07", rar),
+    sign(FileKind::SevenZip, b"7z\xbc\xaf\x27\x1c", sevenzip),
+    sign(FileKind::Zip, b"PK\x03\x04", zip),
+];
+
+/// A header's bytes, from which little-endian numbers are read.
+struct Header(Vec<u8>);
+
+impl Header {
+    fn read(source: &dyn Source, start: u64, count: usize) -> Header {
+        Header(read_vec_at(source, start, count))
+    }
+
+    fn part(&self, from: usize, to: usize) -> &[u8] {
+        self.0.get(from..to).unwrap_or(&[])
+    }
+
+    fn u16(&self, at: usize) -> Option<u16> {
+        self.0.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
+    }
+
+    fn u32(&self, at: usize) -> Option<u32> {
+        self.0.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+}
+
+/// ARJ TECHNOTE: the size of the basic header, which is at most 2600; it; and its CRC.
+fn arj(source: &dyn Source, start: u64) -> bool {
+    let header = Header::read(source, start, 4 + 2600 + 4);
+    let size = usize::from(header.u16(2).unwrap_or(0));
+    let sum = header.u32(4 + size);
+    (30..=2600).contains(&size) && sum == Some(crc32fast::hash(header.part(4, 4 + size)))
+}
+
+/// MS-CAB 2.2.1: sizes and offsets that fit, version 1.3, at least one folder.
+fn cab(source: &dyn Source, start: u64) -> bool {
+    let header = Header::read(source, start, 36);
+    let (size, files) = (header.u32(8).unwrap_or(0), header.u32(16).unwrap_or(u32::MAX));
+    let rest = source.len().saturating_sub(start);
+    let fits = files >= 36 && files < size && u64::from(size) <= rest;
+    fits && header.u32(12) == Some(0) && header.u16(24) == Some(0x0103) && header.u16(26).unwrap_or(0) > 0
+}
+
+/// The data of a set-up program: its header and all that follows are not larger than what there is.
+fn nsis(source: &dyn Source, start: u64) -> bool {
+    let header = Header::read(source, start, 28);
+    let (first, all) = (header.u32(20).unwrap_or(0), header.u32(24).unwrap_or(u32::MAX));
+    first > 0 && u64::from(all) <= source.len().saturating_sub(start)
+}
+
+/// ISO 32000-1 7.5.2: a version, the end of the line, and an object soon after.
+fn pdf(source: &dyn Source, start: u64) -> bool {
+    let header = Header::read(source, start, 2048);
+    let version = header.0.get(7).is_some_and(u8::is_ascii_digit);
+    version
+        && header.0.get(8).is_some_and(u8::is_ascii_whitespace)
+        && memchr::memmem::find(&header.0, b" obj").is_some()
+}
+
+/// PE format, MS-DOS Stub and COFF File Header: a header where `e_lfanew` says, for a known machine, with few sections.
+fn pe(source: &dyn Source, start: u64) -> bool {
+    let dos = Header::read(source, start, 64);
+    let Some(at) = dos.u32(60).filter(|at| *at >= 4 && *at < 1 << 16) else { return false };
+    let coff = Header::read(source, start.saturating_add(u64::from(at)), 24);
+    let machine = coff.u16(4).is_some_and(|machine| MACHINES.contains(&machine));
+    let sections = coff.u16(6).is_some_and(|count| (1..=96).contains(&count));
+    coff.part(0, 4) == b"PE\0\0" && machine && sections
+}
+
+/// x86, x86-64, ARM, ARM Thumb-2, ARM64, IA-64, MIPS, PowerPC, EFI byte code, RISC-V.
+const MACHINES: [u16; 12] = [0x14c, 0x8664, 0x1c0, 0x1c4, 0xaa64, 0x200, 0x162, 0x166, 0x1f0, 0x0ebc, 0x5032, 0x5064];
+
+/// RAR 5.0 archive format, General archive block format; RAR 4 technote: the CRC of the first block.
+fn rar(source: &dyn Source, start: u64) -> bool {
+    let header = Header::read(source, start, 7 + 1024);
+    match header.0.get(6) {
+        Some(0) => {
+            let size = usize::from(header.u16(12).unwrap_or(0));
+            let sum = crc32fast::hash(header.part(9, 7 + size)).to_le_bytes();
+            (13..=1024).contains(&size)
+                && header.0.get(9) == Some(&0x73)
+                && header.part(7, 9) == sum.get(..2).unwrap_or(&[])
+        }
+        Some(1) => {
+            let size = usize::from(header.0.get(12).copied().unwrap_or(0));
+            let sum = crc32fast::hash(header.part(12, 13 + size));
+            header.0.get(7) == Some(&0) && (1..0x80).contains(&size) && header.u32(8) == Some(sum)
+        }
+        _ => false,
+    }
+}
+
+/// 7zFormat.txt, Signature Header: version 0 and the CRC of the start header.
+fn sevenzip(source: &dyn Source, start: u64) -> bool {
+    let header = Header::read(source, start, 32);
+    header.0.get(6) == Some(&0) && header.u32(8) == Some(crc32fast::hash(header.part(12, 32))) && header.0.len() == 32
+}
+
+/// APPNOTE 4.3.7: a known version and method, a name of a sane length, and room for the member.
+fn zip(source: &dyn Source, start: u64) -> bool {
+    let header = Header::read(source, start, 30 + 256);
+    let (Some(version), Some(flags), Some(method)) = (header.u16(4), header.u16(6), header.u16(8)) else {
+        return false;
+    };
+    let (Some(packed), Some(name)) = (header.u32(18), header.u16(26)) else { return false };
+    let streamed = flags & 8 != 0 || packed == u32::MAX;
+    let fits = streamed || u64::from(packed) <= source.len().saturating_sub(start);
+    let name = usize::from(name);
+    let plain = header.part(30, 30 + name.min(256)).iter().all(|byte| *byte >= 0x20);
+    version & 0xff <= 63 && flags & 0xc000 == 0 && is_method(method) && (1..=1024).contains(&name) && plain && fits
+}
+
+/// APPNOTE 4.4.5.
+fn is_method(method: u16) -> bool {
+    matches!(method, 0..=10 | 12 | 14 | 16 | 18..=20 | 93..=99)
+}

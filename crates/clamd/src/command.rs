@@ -38,7 +38,7 @@ pub enum Mode {
 pub enum Command {
     /// `DETSTATS` and `DETSTATSCLEAR`: nothing is answered.
     DetectionStats,
-    /// `END` of a session.
+    /// `END` of a conversation.
     End,
     /// `FILDES`: scan the descriptor that comes with the next byte.
     FileDescriptor,
@@ -51,7 +51,7 @@ pub enum Command {
     /// Scan a path.
     Scan(Mode, Vec<u8>),
     /// `IDSESSION`.
-    Session,
+    Conversation,
     /// `SHUTDOWN` and `QUIT`.
     Shutdown,
     /// `STATS`.
@@ -73,7 +73,7 @@ const WORDS: [(&[u8], Command); 13] = [
     (b"SHUTDOWN", Command::Shutdown),
     (b"QUIT", Command::Shutdown),
     (b"STATS", Command::Stats),
-    (b"IDSESSION", Command::Session),
+    (b"IDSESSION", Command::Conversation),
     (b"END", Command::End),
     (b"INSTREAM", Command::InStream),
     (b"FILDES", Command::FileDescriptor),
@@ -110,16 +110,16 @@ impl Command {
             self,
             Command::End
                 | Command::InStream
-                | Command::Session
+                | Command::Conversation
                 | Command::Stats
                 | Command::VersionCommands
                 | Command::Scan(Mode::AllMatches, _)
         )
     }
 
-    /// True if a session takes it.
+    /// True if a conversation takes it.
     #[must_use]
-    pub fn is_for_sessions(&self) -> bool {
+    pub fn is_for_conversations(&self) -> bool {
         use Command::{End, FileDescriptor, InStream, Ping, Stats, Version, VersionCommands};
         match self {
             End | FileDescriptor | InStream | Ping | Stats | Version | VersionCommands => true,
@@ -142,7 +142,7 @@ impl Command {
             Command::Scan(Mode::Continue, _) => "CONTSCAN",
             Command::Scan(Mode::First, _) => "SCAN",
             Command::Scan(Mode::Parallel, _) => "MULTISCAN",
-            Command::Session => "IDSESSION",
+            Command::Conversation => "IDSESSION",
             Command::Shutdown => "SHUTDOWN",
             Command::Stats => "STATS",
             Command::Unknown => "UNKNOWN",

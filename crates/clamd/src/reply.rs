@@ -4,7 +4,7 @@
 //! 1: stream: Eicar-Signature FOUND\0
 //! │  │       └ what came out
 //! │  └ a path, `stream`, or `fd[12]`
-//! └ only in a session
+//! └ only in a conversation
 //! ```
 
 use crate::command::Framing;
@@ -21,12 +21,16 @@ pub mod text {
     pub const UNAVAILABLE: &[u8] = b"COMMAND UNAVAILABLE";
     /// To a client that is too slow.
     pub const TIMED_OUT: &[u8] = b"COMMAND READ TIMED OUT";
-    /// To a command that a session does not take.
+    /// To a command that a conversation does not take.
     pub const NOT_IN_SESSION: &[u8] = b"Command invalid inside IDSESSION. ERROR";
-    /// To the old framing in a session.
+    /// To the old framing in a conversation.
     pub const OLD_IN_SESSION: &[u8] = b"Only nCMDS\\n and zCMDS\\0 are accepted inside IDSESSION. ERROR";
     /// To `FILDES` without a descriptor.
     pub const NO_DESCRIPTOR: &[u8] = b"No file descriptor received. ERROR";
+    /// To a descriptor that came with `FILDES` itself.
+    pub const EARLY_DESCRIPTOR: &[u8] = b"PROTOCOL ERROR: ancillary data sent without FILDES. ERROR";
+    /// What follows it.
+    pub const NOT_PROCESSED: &[u8] = b"Error processing command. ERROR";
     /// To a stream that is too long.
     pub const STREAM_TOO_LONG: &[u8] = b"INSTREAM size limit exceeded. ERROR";
     /// To a stream for which there is no room.

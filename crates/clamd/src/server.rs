@@ -14,7 +14,7 @@
 //! | descriptor | the one byte that carries a descriptor, after `FILDES` |
 //! | chunk | the length of the next piece, after `INSTREAM`: 4 bytes, network order; 0 ends the stream |
 //! | data | the bytes of that piece |
-//! | over | nothing: a connection takes one command, unless it is a session |
+//! | over | nothing: a connection takes one command, unless it is a conversation |
 //!
 //! The old framing has no terminator: clamd takes what came with one read for the command. Here bytes that are the
 //! beginning of a command's word wait for the rest.
@@ -27,7 +27,7 @@ const LONGEST: usize = 4096 + 64;
 /// A command, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// Its number in the session; absent outside of one.
+    /// Its number in the conversation; absent outside of one.
     pub id: Option<u64>,
     /// How it was framed.
     pub framing: Framing,
@@ -38,7 +38,7 @@ pub struct Asked {
 /// What is wrong with what a client sent. Nothing more is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A command of the old framing in a session.
+    /// A command of the old framing in a conversation.
     OldInSession,
     /// A stream is longer than allowed.
     StreamTooLong,
@@ -77,8 +77,8 @@ pub struct Server {
     /// How much of the buffer is done with.
     done: usize,
     state: State,
-    /// The number of the last command; absent outside of a session.
-    session: Option<u64>,
+    /// The number of the last command; absent outside of a conversation.
+    conversation: Option<u64>,
     longest_stream: u64,
     /// What the stream at hand may still bring.
     allowance: u64,
@@ -88,7 +88,7 @@ impl Server {
     /// A connection that has just begun. A stream may be `longest_stream` bytes long.
     #[must_use]
     pub fn new(longest_stream: u64) -> Server {
-        Server { buffer: Vec::new(), done: 0, state: State::Command, session: None, longest_stream, allowance: 0 }
+        Server { buffer: Vec::new(), done: 0, state: State::Command, conversation: None, longest_stream, allowance: 0 }
     }
 
     /// Adds bytes. They are all taken up by calling [`Server::next`] until it wants more; what is kept then is less than
@@ -118,10 +118,10 @@ impl Server {
         if self.state == State::Command && !self.rest().is_empty() { self.command(true) } else { Step::More }
     }
 
-    /// True in a session.
+    /// True in a conversation.
     #[must_use]
-    pub fn is_session(&self) -> bool {
-        self.session.is_some()
+    pub fn is_conversation(&self) -> bool {
+        self.conversation.is_some()
     }
 
     /// True while bytes of a command, of a stream, or a descriptor are awaited that were begun or announced.
@@ -130,16 +130,28 @@ impl Server {
         !matches!(self.state, State::Command | State::Over) || !self.rest().is_empty()
     }
 
+    /// True after `FILDES`, before the byte that carries the descriptor.
+    #[must_use]
+    pub fn is_awaiting_descriptor(&self) -> bool {
+        matches!(self.state, State::Descriptor(_))
+    }
+
     /// True while a stream comes in.
     #[must_use]
     pub fn is_streaming(&self) -> bool {
         matches!(self.state, State::Chunk | State::Data(_))
     }
 
-    /// How the command at hand is framed, as far as that is known.
+    /// True if nothing more is read.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
+    /// The number of the last command in a conversation.
     #[must_use]
     pub fn number(&self) -> Option<u64> {
-        self.session
+        self.conversation
     }
 
     fn rest(&self) -> &[u8] {
@@ -151,7 +163,7 @@ impl Server {
             None => Step::More,
             Some(b'n') => self.framed(Framing::Newline),
             Some(b'z') => self.framed(Framing::Zero),
-            Some(_) if self.session.is_some() => self.fault(Fault::OldInSession),
+            Some(_) if self.conversation.is_some() => self.fault(Fault::OldInSession),
             Some(_) => self.old(last),
         }
     }
@@ -190,11 +202,11 @@ impl Server {
     }
 
     fn asked(&mut self, framing: Framing, command: Command) -> Step {
-        let command = if self.session.is_none() && command == Command::End { Command::Unknown } else { command };
-        if self.session.is_some() {
-            self.session = self.session.map(|number| number.saturating_add(1));
+        let command = if self.conversation.is_none() && command == Command::End { Command::Unknown } else { command };
+        if self.conversation.is_some() {
+            self.conversation = self.conversation.map(|number| number.saturating_add(1));
         }
-        let valid = self.session.is_none() || command.is_for_sessions();
+        let valid = self.conversation.is_none() || command.is_for_conversations();
         match command {
             Command::FileDescriptor => {
                 self.state = State::Descriptor(framing);
@@ -204,13 +216,13 @@ impl Server {
                 self.state = State::Chunk;
                 self.allowance = self.longest_stream;
             }
-            Command::Session if valid => self.session = Some(0),
+            Command::Conversation if valid => self.conversation = Some(0),
             Command::End => self.over(),
-            _ if valid && self.session.is_some() => {}
+            _ if valid && self.conversation.is_some() => {}
             _ => self.over(),
         }
-        // The answer to what begins a session has no number.
-        let id = if command == Command::Session && valid { None } else { self.session };
+        // The answer to what begins a conversation has no number.
+        let id = if command == Command::Conversation && valid { None } else { self.conversation };
         Step::Asked(Asked { id, framing, command })
     }
 
@@ -221,10 +233,10 @@ impl Server {
         }
         self.done += 1;
         self.state = State::Command;
-        if self.session.is_none() {
+        if self.conversation.is_none() {
             self.over();
         }
-        Step::Asked(Asked { id: self.session, framing, command: Command::FileDescriptor })
+        Step::Asked(Asked { id: self.conversation, framing, command: Command::FileDescriptor })
     }
 
     fn chunk(&mut self) -> Step {
@@ -233,7 +245,7 @@ impl Server {
         self.done += 4;
         if length == 0 {
             self.state = State::Command;
-            if self.session.is_none() {
+            if self.conversation.is_none() {
                 self.over();
             }
             return Step::StreamEnd;
@@ -265,10 +277,15 @@ impl Server {
 
     fn fault(&mut self, fault: Fault) -> Step {
         if fault == Fault::OldInSession {
-            self.session = self.session.map(|number| number.saturating_add(1));
+            self.conversation = self.conversation.map(|number| number.saturating_add(1));
         }
         self.over();
         Step::Fault(fault)
+    }
+
+    /// Reads nothing more.
+    pub fn close(&mut self) {
+        self.over();
     }
 
     fn over(&mut self) {

@@ -7,6 +7,7 @@
 //! * [`socket`]: packets with descriptors
 //! * [`map`]: read-only views of files
 //! * [`process`]: descriptors of processes, the end of one
+//! * [`service`]: passed descriptors, another user, a client's groups
 //! * [`alloc`]: an allocator with a limit
 //! * [`jail`]: the layers between a parser and the machine
 #![allow(unsafe_code, reason = "this crate is where system calls are wrapped; every block says why it holds")]
@@ -19,4 +20,5 @@ pub mod fd;
 pub mod jail;
 pub mod map;
 pub mod process;
+pub mod service;
 pub mod socket;

@@ -1,0 +1,470 @@
+//! One client of clamd's protocol: a thread, a socket, and what it asks.
+//!
+//! ```text
+//! socket ──recv──> dachs_clamd::Server ──Step──> ping, version, stats: answered at once
+//!                                                path, descriptor, stream: handed in at the desk
+//! mailbox <── reports <── desk                                       │
+//!    └──> replies, in a conversation in any order, each with its number <─┘
+//! ```
+//!
+//! Whatever a client does, it holds no more than its thread, one command, [`PENDING`] files and its share of the spool. One
+//! that is slow in sending or in taking replies is cut off; one that goes away has its files given up. A client over TCP
+//! that closes its end cannot be told from one that has just nothing more to say until a reply fails.
+
+mod paths;
+mod stats;
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dachs_base::AnomalyKind;
+use dachs_clamd::reply::{self, text};
+use dachs_clamd::{Asked, Command, Fault, Framing, Mode, Server, Step};
+use rustix::fd::AsFd;
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, Shutdown, recvmsg, send, shutdown};
+
+use crate::peer::Peer;
+use crate::scans::{Order, Refusal, Scanned, Ticket};
+use crate::service::{Sentence, Service, Wish};
+use crate::spool::{Spool, Spooled};
+use crate::wake::{Mailbox, Woken, after};
+
+/// Files that one client may have at the desk.
+const PENDING: usize = 64;
+/// Bytes that are read at once.
+const READ: usize = 64 << 10;
+/// Descriptors that may wait for their command.
+const DESCRIPTORS: usize = 4;
+/// A stream must bring so many bytes a second, on the whole.
+const SLOWEST: u64 = 1 << 10;
+/// After the last reply, so much of what the client still sends is thrown away, in bytes and in time.
+const LINGER: (usize, Duration) = (4 << 20, Duration::from_secs(2));
+
+/// A report that came back, with the number it was handed in under.
+pub(crate) struct Letter {
+    number: u64,
+    scanned: Scanned,
+}
+
+/// The client is gone or was cut off: nothing more is to be done.
+struct Cut;
+
+/// One connection.
+pub(crate) struct Conversation<'a> {
+    service: &'a Service,
+    peer: Peer,
+    socket: OwnedFd,
+    mailbox: Arc<Mailbox<Letter>>,
+    server: Server,
+    descriptors: VecDeque<OwnedFd>,
+    /// The client sends nothing more.
+    ended: bool,
+    /// When the command at hand, or the wait for it, began.
+    begun: Instant,
+    stream: Option<Stream>,
+    pending: HashMap<u64, Pending>,
+    handed_in: u64,
+}
+
+/// A stream that comes in.
+struct Stream {
+    id: Option<u64>,
+    framing: Framing,
+    spool: Spool,
+    begun: Instant,
+    last: Instant,
+}
+
+/// A file at the desk.
+struct Pending {
+    ticket: Ticket,
+    id: Option<u64>,
+    framing: Framing,
+    path: Vec<u8>,
+    size: u64,
+    /// Keeps the room that the stream takes.
+    _spooled: Option<Spooled>,
+}
+
+impl<'a> Conversation<'a> {
+    /// A connection that was just accepted.
+    ///
+    /// # Errors
+    /// When there are no descriptors left.
+    pub(crate) fn new(service: &'a Service, peer: Peer, socket: OwnedFd) -> io::Result<Conversation<'a>> {
+        // Without it, a client that takes no reply is held a little longer.
+        let _ = set_socket_timeout(&socket, Timeout::Send, Some(service.settings.clamd.send));
+        Ok(Conversation {
+            service,
+            peer,
+            socket,
+            mailbox: Arc::new(Mailbox::new()?),
+            server: Server::new(service.settings.clamd.longest_stream),
+            descriptors: VecDeque::new(),
+            ended: false,
+            begun: Instant::now(),
+            stream: None,
+            pending: HashMap::new(),
+            handed_in: 0,
+        })
+    }
+
+    /// Serves the client until it has what it wants.
+    pub(crate) fn run(mut self, buffer: &mut Vec<u8>) {
+        buffer.resize(READ, 0);
+        let served = self.serve(buffer).and_then(|()| self.answer_pending());
+        for pending in self.pending.values() {
+            self.service.desk.cancel(pending.ticket);
+        }
+        if served.is_ok() {
+            self.linger(buffer);
+        }
+    }
+
+    fn serve(&mut self, buffer: &mut [u8]) -> Result<(), Cut> {
+        loop {
+            let step = match self.server.next() {
+                Step::More if self.server.is_over() => return Ok(()),
+                Step::More if self.ended => match self.server.finish() {
+                    Step::More => return Ok(()),
+                    step => step,
+                },
+                step => step,
+            };
+            match step {
+                Step::More if self.server.is_awaiting_descriptor() && !self.descriptors.is_empty() => {
+                    self.early_descriptor()?;
+                }
+                Step::More => self.wait_for_input(buffer)?,
+                Step::Asked(asked) => {
+                    self.begun = Instant::now();
+                    self.service.metrics.commands.add(1);
+                    self.command(&asked)?;
+                }
+                Step::Data(bytes) => self.data(&bytes)?,
+                Step::StreamEnd => self.stream_end()?,
+                Step::Fault(fault) => return self.fault(fault),
+            }
+        }
+    }
+
+    /// Waits until the client has sent something.
+    fn wait_for_input(&mut self, buffer: &mut [u8]) -> Result<(), Cut> {
+        let full = self.pending.len() >= PENDING;
+        let deadline = self.deadline();
+        match self.mailbox.wait(Some(self.socket.as_fd()), !full, deadline) {
+            Woken::Gone => Err(self.gone()),
+            Woken::Letter => self.take_letters(),
+            Woken::Input => self.receive(buffer),
+            Woken::Late if !self.pending.is_empty() && !self.server.is_amid() => {
+                self.begun = Instant::now();
+                Ok(())
+            }
+            Woken::Late => {
+                self.service.metrics.slow.add(1);
+                self.reply(None, Framing::Old, text::TIMED_OUT)?;
+                self.ended = true;
+                Err(Cut)
+            }
+        }
+    }
+
+    /// When what is awaited must have come.
+    fn deadline(&self) -> Option<Instant> {
+        let settings = &self.service.settings.clamd;
+        match &self.stream {
+            None => self.begun.checked_add(settings.command),
+            Some(stream) => {
+                let earned = Duration::from_secs(stream.spool.size() / SLOWEST);
+                let whole = stream.begun.checked_add(settings.read.saturating_add(earned));
+                let piece = stream.last.checked_add(settings.read);
+                whole.zip(piece).map(|(whole, piece)| whole.min(piece))
+            }
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<(), Cut> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = recvmsg(&self.socket, &mut [IoSliceMut::new(buffer)], &mut control, flags);
+        let count = match received {
+            Ok(received) => received.bytes,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Err(_) => return Err(self.gone()),
+        };
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                let room = DESCRIPTORS.saturating_sub(self.descriptors.len());
+                self.descriptors.extend(descriptors.take(room));
+            }
+        }
+        if count == 0 {
+            self.ended = true;
+        }
+        if let Some(stream) = &mut self.stream {
+            stream.last = Instant::now();
+        }
+        self.server.push(buffer.get(..count).unwrap_or_default());
+        Ok(())
+    }
+
+    fn command(&mut self, asked: &Asked) -> Result<(), Cut> {
+        let Asked { id, framing, command } = asked;
+        if self.service.log.takes(crate::log::Level::Debug) {
+            let client = self.peer.to_string();
+            let values: [(&str, &[u8]); 2] = [("client", client.as_bytes()), ("command", command.word().as_bytes())];
+            self.service.log.event(crate::log::Level::Debug, "command", &values);
+        }
+        if id.is_some() && !command.is_for_conversations() {
+            return self.reply(*id, *framing, text::NOT_IN_SESSION);
+        }
+        match command {
+            Command::DetectionStats | Command::End | Command::Conversation => Ok(()),
+            Command::FileDescriptor => self.descriptor(*id, *framing),
+            Command::InStream => self.stream_begin(*id, *framing),
+            Command::Ping => self.reply(*id, *framing, text::PONG),
+            Command::Reload => self.master(*framing, Wish::Reload, text::RELOADING),
+            Command::Shutdown => self.master(*framing, Wish::Stop, b""),
+            Command::Scan(Mode::AllMatches, _) if !self.service.settings.all_matches => {
+                self.reply(*id, *framing, text::NO_ALL_MATCHES)
+            }
+            Command::Scan(mode, path) => self.scan_path(*id, *framing, *mode, path),
+            Command::Stats => {
+                let stats = stats::text(self.service);
+                self.reply(*id, *framing, stats.as_bytes())
+            }
+            Command::Unknown => self.reply(*id, *framing, text::UNKNOWN),
+            Command::Version => {
+                let version = self.service.version();
+                self.reply(*id, *framing, version.as_bytes())
+            }
+            Command::VersionCommands => {
+                let version = format!("{}{}", self.service.version(), text::COMMANDS);
+                self.reply(*id, *framing, version.as_bytes())
+            }
+        }
+    }
+
+    /// A command for root and our own user alone.
+    fn master(&mut self, framing: Framing, wish: Wish, answer: &[u8]) -> Result<(), Cut> {
+        let client = self.peer.to_string();
+        let word: &[u8] = if wish == Wish::Reload { b"RELOAD" } else { b"SHUTDOWN" };
+        let values: [(&str, &[u8]); 2] = [("client", client.as_bytes()), ("command", word)];
+        if !self.peer.is_master() {
+            self.service.log.event(crate::log::Level::Warning, "refused", &values);
+            return self.reply(None, framing, text::UNAVAILABLE);
+        }
+        self.service.log.event(crate::log::Level::Notice, "command", &values);
+        self.service.wishes.put(wish);
+        if answer.is_empty() { Ok(()) } else { self.reply(None, framing, answer) }
+    }
+
+    fn stream_begin(&mut self, id: Option<u64>, framing: Framing) -> Result<(), Cut> {
+        match Spool::new(&self.service.store) {
+            Ok(spool) => {
+                let now = Instant::now();
+                self.stream = Some(Stream { id, framing, spool, begun: now, last: now });
+                Ok(())
+            }
+            Err(error) => self.no_room(id, framing, &error),
+        }
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Cut> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        match stream.spool.add(bytes) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let (id, framing) = (stream.id, stream.framing);
+                self.no_room(id, framing, &error)
+            }
+        }
+    }
+
+    /// There is no room for a stream. Its rest is not read.
+    fn no_room(&mut self, id: Option<u64>, framing: Framing, error: &io::Error) -> Result<(), Cut> {
+        self.stream = None;
+        self.service.metrics.refused.add(1);
+        self.service.log.error("no room for a stream", &error.to_string());
+        self.server.close();
+        self.reply(id, framing, text::NO_ROOM)
+    }
+
+    fn stream_end(&mut self) -> Result<(), Cut> {
+        let Some(stream) = self.stream.take() else { return Ok(()) };
+        let (id, framing) = (stream.id, stream.framing);
+        self.begun = Instant::now();
+        let spooled = stream.spool.finish().and_then(|spooled| Ok((spooled.file()?, spooled)));
+        match spooled {
+            Err(error) => self.no_room(id, framing, &error),
+            Ok((file, spooled)) => {
+                let size = spooled.size();
+                self.hand_in(id, framing, b"stream".to_vec(), file, size, Some(spooled))
+            }
+        }
+    }
+
+    fn descriptor(&mut self, id: Option<u64>, framing: Framing) -> Result<(), Cut> {
+        let Some(file) = self.descriptors.pop_front() else {
+            self.server.close();
+            return self.reply(id, framing, text::NO_DESCRIPTOR);
+        };
+        let path = format!("fd[{}]", file.as_raw_fd()).into_bytes();
+        let mut refuse = |reason: &str| self.sentence(id, framing, &path, &Sentence::error(reason));
+        let readable = fcntl_getfl(&file)
+            .is_ok_and(|flags| !flags.contains(OFlags::PATH) && flags & OFlags::ACCMODE != OFlags::WRONLY);
+        match fstat(&file) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => refuse("Not a regular file"),
+            Ok(_) if !readable => refuse("Access denied."),
+            Ok(stat) => {
+                let size = u64::try_from(stat.st_size).unwrap_or(0);
+                self.hand_in(id, framing, path, file, size, None)
+            }
+            Err(_) => refuse("Access denied."),
+        }
+    }
+
+    /// The descriptor came with `FILDES` itself, not with the byte after it.
+    fn early_descriptor(&mut self) -> Result<(), Cut> {
+        let id = self.server.number();
+        self.server.close();
+        self.reply(id, Framing::Zero, text::EARLY_DESCRIPTOR)?;
+        self.reply(id, Framing::Zero, text::NOT_PROCESSED)
+    }
+
+    /// Hands a file in; outside of a conversation, waits for its report.
+    fn hand_in(
+        &mut self,
+        id: Option<u64>,
+        framing: Framing,
+        path: Vec<u8>,
+        file: OwnedFd,
+        size: u64,
+        spooled: Option<Spooled>,
+    ) -> Result<(), Cut> {
+        let handed_in = self.submit(file, size, false);
+        match handed_in {
+            Ok((number, ticket)) => {
+                self.pending.insert(number, Pending { ticket, id, framing, path, size, _spooled: spooled });
+                if id.is_some() { Ok(()) } else { self.answer_pending() }
+            }
+            Err(refusal) => {
+                let sentence = self.refused(&path, refusal);
+                self.sentence(id, framing, &path, &sentence)
+            }
+        }
+    }
+
+    fn submit(&mut self, file: OwnedFd, size: u64, all_matches: bool) -> Result<(u64, Ticket), Refusal> {
+        self.handed_in += 1;
+        let (number, mailbox) = (self.handed_in, Arc::clone(&self.mailbox));
+        let answer = Box::new(move |scanned| mailbox.put(Letter { number, scanned }));
+        let order = Order { client: self.peer.client, file, size, all_matches, answer };
+        let patience = after(self.service.settings.clamd.read).unwrap_or_else(Instant::now);
+        self.service.desk.submit(order, patience).map(|ticket| (number, ticket))
+    }
+
+    fn refused(&self, path: &[u8], refusal: Refusal) -> Sentence {
+        self.service.metrics.refused.add(1);
+        let report = crate::scans::unscanned(AnomalyKind::Unreadable, &refusal.to_string());
+        let _ = self.service.unscanned(&self.peer, path, report);
+        Sentence::error(&refusal.to_string())
+    }
+
+    /// Waits until all that was handed in is answered.
+    fn answer_pending(&mut self) -> Result<(), Cut> {
+        while !self.pending.is_empty() {
+            self.wait_for_letters()?;
+        }
+        Ok(())
+    }
+
+    fn wait_for_letters(&mut self) -> Result<(), Cut> {
+        match self.mailbox.wait(Some(self.socket.as_fd()), false, None) {
+            Woken::Gone => Err(self.gone()),
+            _ => self.take_letters(),
+        }
+    }
+
+    fn take_letters(&mut self) -> Result<(), Cut> {
+        for Letter { number, scanned } in self.mailbox.take() {
+            // What was given up may still come.
+            let Some(pending) = self.pending.remove(&number) else { continue };
+            let record = self.service.conclude(&self.peer, &pending.path, pending.size, scanned);
+            for sentence in self.service.sentences(&record, false) {
+                self.sentence(pending.id, pending.framing, &pending.path, &sentence)?;
+            }
+            self.begun = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, fault: Fault) -> Result<(), Cut> {
+        let number = self.server.number();
+        match fault {
+            Fault::TooLong => Ok(()),
+            Fault::OldInSession => self.reply(number, Framing::Old, text::OLD_IN_SESSION),
+            Fault::StreamTooLong => {
+                let (id, framing) =
+                    self.stream.take().map_or((number, Framing::Zero), |stream| (stream.id, stream.framing));
+                self.reply(id, framing, text::STREAM_TOO_LONG)
+            }
+        }
+    }
+
+    fn sentence(&mut self, id: Option<u64>, framing: Framing, path: &[u8], sentence: &Sentence) -> Result<(), Cut> {
+        let line = reply::line(framing, path, &sentence.text);
+        self.reply(id, framing, &line)
+    }
+
+    fn reply(&mut self, id: Option<u64>, framing: Framing, text: &[u8]) -> Result<(), Cut> {
+        let bytes = reply::render(id, framing, text);
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            match send(&self.socket, rest, SendFlags::NOSIGNAL) {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    self.service.metrics.slow.add(1);
+                    return Err(Cut);
+                }
+                Err(_) => return Err(self.gone()),
+            }
+        }
+        Ok(())
+    }
+
+    fn gone(&self) -> Cut {
+        self.service.metrics.gone.add(1);
+        Cut
+    }
+
+    fn close_writing(&self) {
+        // It may be closed already.
+        let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+
+    /// Lets the client read the last reply: what it still sends would else reset the connection and the reply with it.
+    fn linger(&mut self, buffer: &mut [u8]) {
+        self.close_writing();
+        if self.ended {
+            return;
+        }
+        let deadline = after(LINGER.1);
+        let mut left = LINGER.0;
+        while left > 0 && self.mailbox.wait(Some(self.socket.as_fd()), true, deadline) == Woken::Input {
+            match rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+                Ok((0, _)) | Err(_) => return,
+                Ok((count, _)) => left = left.saturating_sub(count),
+            }
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! What the configuration asks for, in the words of the service.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dachs_base::Limits;
+use dachs_clamd::conf::Conf;
+use regex::bytes::{RegexSet, RegexSetBuilder};
+
+use crate::content::Origin;
+use crate::log::{Format, LogFile};
+
+/// A time that is as good as none.
+const NO_TIME: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// Clients get at least so long to take a reply.
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
+/// An expression for paths may compile to so many bytes.
+const LARGEST_EXPRESSION: usize = 1 << 20;
+
+/// What is answered of files in which nothing was found, but that were not wholly looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Incomplete {
+    #[default]
+    Error,
+    Found,
+    Ok,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) origin: Origin,
+    pub(crate) limits: Limits,
+    /// Larger files are not looked at, in bytes.
+    pub(crate) largest: u64,
+    pub(crate) jobs: usize,
+    /// Orders that may wait.
+    pub(crate) waiting: usize,
+    pub(crate) incomplete: Incomplete,
+    pub(crate) limits_found: bool,
+    pub(crate) all_matches: bool,
+    pub(crate) walk: WalkSettings,
+    pub(crate) clamd: ClamdSettings,
+    pub(crate) http: HttpSettings,
+    pub(crate) connections: usize,
+    pub(crate) backlog: i32,
+    pub(crate) spool_memory: u64,
+    pub(crate) spool_disk: u64,
+    pub(crate) temporary: PathBuf,
+    pub(crate) idle: Duration,
+    pub(crate) stop: Duration,
+    /// How often databases are looked at; absent for never.
+    pub(crate) self_check: Option<Duration>,
+    /// Days after which content is too old to start with.
+    pub(crate) oldest: Option<u64>,
+    pub(crate) user: Option<String>,
+    pub(crate) pid_file: Option<PathBuf>,
+    pub(crate) log: LogSettings,
+}
+
+/// How the log is written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogSettings {
+    pub(crate) format: Format,
+    pub(crate) verbose: bool,
+    pub(crate) clean: bool,
+    pub(crate) extended: bool,
+    pub(crate) file: Option<LogFile>,
+}
+
+/// What is scanned in folders.
+#[derive(Clone, Debug)]
+pub(crate) struct WalkSettings {
+    pub(crate) exclude: RegexSet,
+    pub(crate) depth: usize,
+    pub(crate) follow_files: bool,
+    pub(crate) follow_folders: bool,
+    pub(crate) one_file_system: bool,
+}
+
+/// How clients of clamd are served.
+#[derive(Clone, Debug)]
+pub(crate) struct ClamdSettings {
+    pub(crate) local: Option<LocalSocket>,
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// The longest stream in bytes.
+    pub(crate) longest_stream: u64,
+    pub(crate) read: Duration,
+    pub(crate) command: Duration,
+    pub(crate) send: Duration,
+}
+
+/// The socket in the file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LocalSocket {
+    pub(crate) path: PathBuf,
+    pub(crate) group: Option<String>,
+    pub(crate) mode: u32,
+    /// Take the place of one that nobody listens on.
+    pub(crate) fix_stale: bool,
+}
+
+/// How HTTP is answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HttpSettings {
+    /// Addresses, or paths of sockets.
+    pub(crate) places: Vec<HttpPlace>,
+    pub(crate) tokens: Option<PathBuf>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    pub(crate) client_ca: Option<PathBuf>,
+    /// Requests a second of one client; 0 for no limit.
+    pub(crate) rate: u64,
+    pub(crate) concurrent: usize,
+}
+
+/// Where HTTP is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HttpPlace {
+    Address(SocketAddr),
+    Socket(PathBuf),
+}
+
+impl Settings {
+    /// What this configuration means.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub(crate) fn new(conf: &Conf) -> Result<Settings, String> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let jobs = conf.given_number("MaxThreads").map_or(cores, count).clamp(1, 1024);
+        let temporary = PathBuf::from(conf.text("TemporaryDirectory").unwrap_or("/var/tmp"));
+        let seconds = |name| Duration::from_secs(conf.number(name));
+        Ok(Settings {
+            origin: origin(conf, &temporary)?,
+            limits: limits(conf),
+            largest: unless_zero(conf, "MaxFileSize").unwrap_or(u64::MAX),
+            jobs,
+            waiting: count(conf.number("MaxQueue")).saturating_mul(jobs).max(1),
+            incomplete: match conf.text("DachsIncomplete") {
+                Some("found") => Incomplete::Found,
+                Some("ok") => Incomplete::Ok,
+                _ => Incomplete::Error,
+            },
+            limits_found: conf.is_on("AlertExceedsMax"),
+            all_matches: conf.is_on("AllowAllMatchScan"),
+            walk: walk(conf)?,
+            clamd: clamd(conf)?,
+            http: http(conf)?,
+            connections: count(conf.number("DachsMaxConnections")).max(4),
+            backlog: i32::try_from(conf.number("MaxConnectionQueueLength")).unwrap_or(i32::MAX).max(1),
+            spool_memory: conf.number("DachsSpoolMemory").min(allowed_memory() / 4),
+            spool_disk: conf.number("DachsSpoolDisk"),
+            temporary,
+            idle: seconds("IdleTimeout").max(Duration::from_secs(1)),
+            stop: seconds("DachsStopTimeout"),
+            self_check: Some(seconds("SelfCheck")).filter(|time| !time.is_zero()),
+            oldest: conf.given_number("FailIfCvdOlderThan"),
+            user: conf.text("User").map(str::to_owned),
+            pid_file: conf.text("PidFile").map(PathBuf::from),
+            log: log(conf),
+        })
+    }
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// A limit that was given; absent if not, and without limit if it is 0.
+fn unless_zero(conf: &Conf, name: &str) -> Option<u64> {
+    conf.given_number(name).map(|number| if number == 0 { u64::MAX } else { number })
+}
+
+/// As for the name `clamscan`: the number of levels counts the file itself, and 0 means no limit elsewhere.
+fn limits(conf: &Conf) -> Limits {
+    let standard = Limits::default();
+    Limits {
+        depth: match conf.given_number("MaxRecursion") {
+            None | Some(0) => standard.depth,
+            Some(levels) => u32::try_from(levels - 1).unwrap_or(u32::MAX),
+        },
+        objects: unless_zero(conf, "MaxFiles").unwrap_or(standard.objects),
+        object_size: unless_zero(conf, "MaxFileSize").unwrap_or(standard.object_size),
+        scan_size: unless_zero(conf, "MaxScanSize").unwrap_or(standard.scan_size),
+        time: unless_zero(conf, "MaxScanTime")
+            .map_or(standard.time, |milliseconds| Duration::from_millis(milliseconds).min(NO_TIME)),
+        ..standard
+    }
+}
+
+fn origin(conf: &Conf, temporary: &Path) -> Result<Origin, String> {
+    let program = match conf.text("DachsWorker") {
+        Some(program) => PathBuf::from(program),
+        None => beside().ok_or("DachsWorker: there is no executable `dachs` beside dachsd")?,
+    };
+    Ok(Origin {
+        place: conf.text("DatabaseDirectory").map(PathBuf::from),
+        program,
+        scratch: temporary.to_path_buf(),
+        unwanted: conf.is_on("DetectPUA"),
+    })
+}
+
+/// The executable `dachs` beside this one, or where it is installed.
+fn beside() -> Option<PathBuf> {
+    let here = std::env::current_exe().ok()?;
+    let beside = here.parent()?.join("dachs");
+    [beside, PathBuf::from("/usr/bin/dachs"), PathBuf::from("/usr/local/bin/dachs")]
+        .into_iter()
+        .find(|path| path.is_file())
+}
+
+fn walk(conf: &Conf) -> Result<WalkSettings, String> {
+    let exclude = RegexSetBuilder::new(conf.all("ExcludePath")).size_limit(LARGEST_EXPRESSION).unicode(false).build();
+    Ok(WalkSettings {
+        exclude: exclude.map_err(|error| format!("ExcludePath: {error}"))?,
+        depth: match conf.number("MaxDirectoryRecursion") {
+            0 => usize::MAX,
+            depth => count(depth),
+        },
+        follow_files: conf.is_on("FollowFileSymlinks"),
+        follow_folders: conf.is_on("FollowDirectorySymlinks"),
+        one_file_system: !conf.is_on("CrossFilesystems"),
+    })
+}
+
+fn clamd(conf: &Conf) -> Result<ClamdSettings, String> {
+    let seconds = |name| Duration::from_secs(conf.number(name)).max(Duration::from_secs(1));
+    let local = conf.text("LocalSocket").map(|path| {
+        let mode =
+            u32::from_str_radix(conf.text("LocalSocketMode").unwrap_or("666"), 8).ok().filter(|mode| *mode <= 0o777);
+        Ok::<_, String>(LocalSocket {
+            path: PathBuf::from(path),
+            group: conf.text("LocalSocketGroup").map(str::to_owned),
+            mode: mode.ok_or("LocalSocketMode: an octal number up to 777 is expected")?,
+            fix_stale: conf.is_on("FixStaleSocket"),
+        })
+    });
+    Ok(ClamdSettings {
+        local: local.transpose()?,
+        addresses: addresses(conf)?,
+        longest_stream: match conf.number("StreamMaxLength") {
+            0 => u64::MAX,
+            length => length,
+        },
+        read: seconds("ReadTimeout"),
+        command: seconds("CommandReadTimeout"),
+        send: Duration::from_millis(conf.number("SendBufTimeout")).max(LEAST_PATIENCE),
+    })
+}
+
+fn addresses(conf: &Conf) -> Result<Vec<SocketAddr>, String> {
+    let Some(port) = conf.given_number("TCPSocket") else { return Ok(Vec::new()) };
+    let port = u16::try_from(port).map_err(|_| "TCPSocket: a port is at most 65535")?;
+    let mut addresses = Vec::new();
+    for text in conf.all("TCPAddr") {
+        match text {
+            "localhost" => addresses.extend(loopback(port)),
+            text => {
+                let address: IpAddr = text.parse().map_err(|_| format!("TCPAddr {text}: an address is expected"))?;
+                addresses.push(SocketAddr::new(address, port));
+            }
+        }
+    }
+    if addresses.is_empty() {
+        addresses.extend(loopback(port));
+    }
+    Ok(addresses)
+}
+
+fn loopback(port: u16) -> [SocketAddr; 2] {
+    [SocketAddr::new(IpAddr::from([127, 0, 0, 1]), port), SocketAddr::new(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), port)]
+}
+
+fn http(conf: &Conf) -> Result<HttpSettings, String> {
+    let place = |text: &str| match text.starts_with('/') {
+        true => Ok(HttpPlace::Socket(PathBuf::from(text))),
+        false => {
+            text.parse().map(HttpPlace::Address).map_err(|_| format!("DachsHttp {text}: address and port are expected"))
+        }
+    };
+    let path = |name| conf.text(name).map(PathBuf::from);
+    let http = HttpSettings {
+        places: conf.all("DachsHttp").map(place).collect::<Result<_, _>>()?,
+        tokens: path("DachsHttpTokens"),
+        certificate: path("DachsHttpCertificate"),
+        key: path("DachsHttpKey"),
+        client_ca: path("DachsHttpClientCa"),
+        rate: conf.number("DachsHttpRate"),
+        concurrent: count(conf.number("DachsHttpConcurrent")).max(1),
+    };
+    let open = |place: &HttpPlace| matches!(place, HttpPlace::Address(address) if !address.ip().is_loopback());
+    if http.places.iter().any(open) && http.tokens.is_none() && http.client_ca.is_none() {
+        return Err("DachsHttp: an address that others can reach needs DachsHttpTokens or DachsHttpClientCa".to_owned());
+    }
+    if http.certificate.is_some() != http.key.is_some() || (http.client_ca.is_some() && http.key.is_none()) {
+        return Err(
+            "DachsHttpCertificate and DachsHttpKey belong together, and DachsHttpClientCa needs both".to_owned()
+        );
+    }
+    Ok(http)
+}
+
+fn log(conf: &Conf) -> LogSettings {
+    LogSettings {
+        format: match conf.text("DachsLogFormat") {
+            Some("journal") => Format::Journal,
+            Some("json") => Format::Json,
+            _ => Format::Text,
+        },
+        verbose: conf.is_on("LogVerbose"),
+        clean: conf.is_on("LogClean"),
+        extended: conf.is_on("ExtendedDetectionInfo"),
+        file: conf.text("LogFile").map(|path| LogFile {
+            path: PathBuf::from(path),
+            largest: Some(conf.number("LogFileMaxSize")).filter(|size| *size > 0),
+            rotate: conf.is_on("LogRotate"),
+        }),
+    }
+}
+
+/// What our control group allows in bytes, else what the machine has: cgroup-v2, `memory.max`.
+fn allowed_memory() -> u64 {
+    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let path = group.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_owned();
+    let limits = Path::new(&path).ancestors().filter_map(|above| {
+        let name = format!("/sys/fs/cgroup{}/memory.max", above.display());
+        std::fs::read_to_string(name).ok()?.trim().parse::<u64>().ok()
+    });
+    let machine = || {
+        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.to_owned();
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok()?.checked_mul(1024)
+    };
+    limits.min().or_else(machine).unwrap_or(1 << 30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Result<Settings, String> {
+        Settings::new(&Conf::parse(&format!("DachsWorker /bin/true\n{text}")).unwrap())
+    }
+
+    #[test]
+    fn defaults_are_safe() {
+        let plain = settings("TCPSocket 3310").unwrap();
+        assert!(plain.clamd.addresses.iter().all(|address| address.ip().is_loopback()));
+        assert_eq!((plain.incomplete, plain.limits.clone()), (Incomplete::Error, Limits::default()));
+        assert_eq!((plain.clamd.longest_stream, plain.clamd.local), (100 << 20, None));
+        assert!(plain.spool_memory > 0 && plain.spool_memory <= 256 << 20);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_set() {
+        let asked = settings(
+            "LocalSocket /run/x\nLocalSocketMode 660\nMaxRecursion 5\nMaxFileSize 0\nMaxScanTime 7\nSelfCheck 0\n\
+             DachsIncomplete found\nMaxThreads 3\nMaxQueue 10\nStreamMaxLength 0",
+        )
+        .unwrap();
+        assert_eq!(asked.clamd.local.map(|local| local.mode), Some(0o660));
+        assert_eq!((asked.limits.depth, asked.limits.object_size, asked.largest), (4, u64::MAX, u64::MAX));
+        assert_eq!((asked.limits.time, asked.self_check), (Duration::from_millis(7), None));
+        assert_eq!((asked.jobs, asked.waiting, asked.clamd.longest_stream), (3, 30, u64::MAX));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (text, expected) in [
+            ("TCPSocket 70000", "TCPSocket"),
+            ("TCPSocket 1\nTCPAddr nowhere.example", "TCPAddr"),
+            ("LocalSocket /x\nLocalSocketMode 888", "LocalSocketMode"),
+            ("ExcludePath (", "ExcludePath"),
+            ("DachsHttp here", "DachsHttp here"),
+            ("DachsHttp 0.0.0.0:80", "needs DachsHttpTokens"),
+            ("DachsHttpKey /x", "belong together"),
+            ("DachsHttpClientCa /x", "needs both"),
+        ] {
+            let error = settings(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -117,7 +117,8 @@ impl Embedded {
         if kind != FileKind::Pe || rest <= LARGEST_PROGRAM {
             return rest;
         }
-        let facts = crate::facts(kind, &Part::new(Arc::clone(&self.source), start, rest));
+        let part: Arc<dyn Source> = Arc::new(Part::new(Arc::clone(&self.source), start, rest));
+        let facts = crate::facts(kind, &part, &self.budget);
         let end = facts.sections.iter().map(|section| section.offset.saturating_add(section.size)).max();
         end.unwrap_or(0).max(LARGEST_PROGRAM).min(rest)
     }

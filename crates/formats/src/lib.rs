@@ -10,6 +10,7 @@ mod asar;
 mod binhex;
 mod bzip2;
 mod cab;
+mod chm;
 mod codec;
 mod compress;
 mod cpio;
@@ -125,6 +126,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Asar => asar::open,
         FileKind::Bzip2 => bzip2::open,
         FileKind::Cab => cab::open,
+        FileKind::Chm => chm::open,
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
         FileKind::Gpt => partitions::open_gpt,

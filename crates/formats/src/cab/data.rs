@@ -11,8 +11,8 @@ use dachs_base::{Anomaly, Budget};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::header::{Folder, exact};
-use super::lzx::{self, Lzx};
 use crate::codec::Decoder;
+use crate::codec::lzx::{self, Lzx};
 use crate::stream::{Fenced, SourceRead};
 
 /// How far back an MSZIP block may refer, and how long it may be.

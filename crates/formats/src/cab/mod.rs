@@ -3,7 +3,7 @@
 //! ```text
 //! CFHEADER | CFFOLDER ... | CFFILE ... | CFDATA ...        header.rs
 //!                |              |           |
-//!                +--> Block <---+      data.rs (stored, MSZIP), lzx.rs
+//!                +--> Block <---+      data.rs (stored, MSZIP, LZX)
 //! ```
 //!
 //! The files of a folder are compressed as one, so they are cut from one running decoder ([`Block`]). Files that share a
@@ -16,7 +16,6 @@
 
 mod data;
 mod header;
-mod lzx;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -10,6 +10,7 @@ pub(crate) mod huffman;
 mod inflate;
 pub(crate) mod lzh;
 pub(crate) mod lzss;
+pub(crate) mod lzx;
 
 use std::io::{self, BufRead, ErrorKind, Read};
 

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read};
 
 use dachs_base::{Budget, Reader};
 
+use crate::codec::lzh::{self, Form};
 use crate::codec::{self, Decoder};
 use crate::stream::SourceRead;
 
@@ -28,7 +29,7 @@ pub(super) fn is_known(method: u16) -> bool {
 
 /// True if [`decoder`] can read it.
 pub(super) fn is_supported(method: u16) -> bool {
-    matches!(method, 8 | 9 | 12 | 14 | 20 | 93 | 95 | 98)
+    matches!(method, 6 | 8 | 9 | 12 | 14 | 20 | 93 | 95 | 98)
 }
 
 /// The name for people.
@@ -61,6 +62,7 @@ pub(super) fn name(method: u16) -> &'static str {
 /// Starts the decoder at the first byte of the data.
 pub(super) fn decoder(input: SourceRead, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
     match parameters.method {
+        6 => implode(input, parameters, budget),
         8 => codec::deflate(input, budget),
         9 => codec::deflate64(input, budget),
         12 => codec::bzip2(input, false, budget),
@@ -70,6 +72,12 @@ pub(super) fn decoder(input: SourceRead, parameters: Parameters, budget: &Budget
         98 => ppmd(input, parameters, budget),
         _ => Err(ErrorKind::Unsupported.into()),
     }
+}
+
+/// APPNOTE 5.3 and 4.4.4: the flags say which codes there are. The length must be known: nothing marks the end.
+fn implode(input: SourceRead, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
+    let form = Form::Implode { large: parameters.flags & 2 != 0, literals: parameters.flags & 4 != 0 };
+    lzh::decoder(form, input, parameters.length.ok_or(ErrorKind::Unsupported)?, budget)
 }
 
 /// APPNOTE 5.8.8: version of the encoder, length of the properties, properties; then the raw stream.

@@ -17,7 +17,7 @@
 //! * An end record inside the data of a member is that member's, which is an archive itself.
 //! * A prefix (a self-extractor) shifts all offsets; it is found by where the directory stands.
 //!
-//! Not done: passwords, volumes of split archives other than the one at hand, and the methods of PKZIP 1.
+//! Not done: passwords, volumes of split archives other than the one at hand, and the methods shrink and reduce of PKZIP 1.
 
 mod coverage;
 mod directory;

@@ -1,4 +1,4 @@
-//! Bits, the highest of each byte first.
+//! Bits, the highest of each byte first, or the lowest.
 
 use std::io::{self, BufRead, ErrorKind};
 
@@ -10,11 +10,17 @@ pub(super) struct Bits {
     count: u32,
     /// How many of them stand behind the end.
     beyond: u32,
+    lowest_first: bool,
 }
 
 impl Bits {
     pub(super) fn new(input: impl BufRead + Send + 'static) -> Bits {
-        Bits { input: Box::new(input), held: 0, count: 0, beyond: 0 }
+        Bits { input: Box::new(input), held: 0, count: 0, beyond: 0, lowest_first: false }
+    }
+
+    /// Bits whose order in each byte is turned around. A number comes with its bits in the order of the stream.
+    pub(super) fn lowest_first(input: impl BufRead + Send + 'static) -> Bits {
+        Bits { lowest_first: true, ..Bits::new(input) }
     }
 
     fn fill(&mut self) -> io::Result<()> {
@@ -24,7 +30,9 @@ impl Bits {
                 Some(_) => self.input.consume(1),
                 None => self.beyond += 8,
             }
-            self.held = self.held << 8 | u64::from(byte.unwrap_or(0));
+            let byte = byte.unwrap_or(0);
+            let byte = if self.lowest_first { byte.reverse_bits() } else { byte };
+            self.held = self.held << 8 | u64::from(byte);
             self.count += 8;
         }
         Ok(())

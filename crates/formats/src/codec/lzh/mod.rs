@@ -1,4 +1,4 @@
-//! LZ77 with Huffman codes as in LHarc, LHA and ARJ (H. Okumura, "History of data compression in Japan"; the sources of
+//! LZ77 with Huffman codes as in LHarc, LHA and ARJ, and with Shannon-Fano codes as in PKZIP (H. Okumura, "History of data compression in Japan"; the sources of
 //! `ar002`; ARJ TECHNOTE).
 //!
 //! A format of codes ([`Items`]) gives bytes and matches, and [`Expand`] makes plain bytes of them. The plain length must be
@@ -8,6 +8,7 @@ mod adaptive;
 mod bits;
 mod fastest;
 mod fixed;
+mod implode;
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -17,6 +18,7 @@ use self::adaptive::Adaptive;
 use self::bits::Bits;
 use self::fastest::Fastest;
 use self::fixed::Blocks;
+use self::implode::Implode;
 use super::Decoder;
 use super::bytewise::fill;
 use crate::stream::Fenced;
@@ -56,6 +58,8 @@ pub(crate) enum Form {
     Arj,
     /// ARJ's method 4.
     ArjFastest,
+    /// ZIP's method 6, by bits 1 and 2 of a member's flags: a dictionary of 8 KiB; codes for literals.
+    Implode { large: bool, literals: bool },
 }
 
 /// Decodes `length` plain bytes.
@@ -65,27 +69,29 @@ pub(crate) fn decoder(
     length: u64,
     budget: &Budget,
 ) -> io::Result<Decoder> {
-    let bits = Bits::new(input);
-    let (items, window): (fn(_) -> Box<dyn Items>, u32) = match form {
-        Form::Lh1 => (|bits| Box::new(Adaptive::new(bits)), 12),
-        Form::Lh5 => (|bits| Box::new(Blocks::new(bits, 14, 4)), 13),
-        Form::Lh6 => (|bits| Box::new(Blocks::new(bits, 16, 5)), 15),
-        Form::Lh7 => (|bits| Box::new(Blocks::new(bits, 17, 5)), 16),
-        Form::Lzs => (|bits| Box::new(Lzs { bits, at: 0 }), 11),
-        Form::Arj => (|bits| Box::new(Blocks::new(bits, 17, 5)), 16),
-        Form::ArjFastest => (|bits| Box::new(Fastest::new(bits)), 15),
+    let zip = matches!(form, Form::Implode { .. });
+    let bits = if zip { Bits::lowest_first(input) } else { Bits::new(input) };
+    let (items, window): (Box<dyn Items>, u32) = match form {
+        Form::Lh1 => (Box::new(Adaptive::new(bits)), 12),
+        Form::Lh5 => (Box::new(Blocks::new(bits, 14, 4)), 13),
+        Form::Lh6 => (Box::new(Blocks::new(bits, 16, 5)), 15),
+        Form::Lh7 => (Box::new(Blocks::new(bits, 17, 5)), 16),
+        Form::Lzs => (Box::new(Lzs { bits, at: 0 }), 11),
+        Form::Arj => (Box::new(Blocks::new(bits, 17, 5)), 16),
+        Form::ArjFastest => (Box::new(Fastest::new(bits)), 15),
+        Form::Implode { large, literals } => (Box::new(Implode::new(bits, large, literals)), 13),
     };
     let window = 1usize << window;
     let memory = MEMORY.saturating_add(u64::try_from(window).unwrap_or(u64::MAX));
-    let expand = |items| Expand { items, window: vec![b' '; window], at: 0, copy: (0, 0), left: length, failed: None };
-    let make = || Ok(expand(items(bits)));
+    let before = if zip { 0 } else { b' ' };
+    let make = || Ok(Expand { items, window: vec![before; window], at: 0, copy: (0, 0), left: length, failed: None });
     Ok(Box::new(Fenced::new(budget, memory, make)?))
 }
 
 /// Makes plain bytes of bytes and matches.
 struct Expand {
     items: Box<dyn Items>,
-    /// The last bytes; spaces before the first.
+    /// The last bytes; spaces before the first, or zeros in ZIP.
     window: Vec<u8>,
     at: usize,
     /// Distance and length of the match at hand.

@@ -7,10 +7,10 @@
 //! Reading is by position in the frame at hand, so that nothing need be kept between frames but the codes, the window and
 //! three distances.
 
-use crate::codec::huffman::Codes;
+use super::huffman::Codes;
 
 /// Bytes of a frame; only the last may be shorter.
-pub(super) const FRAME: usize = 32 * 1024;
+pub(crate) const FRAME: usize = 32 * 1024;
 /// Symbols of the codes for lengths and for the aligned bits.
 const LENGTHS: usize = 249;
 const ALIGNED: usize = 8;
@@ -19,10 +19,10 @@ const FILTERED: usize = FRAME * 32768;
 
 /// Data that no encoder makes.
 #[derive(Debug)]
-pub(super) struct Broken;
+pub(crate) struct Broken;
 
 /// A decoder between two frames.
-pub(super) struct Lzx {
+pub(crate) struct Lzx {
     window: Vec<u8>,
     /// Where the next byte goes in the window.
     at: usize,
@@ -52,13 +52,13 @@ enum Block {
 }
 
 /// Size of the window, in bytes; `None` if there is no such window.
-pub(super) fn window_size(bits: u16) -> Option<usize> {
+pub(crate) fn window_size(bits: u16) -> Option<usize> {
     (15..=21).contains(&bits).then(|| 1 << bits)
 }
 
 impl Lzx {
     /// A decoder with a window of 2 to the power of `bits`, 15 to 21.
-    pub(super) fn new(bits: u16) -> Option<Lzx> {
+    pub(crate) fn new(bits: u16) -> Option<Lzx> {
         let slots = match bits {
             20 => 42,
             21 => 50,
@@ -81,8 +81,9 @@ impl Lzx {
         })
     }
 
-    /// Decodes the frame in `input` into `length` plain bytes.
-    pub(super) fn frame(&mut self, input: &[u8], length: usize) -> Result<Vec<u8>, Broken> {
+    /// Decodes the frame in `input` into `length` plain bytes. Some encoders fill up the last frame, so that a match reaches
+    /// past the end of a frame that is shorter than others; it is cut there.
+    pub(crate) fn frame(&mut self, input: &[u8], length: usize) -> Result<Vec<u8>, Broken> {
         let mut bits = Bits { input, at: 0 };
         if self.filter.is_none() {
             let filter = if bits.take(1)? == 1 { bits.take(16)? << 16 | bits.take(16)? } else { 0 };
@@ -96,7 +97,7 @@ impl Lzx {
             let room = length - plain.len();
             match self.block {
                 Block::Stored => self.stored(&mut bits, room, &mut plain)?,
-                _ => self.coded(&mut bits, room, &mut plain)?,
+                _ => self.coded(&mut bits, room, length < FRAME, &mut plain)?,
             }
         }
         let filtered = self.before;
@@ -158,7 +159,7 @@ impl Lzx {
     }
 
     /// One byte or match.
-    fn coded(&mut self, bits: &mut Bits<'_>, room: usize, plain: &mut Vec<u8>) -> Result<(), Broken> {
+    fn coded(&mut self, bits: &mut Bits<'_>, room: usize, last: bool, plain: &mut Vec<u8>) -> Result<(), Broken> {
         let symbol = bits.symbol(&self.main)?;
         if let Ok(byte) = u8::try_from(symbol) {
             self.left -= 1;
@@ -171,6 +172,7 @@ impl Lzx {
             short => usize::from(short) + 2,
         };
         let distance = self.distance(bits, u32::from(symbol / 8))?;
+        let length = if last { length.min(room) } else { length };
         if length > room || length > self.left || distance == 0 || distance > self.window.len() {
             return Err(Broken);
         }

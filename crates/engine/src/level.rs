@@ -10,8 +10,8 @@ pub(crate) struct Object {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) identity: Identity,
     pub(crate) path: ObjectPath,
-    /// The kind of the object around this one.
-    pub(crate) container: Option<FileKind>,
+    /// The kinds of the objects around this one, outermost first.
+    pub(crate) around: Vec<FileKind>,
     /// True if it was found in the midst of the object around it.
     pub(crate) embedded: bool,
 }
@@ -19,14 +19,15 @@ pub(crate) struct Object {
 impl Object {
     /// The file itself.
     pub(crate) fn file(source: Arc<dyn Source>, identity: Identity) -> Object {
-        Object { source, identity, path: ObjectPath::default(), container: None, embedded: false }
+        Object { source, identity, path: ObjectPath::default(), around: Vec::new(), embedded: false }
     }
 
     /// A member of `parent`.
     pub(crate) fn member(parent: &Object, member: Member) -> Object {
         let identity = dachs_formats::identify(&*member.source);
         let path = parent.path.child(member.name);
-        Object { source: member.source, identity, path, container: Some(parent.kind()), embedded: false }
+        let around = parent.around.iter().copied().chain([parent.kind()]).collect();
+        Object { source: member.source, identity, path, around, embedded: false }
     }
 
     /// What it is.

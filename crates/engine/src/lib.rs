@@ -156,7 +156,7 @@ impl Scan<'_> {
     /// Matches the bytes of one object, or of a form of it, against the content; gives how many there were.
     fn match_bytes(&mut self, object: &Object, source: &dyn Source, target: Target) -> u64 {
         let facts = dachs_formats::facts(object.kind(), &object.source, self.budget);
-        let view = View { source, target, facts: &facts, container: object.container };
+        let view = View { source, target, facts: &facts, around: &object.around };
         let examined = self.image.examine(&view, self.budget, self.options.all_matches);
         if !examined.findings.is_empty() && !self.is_allowed(object) {
             self.fold.detect(&examined.findings, object);

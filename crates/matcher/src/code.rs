@@ -88,12 +88,13 @@ pub(crate) fn border_number((mark, negated): Border) -> u8 {
         Mark::Boundary => 0,
         Mark::Line => 2,
         Mark::Word => 4,
+        Mark::WideWord => 6,
     };
     number | u8::from(negated)
 }
 
 pub(crate) fn border(number: u8) -> Option<Border> {
-    let mark = *[Mark::Boundary, Mark::Line, Mark::Word].get(usize::from(number >> 1))?;
+    let mark = *[Mark::Boundary, Mark::Line, Mark::Word, Mark::WideWord].get(usize::from(number >> 1))?;
     Some((mark, number & 1 != 0))
 }
 

@@ -39,6 +39,7 @@ fn borders(elements: &[Element]) -> Vec<Border> {
 pub(crate) fn holds(border: Border, side: Side, bytes: &[u8], at: usize) -> bool {
     let (mark, negated) = border;
     let is_border = match side {
+        _ if mark == Mark::WideWord => !is_wide_letter(side, bytes, at),
         Side::Left => at.checked_sub(1).and_then(|before| bytes.get(before)).is_none_or(|b| is_left(mark, *b)),
         Side::Right => bytes.get(at).is_none_or(|b| is_right(mark, *b, bytes.get(at.saturating_add(1)).copied())),
     };
@@ -56,11 +57,20 @@ pub(crate) fn consume(mark: Mark, negated: bool, bytes: &[u8], at: usize) -> [Op
     }
 }
 
+/// Does a letter or digit of 16 bits stand beside position `at`?
+fn is_wide_letter(side: Side, bytes: &[u8], at: usize) -> bool {
+    let letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    match side {
+        Side::Left => at.checked_sub(2).is_some_and(letter) && bytes.get(at.saturating_sub(1)) == Some(&0),
+        Side::Right => letter(at) && bytes.get(at.saturating_add(1)).is_none_or(|high| *high == 0),
+    }
+}
+
 fn is_left(mark: Mark, byte: u8) -> bool {
     match mark {
         Mark::Boundary => b" -/_.<@".contains(&byte),
         Mark::Line => byte == b'\n',
-        Mark::Word => !byte.is_ascii_alphanumeric(),
+        Mark::Word | Mark::WideWord => !byte.is_ascii_alphanumeric(),
     }
 }
 
@@ -68,7 +78,7 @@ fn is_right(mark: Mark, byte: u8, next: Option<u8>) -> bool {
     match mark {
         Mark::Boundary => b"\n\r \"'-/=>_".contains(&byte),
         Mark::Line => byte == b'\n' || is_crlf(byte, next),
-        Mark::Word => !byte.is_ascii_alphanumeric(),
+        Mark::Word | Mark::WideWord => !byte.is_ascii_alphanumeric(),
     }
 }
 

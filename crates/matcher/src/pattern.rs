@@ -57,6 +57,10 @@ pub enum Mark {
     Line,
     /// A byte that is not an ASCII letter or digit.
     Word,
+    /// The same in 16-bit characters: no ASCII letter or digit that is followed by a zero byte. The object's end cuts
+    /// characters: half a letter is a letter behind a match, and none before it. At the ends of a pattern only; in its
+    /// middle it is [`Mark::Word`].
+    WideWord,
 }
 
 /// How many bytes the elements consume, if that is one number.

@@ -105,9 +105,9 @@ impl<'a> Patterns<'a> {
     }
 
     /// The most bytes before a position of the filter that examining it can need: the anchor's shift, the bytes before the
-    /// anchor and one for the borders.
+    /// anchor and two for the borders.
     fn back(&self) -> usize {
-        usize::try_from(self.sections.header.back.get()).unwrap_or(usize::MAX).saturating_add(STRIDE)
+        usize::try_from(self.sections.header.back.get()).unwrap_or(usize::MAX).saturating_add(STRIDE + 1)
     }
 
     /// The most bytes from a position of the filter on that examining it can need: the filter's own eight, those from the

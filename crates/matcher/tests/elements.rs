@@ -137,6 +137,9 @@ fn marks_at_the_ends_consume_nothing() {
         (vec![mark(Mark::Line), text("ab"), mark(Mark::Line)], b"ab\r\nab\nab\rab", &[0, 4]),
         (vec![mark(Mark::Word), text("ab"), mark(Mark::Word)], b"ab.ab1ab_ab", &[0, 9]),
         (vec![text("ab"), no_mark(Mark::Word)], b"abab", &[0]),
+        (vec![mark(Mark::WideWord), text("ab"), mark(Mark::WideWord)], b"ab.abx\0abx\0.abx.ab", &[0, 12, 16]),
+        (vec![text("ab"), mark(Mark::WideWord)], b"abx\0ab\0\0ab", &[4, 8]),
+        (vec![text("ab"), no_mark(Mark::WideWord)], b"ab1\0ab\0\0aba", &[0, 8]),
     ]);
 }
 

@@ -85,10 +85,7 @@ impl Reading {
                 self.conditions.push(Condition::NumberOfSections(from, to));
             }
             "Container" => self.conditions.extend(deferred.take(container(value))?),
-            "Intermediates" => {
-                value.split('>').try_for_each(|name| kind(name).map(drop))?;
-                deferred.take::<()>(Err(unsupported(key)))?;
-            }
+            "Intermediates" => self.conditions.extend(deferred.take(intermediates(value))?),
             "HandlerType" => {
                 kind(value)?;
                 deferred.take::<()>(Err(unsupported(key)))?;
@@ -132,14 +129,27 @@ fn unsupported(key: &str) -> Refused {
 }
 
 fn container(value: &str) -> Parsed<Condition> {
+    kinds(value).map(Condition::Container)
+}
+
+fn intermediates(value: &str) -> Parsed<Condition> {
+    let mut deferred = Deferred::default();
+    let layers =
+        value.split('>').map(|name| Ok(deferred.take(kinds(name))?.unwrap_or_default())).collect::<Parsed<_>>()?;
+    deferred.finish()?;
+    Ok(Condition::Intermediates(layers))
+}
+
+/// The kinds of ours that a name stands for; none for any kind.
+fn kinds(value: &str) -> Parsed<Vec<FileKind>> {
     let name = kind(value)?;
     let same = SAME.iter().filter(|(other, _)| *other == name).map(|(_, kind)| *kind);
-    let kinds = FileKind::ALL.iter().copied().filter(|kind| kind.cl_type() == name).chain(same);
-    let kinds: Vec<FileKind> = kinds.collect();
+    let kinds: Vec<FileKind> =
+        FileKind::ALL.iter().copied().filter(|kind| kind.cl_type() == name).chain(same).collect();
     if kinds.is_empty() && name != "ANY" {
         return Err(Refused::unsupported(format!("containers of kind CL_TYPE_{name} are not recognised yet")));
     }
-    Ok(Condition::Container(kinds))
+    Ok(kinds)
 }
 
 /// The name of a kind without its prefix.
@@ -174,6 +184,11 @@ mod tests {
         assert_eq!(attributes.conditions, conditions);
         let any = read("Engine:51-255,Target:0,Container:CL_TYPE_ANY").unwrap();
         assert_eq!(any.conditions, [Condition::Container(Vec::new())]);
+        let layers = read("Engine:51-255,Target:0,Intermediates:CL_TYPE_TAR>CL_TYPE_ANY>CL_TYPE_ZIP");
+        assert!(matches!(layers, Err(Refused::NotForUs(_))));
+        let layers = read("Engine:51-255,Target:0,Intermediates:CL_TYPE_GZ>CL_TYPE_ANY>CL_TYPE_ZIP").unwrap();
+        let kinds = vec![vec![FileKind::Gzip], Vec::new(), vec![FileKind::Zip]];
+        assert_eq!(layers.conditions, [Condition::Intermediates(kinds)]);
         let cpio = read("Engine:51-255,Target:0,Container:CL_TYPE_CPIO_ODC").unwrap();
         assert_eq!(cpio.conditions, [Condition::Container(vec![FileKind::Cpio])]);
     }
@@ -230,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_not_there_yet_is_told() {
         for text in [
-            "Engine:51-255,Target:0,Intermediates:CL_TYPE_ZIP>CL_TYPE_RAR",
+            "Engine:51-255,Target:0,Intermediates:CL_TYPE_ZIP>CL_TYPE_OOXML_WORD",
             "Engine:51-255,Target:0,HandlerType:CL_TYPE_PDF",
             "Engine:51-255,Target:1,IconGroup1:x",
             "Engine:51-255,Target:0,Container:CL_TYPE_OOXML_WORD",

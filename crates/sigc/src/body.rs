@@ -63,7 +63,7 @@ pub(crate) enum Piece {
 /// When it is malformed, or cannot be matched yet.
 pub(crate) fn patterns(text: &str, modifiers: Modifiers) -> Parsed<Vec<Pattern>> {
     let pieces = parse(text)?;
-    modifiers.variants(&pieces)?.into_iter().map(finish).collect()
+    modifiers.variants(&pieces).into_iter().map(finish).collect()
 }
 
 /// Reads the text of a body signature.

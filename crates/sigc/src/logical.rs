@@ -4,7 +4,7 @@
 //! many as the highest id of the expression says.
 
 use dachs_base::Target;
-use dachs_sigdb::model::{LogicalRule, Subsignature};
+use dachs_sigdb::model::{LogicalRule, Offset, Subsignature};
 
 use crate::attributes;
 use crate::body;
@@ -94,13 +94,16 @@ fn subsignature(text: &str, index: u8, target: Target) -> Parsed<Subsignature> {
     let mut deferred = Deferred::default();
     let modifiers = Modifiers::parse(modifiers)?;
     let offset = deferred.take(offset::parse(offset, target))?;
-    let patterns = deferred.take(body::patterns(body, modifiers))?;
-    deferred.take(anchored(offset, body))?;
+    let mut patterns = deferred.take(body::patterns(body, modifiers))?.unwrap_or_default();
+    let mut offset = offset.unwrap_or(Offset::ANY);
+    if body::begins_anchored(body)
+        && let [pattern] = patterns.as_slice()
+        && let Some((base, placed)) = deferred.take(anchored(offset, pattern))?
+    {
+        (offset, patterns) = (base, vec![placed]);
+    }
     deferred.finish()?;
-    Ok(Subsignature::Body {
-        offset: offset.unwrap_or(dachs_sigdb::model::Offset::ANY),
-        patterns: patterns.unwrap_or_default(),
-    })
+    Ok(Subsignature::Body { offset, patterns })
 }
 
 /// Offset, body and modifiers. Where `::` stands twice, ClamAV takes what is before the first one as the body and ignores
@@ -196,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_left_out_but_checked() {
-        for line in ["t;Target:0;0;6162::fw", "t;Target:0;0&1;6162;${1-2}3$", "t;Target:0;0;6162{5-3}6364"] {
+        for line in ["t;Target:0;0;6162{5-3}6364"] {
             assert!(matches!(parse(line), Err(Refused::Unsupported(_))), "{line}: {:?}", parse(line));
         }
         assert!(matches!(parse("t;Target:0;0&1&2;6162;0/ab/;zz"), Err(Refused::Malformed(_))));
@@ -215,6 +218,11 @@ mod tests {
             "t;Target:0;0;*:6162",
             "t;Target:0;0;(61|6263)64656667::i",
             "t;Target:0;0&1;6162;0/ab;cd/",
+            "t;Target:0;0;6162::fw",
+            "t;Target:0;0;5:61[1-2]6364::i",
+            "t;Target:0;0&1;6162;${1-2}3$",
+            "t;Target:0;0;${1-2}3$",
+            "t;Target:0;0&1;6162;1(>>2#hb4#=5)",
             "t;Target:0;0&1;6162;0/ab\\/;cd/i",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));

@@ -43,10 +43,7 @@ impl Modifiers {
     }
 
     /// The body in the forms in which it is looked for.
-    ///
-    /// # Errors
-    /// When a form cannot be matched yet.
-    pub(crate) fn variants(self, pieces: &[Piece]) -> Parsed<Vec<Vec<Piece>>> {
+    pub(crate) fn variants(self, pieces: &[Piece]) -> Vec<Vec<Piece>> {
         let mut body = pieces.to_vec();
         if self.no_case {
             body.iter_mut().for_each(fold_piece);
@@ -57,12 +54,12 @@ impl Modifiers {
         }
         let mut variants = Vec::with_capacity(2);
         if self.wide {
-            variants.push(widen(&body)?);
+            variants.push(widen(&body));
         }
         if self.ascii || !self.wide {
             variants.push(body);
         }
-        Ok(variants)
+        variants
     }
 }
 
@@ -87,36 +84,36 @@ fn fold(element: &mut Element) {
     }
 }
 
-/// A zero byte after each byte. `[x-y]` becomes a gap between parts.
-fn widen(pieces: &[Piece]) -> Parsed<Vec<Piece>> {
+/// A zero byte after each byte. `[x-y]` becomes a gap between parts, and the border of a word at either end one of 16-bit
+/// characters.
+fn widen(pieces: &[Piece]) -> Vec<Piece> {
     let mut wide = Vec::with_capacity(pieces.len().saturating_mul(2));
     for piece in pieces {
         match piece {
-            Piece::Element(element) => wide.extend(widen_element(element)?.into_iter().map(Piece::Element)),
+            Piece::Element(element) => wide.extend(widen_element(element).into_iter().map(Piece::Element)),
             Piece::Anchored { min, max } => wide.push(Piece::Cut { min: *min, max: Some(*max) }),
             other => wide.push(other.clone()),
         }
     }
-    Ok(wide)
+    wide.first_mut().into_iter().for_each(widen_border);
+    wide.last_mut().into_iter().for_each(widen_border);
+    wide
 }
 
-fn widen_element(element: &Element) -> Parsed<Vec<Element>> {
+fn widen_border(piece: &mut Piece) {
+    if let Piece::Element(Element::Mark { mark: mark @ Mark::Word, .. }) = piece {
+        *mark = Mark::WideWord;
+    }
+}
+
+fn widen_element(element: &Element) -> Vec<Element> {
     let zero = Element::Byte { value: 0, mask: 0xff };
-    Ok(match element {
+    match element {
         Element::Alternatives { options, negated } => {
-            let options = options.iter().map(|option| widen_all(option)).collect::<Parsed<_>>()?;
+            let options = options.iter().map(|option| option.iter().flat_map(widen_element).collect()).collect();
             vec![Element::Alternatives { options, negated: *negated }]
-        }
-        // Its border is two bytes wide, which patterns cannot say.
-        Element::Mark { mark: Mark::Word, .. } => {
-            return Err(Refused::unsupported("the border of a word in 16-bit characters is not supported yet"));
         }
         Element::Mark { .. } => vec![element.clone()],
         _ => vec![element.clone(), zero],
-    })
-}
-
-fn widen_all(elements: &[Element]) -> Parsed<Vec<Element>> {
-    let wide: Vec<Vec<Element>> = elements.iter().map(widen_element).collect::<Parsed<_>>()?;
-    Ok(wide.into_iter().flatten().collect())
+    }
 }

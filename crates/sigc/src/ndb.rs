@@ -1,7 +1,7 @@
 //! Lines of `.ndb`, `.ndu` and `.sdb`, `name:target:offset:hex[:minFL[:maxFL]]`, and of `.db`, `name=hex`.
 
 use dachs_base::Target;
-use dachs_sigdb::model::{BodyRule, Offset, OffsetBase, Pattern};
+use dachs_sigdb::model::{BodyRule, Element, Offset, OffsetBase, Pattern};
 
 use crate::body;
 use crate::level;
@@ -50,19 +50,54 @@ fn rule(target: Target, offset: &str, hex: &str) -> Parsed<BodyRule> {
     if let Some(pattern) = patterns.as_ref().and_then(|patterns| patterns.first()) {
         check_literal(target, offset.unwrap_or(Offset::ANY), pattern)?;
     }
-    deferred.take(anchored(offset, hex))?;
-    deferred.finish()?;
+    let offset = offset.unwrap_or(Offset::ANY);
     let pattern = patterns.into_iter().flatten().next().unwrap_or_default();
-    Ok(BodyRule { target, offset: offset.unwrap_or(Offset::ANY), pattern })
+    let placed = if body::begins_anchored(hex) { deferred.take(anchored(offset, &pattern))? } else { None };
+    deferred.finish()?;
+    let (offset, pattern) = placed.unwrap_or((offset, pattern));
+    Ok(BodyRule { target, offset, pattern })
 }
 
-/// ClamAV counts an offset to what follows the single byte of `[x-y]`, which an offset of ours cannot say.
-pub(crate) fn anchored(offset: Option<Offset>, hex: &str) -> Parsed<()> {
-    let fixed = offset.is_some_and(|offset| offset.base != OffsetBase::Any);
-    if fixed && body::begins_anchored(hex) {
-        return Err(Refused::unsupported("an offset with [x-y] after the first byte is not supported yet"));
-    }
-    Ok(())
+/// ClamAV counts an offset to what follows the single byte of `[x-y]`. The same from the first byte that this one can be:
+/// `6:61[1-2]6263` is `3:(??61??|61????)6263`.
+pub(crate) fn anchored(offset: Offset, pattern: &Pattern) -> Parsed<(Offset, Pattern)> {
+    let unchanged = || Ok((offset, pattern.clone()));
+    let (single, min, max, rest) = match pattern.elements.as_slice() {
+        [single @ (Element::Byte { .. } | Element::Folded(_)), Element::Gap { min, max: Some(max) }, rest @ ..] => {
+            (single, *min, *max, rest)
+        }
+        _ => return unchanged(),
+    };
+    let Some((base, max)) = earlier(offset, min, max)? else { return unchanged() };
+    let any = Element::Byte { value: 0, mask: 0 };
+    let option = |gap: u32| {
+        let count = |count: u32| std::iter::repeat_n(any.clone(), usize::try_from(count).unwrap_or(0));
+        count(max.saturating_sub(gap)).chain([single.clone()]).chain(count(gap)).collect()
+    };
+    let options = Element::Alternatives { options: (min..=max).map(option).collect(), negated: false };
+    let elements = [options].into_iter().chain(rest.iter().cloned()).collect();
+    Ok((Offset { base, ..offset }, Pattern { elements }))
+}
+
+/// The offset of a byte that stands up to `max` bytes before `offset`, and how far it can be; nothing if it can be anywhere.
+fn earlier(offset: Offset, min: u32, max: u32) -> Parsed<Option<(OffsetBase, u32)>> {
+    let back = u64::from(max).saturating_add(1);
+    let unsupported = || Refused::unsupported("an offset near its base with [x-y] after the first byte");
+    let before = |from: u64| from.checked_sub(back).ok_or_else(unsupported);
+    Ok(Some(match offset.base {
+        OffsetBase::Absolute(from) if from < back && offset.shift == 0 => {
+            let reach = u32::try_from(from).unwrap_or(u32::MAX).saturating_sub(1);
+            // Before the object there is nothing, so a place that cannot be stands for it.
+            if reach < min { (OffsetBase::Absolute(u64::MAX), max) } else { (OffsetBase::Absolute(0), reach) }
+        }
+        OffsetBase::Absolute(from) => (OffsetBase::Absolute(before(from)?), max),
+        OffsetBase::End(from) => (OffsetBase::End(from.saturating_add(back)), max),
+        OffsetBase::EntryPoint(from) => (OffsetBase::EntryPoint(from.saturating_sub_unsigned(back)), max),
+        OffsetBase::LastSection(from) => (OffsetBase::LastSection(before(from)?), max),
+        OffsetBase::Section { index, offset } => (OffsetBase::Section { index, offset: before(offset)? }, max),
+        OffsetBase::Any | OffsetBase::Group(_) => return Ok(None),
+        _ => return Err(unsupported()),
+    }))
 }
 
 fn check_literal(target: Target, offset: Offset, pattern: &Pattern) -> Parsed<()> {
@@ -145,9 +180,30 @@ mod tests {
 
     #[test]
     fn what_is_not_there_yet_is_left_out() {
-        for line in ["t:0:$1$:61626364", "t:0:4:61[1-2]636465"] {
+        for line in ["t:1:VI:61[1-2]626364", "t:1:SE0:61[1-2]636465"] {
             assert!(matches!(parse(line), Err(Refused::Unsupported(_))), "{line}");
         }
+    }
+
+    #[test]
+    fn offsets_are_those_of_what_follows_a_byte_apart() {
+        // the line, where its pattern starts then, and how many places the byte has
+        for (line, base, options) in [
+            ("t:0:6:61[1-2]636465", OffsetBase::Absolute(3), 2),
+            ("t:0:2:61[1-2]636465", OffsetBase::Absolute(0), 1),
+            ("t:0:1:61[1-2]636465", OffsetBase::Absolute(u64::MAX), 2),
+            ("t:0:6,3:61[0-4]636465", OffsetBase::Absolute(1), 5),
+            ("t:0:EOF-6:61[1-2]636465", OffsetBase::End(9), 2),
+            ("t:1:EP+1:61[1-2]636465", OffsetBase::EntryPoint(-2), 2),
+            ("t:1:SL+9:61[3]636465", OffsetBase::LastSection(5), 1),
+        ] {
+            let (_, rule) = parse(line).unwrap();
+            assert_eq!(rule.offset.base, base, "{line}");
+            let Some(Element::Alternatives { options: found, .. }) = rule.pattern.elements.first() else { panic!() };
+            assert_eq!(found.len(), options, "{line}");
+        }
+        let (_, rule) = parse("t:0:*:61[1-2]636465").unwrap();
+        assert!(matches!(rule.pattern.elements.first(), Some(Element::Byte { .. })));
     }
 
     #[test]

@@ -30,6 +30,31 @@ pub(crate) fn range(text: &str, what: &str) -> Parsed<(u64, u64)> {
     Ok((decimal(from, what)?, decimal(to, what)?))
 }
 
+/// A number as C's `strtol` reads it with base 0: blanks before it, a sign, hexadecimal behind `0x`, octal behind `0`.
+/// An empty text is 0; values beyond 64 bits are the nearest number.
+///
+/// # Errors
+/// When something else stands there.
+pub(crate) fn integer(text: &str, what: &str) -> Parsed<i64> {
+    let malformed = || Refused::malformed(format!("{what}: '{text}' is not a number"));
+    let bare = text.trim_start();
+    let (negative, digits) = match bare.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, bare.strip_prefix('+').unwrap_or(bare)),
+    };
+    let (radix, digits) = match (digits.strip_prefix("0x").or(digits.strip_prefix("0X")), digits.strip_prefix('0')) {
+        (Some(digits), _) if !digits.is_empty() => (16, digits),
+        (None, Some(digits)) => (8, digits),
+        _ => (10, digits),
+    };
+    let mut value = 0_i64;
+    for letter in digits.chars() {
+        let digit = i64::from(letter.to_digit(radix).ok_or_else(malformed)?);
+        value = value.saturating_mul(i64::from(radix)).saturating_add(if negative { -digit } else { digit });
+    }
+    Ok(value)
+}
+
 /// The bytes that hexadecimal digits of either case stand for.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use crate::number::decimal;
 use crate::refused::{Parsed, Refused};
 
 /// Macro groups are numbered below this.
-const MACRO_GROUPS: u64 = 32;
+pub(crate) const MACRO_GROUPS: u8 = 32;
 
 /// Reads an offset.
 ///
@@ -21,7 +21,7 @@ pub(crate) fn parse(text: &str, target: Target) -> Parsed<Offset> {
         return Ok(Offset::ANY);
     }
     if let Some(group) = text.strip_prefix('$') {
-        return Err(macro_group(group));
+        return macro_group(group);
     }
     let (start, shift) = text.split_once(',').unwrap_or((text, ""));
     let shift = decimal(shift, "the shift of an offset")?;
@@ -80,14 +80,13 @@ fn section(text: &str) -> Parsed<u32> {
     u32::try_from(index).map_err(|_| Refused::malformed(format!("there is no section {text}")))
 }
 
-/// `$n$`: a member of a macro group.
-fn macro_group(text: &str) -> Refused {
-    let number = text.strip_suffix('$').filter(|digits| !digits.is_empty()).map(|digits| decimal(digits, "a macro"));
-    match number {
-        Some(Ok(number)) if number < MACRO_GROUPS => Refused::unsupported("macro groups are not supported yet"),
-        Some(Err(malformed)) => malformed,
-        _ => Refused::malformed(format!("offset '${text}' is not a macro group from $0$ to $31$")),
-    }
+/// `$n$`: a member of a macro group. What follows the number is ignored.
+fn macro_group(text: &str) -> Parsed<Offset> {
+    let digits: String = text.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    let group = digits.parse::<u8>().ok().filter(|group| *group < MACRO_GROUPS);
+    let group =
+        group.ok_or_else(|| Refused::malformed(format!("offset '${text}' is not a macro group from $0$ to $31$")))?;
+    Ok(Offset { base: OffsetBase::Group(group), shift: 0 })
 }
 
 #[cfg(test)]
@@ -111,6 +110,9 @@ mod tests {
             ("SE2", OffsetBase::WithinSection(2)),
             ("SL+3", OffsetBase::LastSection(3)),
             ("VI", OffsetBase::VersionKey),
+            ("$0$", OffsetBase::Group(0)),
+            ("$31$,5", OffsetBase::Group(31)),
+            ("$ 7", OffsetBase::Group(7)),
         ];
         for (text, base) in cases {
             assert_eq!(base_of(text), base, "{text}");
@@ -122,7 +124,7 @@ mod tests {
     fn malformed_offsets_are_refused() {
         for text in [
             "-5", "+5", " 5", "5 ", "0x10", "a", "eof-5", "EOF", "EOF+5", "EP", "EP+a", "S0", "S0+", "S0-5", "S+5",
-            "SL", "SL-5", "SEa", "SE0+5", "0,a", "5,-1", "*,5", "*,", "5,5,5", "$32$", "$a$", "$1", "$$",
+            "SL", "SL-5", "SEa", "SE0+5", "0,a", "5,-1", "*,5", "*,", "5,5,5", "$32$", "$a$", "$-1$", "$$",
         ] {
             assert!(matches!(parse(text, Target::Pe), Err(Refused::Malformed(_))), "{text}");
         }
@@ -136,6 +138,5 @@ mod tests {
                 assert_eq!(malformed, !matches!(target, Target::Pe | Target::Elf | Target::MachO), "{text} {target:?}");
             }
         }
-        assert!(matches!(parse("$3$", Target::Any), Err(Refused::Unsupported(_))));
     }
 }

@@ -12,7 +12,7 @@ fn found(kind: FileKind, bytes: &[u8]) -> Vec<String> {
     let image = Image::new(&compilation.image).unwrap();
     let source = Memory::new(bytes);
     let facts = Facts::default();
-    let view = View { source: &source, target: kind.target(), facts: &facts, container: None };
+    let view = View { source: &source, target: kind.target(), facts: &facts, around: &[] };
     let examined = image.examine(&view, &Budget::new(Limits::default(), NoClock), true);
     let mut names: Vec<String> =
         examined.findings.iter().map(|finding| image.name(finding.signature).unwrap().to_owned()).collect();

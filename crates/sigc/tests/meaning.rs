@@ -249,7 +249,7 @@ fn theirs(database: &str, object: &[u8]) -> Option<BTreeSet<String>> {
 
 fn ours(image: &Image<'_>, object: &[u8]) -> BTreeSet<String> {
     let (source, facts) = (Memory::new(object), Facts::default());
-    let view = View { source: &source, target: FileKind::Data.target(), facts: &facts, container: None };
+    let view = View { source: &source, target: FileKind::Data.target(), facts: &facts, around: &[] };
     let examined = image.examine(&view, &Budget::new(Limits::default(), NoClock), true);
     examined.findings.iter().map(|finding| image.name(finding.signature).unwrap().to_owned()).collect()
 }

@@ -52,7 +52,7 @@ fn look_up(image: &Image<'_>) {
     let budget = Budget::new(Limits::default(), NoClock);
     let facts = Facts::default();
     let examine = |source: &dyn Source| {
-        let view = View { source, target: FileKind::Data.target(), facts: &facts, container: None };
+        let view = View { source, target: FileKind::Data.target(), facts: &facts, around: &[] };
         image.examine(&view, &budget, true).findings.len()
     };
     let mut dice = Dice(1);

@@ -5,7 +5,7 @@
 //!        ──> patterns of its target ─┐
 //!        ──> patterns of any target ─┴─hit──> offset fits? ──> counted ──> body signature: a finding at once
 //! after the last window:  digests looked up ──> logical signatures of those subsignatures that were hit
-//!                         ──> regular expressions whose trigger holds ──┘
+//!                         ──> what is no pattern, see `specials` ────────┘
 //!                         ──> digests of sections and imports
 //! ```
 //!
@@ -16,20 +16,22 @@
 //! An object that was not read to its end, because a limit was reached, has no digest and no logical signature: either
 //! could say of the whole what holds of a part only.
 
+mod specials;
+
 use crate::digests::Digests;
 use crate::hashes::Hashes;
 use crate::image::{Examined, Image, View};
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
-use crate::model::{OffsetBase, Regex};
+use crate::model::OffsetBase;
 use crate::offsets;
-use crate::regex;
 use crate::rules::{RuleRecord, RuleSet, Sub, Use};
 use crate::scopes;
 use crate::tally::Tally;
 use crate::windows::Windows;
-use dachs_base::{Budget, Charge, Facts, Finding, Limit, LimitReached, Source, Strength, Target, read_vec_at};
+use dachs_base::{Budget, Facts, Finding, LimitReached, Source, Strength, Target};
 use dachs_matcher::{Flow, Hit, Patterns, State, Window};
+use specials::Whole;
 
 /// Objects of so many bytes or fewer fulfil no signature.
 const TINY: u64 = 5;
@@ -195,22 +197,6 @@ struct Judge<'e, 'a> {
     whole: Option<Result<Whole, LimitReached>>,
 }
 
-/// All bytes of an object.
-struct Whole {
-    bytes: Vec<u8>,
-    _charge: Charge,
-}
-
-impl Whole {
-    fn read(source: &dyn Source, size: u64, budget: &Budget) -> Result<Whole, LimitReached> {
-        let allowed = regex::LARGEST;
-        let refused = || LimitReached { limit: Limit::Memory, allowed };
-        let count = usize::try_from(size).ok().filter(|_| size <= allowed).ok_or_else(refused)?;
-        let charge = budget.reserve(size)?;
-        Ok(Whole { bytes: read_vec_at(source, 0, count), _charge: charge })
-    }
-}
-
 /// Whether a match of a subsignature may start where it does.
 enum Place {
     /// It may.
@@ -253,6 +239,13 @@ impl Judge<'_, '_> {
         if sub.one_match && tally.count(usage.subsignature).count > 0 {
             return Ok(Flow::Enough);
         }
+        if !sub.one_match
+            && sub.offset > 0
+            && let Some(group) = rules.group(&sub)
+        {
+            tally.keep_member(group, start, self.budget)?;
+            return Ok(Flow::Go);
+        }
         match self.place(rules, &sub, usage, start) {
             Place::Fits => {}
             Place::Never => return Ok(Flow::Enough),
@@ -260,6 +253,9 @@ impl Judge<'_, '_> {
         }
         let Some(counter) = tally.counter(usage.subsignature, self.budget)? else { return Ok(Flow::Enough) };
         let first = counter.add(start, usage.several_parts) && counter.count == 1;
+        if sub.all_starts {
+            tally.keep(usage.subsignature, start, self.budget)?;
+        }
         if first && self.first_match(rules, tally, sub.rule, start) == Flow::Stop {
             return Ok(Flow::Stop);
         }
@@ -301,11 +297,11 @@ impl Judge<'_, '_> {
 
     /// Looks at the logical signatures that could be fulfilled.
     fn logic(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, size: u64) -> Result<Flow, LimitReached> {
-        let around = Circumstances { size, facts: self.facts, container: self.object.container };
+        let around = Circumstances { size, facts: self.facts, around: self.object.around };
         for number in tally.rules(rules.always()) {
             self.budget.check_time()?;
             let Some(rule) = rules.rule(number) else { continue };
-            if !self.regexes(rules, tally, &rule, &around)? {
+            if !self.complete(rules, tally, &rule, &around)? {
                 continue;
             }
             let counts = |id: u8| counter_of(&rule, id).map_or(0, |number| tally.count(number).count);
@@ -316,60 +312,6 @@ impl Judge<'_, '_> {
             }
         }
         Ok(Flow::Go)
-    }
-
-    /// Tries the regular expressions of a rule whose conditions hold. False if one could not be tried: then nothing can
-    /// be said of the rule, and the limit is told.
-    fn regexes(
-        &mut self,
-        rules: &RuleSet<'_>,
-        tally: &mut Tally,
-        rule: &RuleRecord,
-        around: &Circumstances<'_>,
-    ) -> Result<bool, LimitReached> {
-        let numbers = (0..=u8::MAX).map_while(|id| counter_of(rule, id));
-        for number in numbers {
-            let Some(sub) = rules.subsignature(number) else { continue };
-            let Some((place, trigger, wanted)) = rules.regex(&sub) else { continue };
-            let counts = |id: u8| counter_of(rule, id).map_or(0, |number| tally.count(number).count);
-            if !logic::conditions_met(rules.logic(rule), around) || !logic::trigger_holds(trigger, &counts) {
-                continue;
-            }
-            let tried = self.regex(rules, tally, number, &sub, (place, &wanted), around.size);
-            if let Err(limit) = tried {
-                self.limit = Some(limit);
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Counts the matches of one regular expression.
-    fn regex(
-        &mut self,
-        rules: &RuleSet<'_>,
-        tally: &mut Tally,
-        number: u32,
-        sub: &Sub,
-        (place, wanted): (u32, &Regex),
-        size: u64,
-    ) -> Result<(), LimitReached> {
-        let Some(offset) = rules.offset(sub.offset) else { return Ok(()) };
-        let Some(starts) = offsets::starts(&offset, self.facts, &mut || size) else { return Ok(()) };
-        let Some(compiled) = rules.compiled.compiled(place, wanted) else { return Ok(()) };
-        let (source, budget) = (self.object.source, self.budget);
-        let whole = self.whole.get_or_insert_with(|| Whole::read(source, size, budget));
-        let bytes = match whole {
-            Ok(whole) => whole.bytes.as_slice(),
-            Err(limit) => return Err(*limit),
-        };
-        let Some(window) = regex::Window::new(bytes, &offset, &starts, &wanted.flags) else { return Ok(()) };
-        let Some(counter) = tally.counter(number, budget)? else { return Ok(()) };
-        let all = wanted.flags.contains('g') && !sub.one_match;
-        compiled.search(&window, all, budget, &mut |start| {
-            counter.add(starts.start().saturating_add(start), false);
-            true
-        })
     }
 
     /// Looks at the sections and the imports of a Portable Executable.

@@ -39,8 +39,8 @@ pub struct View<'a> {
     pub target: Target,
     /// What else signatures ask for.
     pub facts: &'a Facts,
-    /// The kind of the object it was unpacked from; absent for a file itself.
-    pub container: Option<FileKind>,
+    /// The kinds of the objects around it, outermost first; none for a file itself.
+    pub around: &'a [FileKind],
 }
 
 /// What the examination of one object gave.
@@ -100,7 +100,7 @@ impl<'a> Image<'a> {
         let signatures = Signatures::new(&frame);
         let rules: Vec<Option<RuleSet<'a>>> =
             Target::ALL.iter().map(|target| RuleSet::new(&frame, *target)).collect::<Result<_, _>>()?;
-        if rules.iter().flatten().any(RuleSet::has_regexes) {
+        if rules.iter().flatten().any(RuleSet::has_specials) {
             regex::prepare();
         }
         Ok(Image {

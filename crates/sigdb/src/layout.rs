@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
 /// The version of the format that this code writes and reads.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of the header that its checksum covers, besides the table of sections.
@@ -76,7 +76,7 @@ sections! {
     Rules = 38, 20, "rules";
     Logic = 39, 1, "expressions";
     Always = 40, 4, "rules without a hit";
-    Regexes = 41, 1, "regular expressions";
+    Specials = 41, 1, "special subsignatures";
 }
 
 /// One entry of the table of sections.

@@ -27,7 +27,7 @@
 //!      +--------------------------+
 //!
 //! header      0  magic "DACHSIMG"           16  length of the file, u64
-//!             8  version, u32: 3            24  offset of the table of sections, u64
+//!             8  version, u32: 4            24  offset of the table of sections, u64
 //!            12  sections, u32              32  SHA-256 of bytes 0..32 and the table of sections
 //!
 //! entry       0  kind, u16                   8  offset, u64                24  zero, u64
@@ -61,7 +61,7 @@
 //! | 38 | rules | 20 | target | `rules` |
 //! | 39 | conditions and expressions | 1 | target | `logic` |
 //! | 40 | rules without a hit | 4 | target | `rules` |
-//! | 41 | regular expressions | 1 | target | `rules` |
+//! | 41 | special subsignatures | 1 | target | `rules` |
 //!
 //! # Who is believed
 //!
@@ -100,6 +100,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod compare;
 mod digests;
 mod error;
 mod examine;
@@ -110,6 +111,7 @@ mod logic;
 pub mod model;
 mod names;
 mod offsets;
+mod recount;
 mod regex;
 mod rules;
 mod scopes;

@@ -4,7 +4,9 @@
 //!
 //! ```text
 //! count u8, then each condition:  1 FileSize | 2 EntryPoint | 3 NumberOfSections   low u64, high u64
-//!                                 4 Container   count u8, then each kind's label: length u8, bytes
+//!                                 4 Container   kinds
+//!                                 5 Intermediates   count u8, then kinds of each
+//! kinds:        count u8, then each kind's label: length u8, bytes
 //! expression:   0 id u8                            id > 0
 //!               1 | 2 | 3   id u8, count u32       id = | > | < count
 //!               4 | 5 | 6   count u32, distinct u32    compares the block before it: = | > | <
@@ -30,6 +32,7 @@
 use crate::Refusal;
 use crate::model::{Comparison, Condition, Expression};
 use dachs_base::{Facts, FileKind, Reader};
+use std::cmp::Ordering;
 
 /// Deeper expressions are refused: evaluation needs no recursion, but showing one to a person does.
 const DEEPEST: usize = 512;
@@ -60,12 +63,22 @@ fn encode_condition(condition: &Condition, out: &mut Vec<u8>) -> Result<(), Refu
         Condition::NumberOfSections(low, high) => range(3, *low, *high),
         Condition::Container(kinds) => {
             out.push(4);
-            out.push(u8::try_from(kinds.len()).map_err(|_| Refusal::TooMany("containers"))?);
-            for kind in kinds {
-                out.push(u8::try_from(kind.label().len()).unwrap_or(0));
-                out.extend(kind.label().as_bytes());
-            }
+            encode_kinds(kinds, out)?;
         }
+        Condition::Intermediates(layers) => {
+            out.push(5);
+            out.push(u8::try_from(layers.len()).map_err(|_| Refusal::TooMany("layers"))?);
+            layers.iter().try_for_each(|kinds| encode_kinds(kinds, out))?;
+        }
+    }
+    Ok(())
+}
+
+fn encode_kinds(kinds: &[FileKind], out: &mut Vec<u8>) -> Result<(), Refusal> {
+    out.push(u8::try_from(kinds.len()).map_err(|_| Refusal::TooMany("containers"))?);
+    for kind in kinds {
+        out.push(u8::try_from(kind.label().len()).unwrap_or(0));
+        out.extend(kind.label().as_bytes());
     }
     Ok(())
 }
@@ -111,11 +124,29 @@ fn check_ids(expression: &[u8], ids: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn comparison_number(comparison: Comparison) -> u8 {
+pub(crate) fn comparison_number(comparison: Comparison) -> u8 {
     match comparison {
         Comparison::Equal => 0,
         Comparison::Greater => 1,
         Comparison::Less => 2,
+    }
+}
+
+/// The comparison of a number that [`comparison_number`] gave.
+pub(crate) fn comparison(number: u8) -> Comparison {
+    match number {
+        0 => Comparison::Equal,
+        1 => Comparison::Greater,
+        _ => Comparison::Less,
+    }
+}
+
+/// Does a comparison hold of what stands in this order?
+pub(crate) fn compared(comparison: Comparison, order: Ordering) -> bool {
+    match comparison {
+        Comparison::Equal => order.is_eq(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::Less => order.is_lt(),
     }
 }
 
@@ -130,11 +161,6 @@ enum Step {
 
 /// Reads the next step; `None` at the end or where the bytes are none.
 fn step(reader: &mut Reader<'_>) -> Option<Step> {
-    let comparison = |number| match number {
-        0 => Comparison::Equal,
-        1 => Comparison::Greater,
-        _ => Comparison::Less,
-    };
     let step = match reader.u8().ok()? {
         0 => Step::Count(reader.u8().ok()?, Comparison::Greater, 0),
         tag @ 1..=3 => Step::Count(reader.u8().ok()?, comparison(tag - 1), reader.u32_le().ok()?),
@@ -147,11 +173,7 @@ fn step(reader: &mut Reader<'_>) -> Option<Step> {
 }
 
 fn compare(comparison: Comparison, value: u64, count: u32) -> bool {
-    match comparison {
-        Comparison::Equal => value == u64::from(count),
-        Comparison::Greater => value > u64::from(count),
-        Comparison::Less => value < u64::from(count),
-    }
+    compared(comparison, value.cmp(&u64::from(count)))
 }
 
 /// Writes the trigger of subsignature `id`, which may name those before it.
@@ -185,8 +207,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) size: u64,
     /// Its facts; absent if it is an executable whose header could not be read.
     pub(crate) facts: Option<&'a Facts>,
-    /// The kind of the object around it.
-    pub(crate) container: Option<FileKind>,
+    /// The kinds of the objects around it, outermost first.
+    pub(crate) around: &'a [FileKind],
 }
 
 /// Do the conditions hold, and does the expression, with these counts? Logic that cannot be read never holds.
@@ -200,6 +222,35 @@ pub(crate) fn holds_without_matches(expression: &Expression) -> bool {
     let mut bytes = Vec::new();
     let written = encode_expression(expression, DEEPEST, &mut bytes).is_ok();
     written && expression_holds(&mut Reader::new(&bytes, "logic"), &|_| 0).unwrap_or(false)
+}
+
+/// The largest number that counts, or sums of them, are compared with: larger counts are all alike.
+pub(crate) fn largest_count(logic: &[u8]) -> Option<u32> {
+    let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
+    skip_conditions(&mut reader)?;
+    largest(&mut reader)
+}
+
+/// As [`largest_count`], of a trigger.
+pub(crate) fn largest_count_of_trigger(trigger: &[u8]) -> Option<u32> {
+    largest(&mut Reader::new(trigger.get(..LONGEST).unwrap_or(trigger), "trigger"))
+}
+
+fn largest(reader: &mut Reader<'_>) -> Option<u32> {
+    let mut most = 0;
+    while !reader.is_empty() {
+        if let Step::Count(_, _, count) | Step::Block(_, count, _) = step(reader)? {
+            most = most.max(count);
+        }
+    }
+    Some(most)
+}
+
+fn skip_conditions(reader: &mut Reader<'_>) -> Option<()> {
+    for _ in 0..reader.u8().ok()? {
+        decode_condition(reader)?;
+    }
+    Some(())
 }
 
 /// For which subsignatures one match tells as much as many? A bit for each: not set where the number of matches is
@@ -236,7 +287,8 @@ fn conditions_hold(reader: &mut Reader<'_>, around: &Circumstances<'_>) -> Optio
                 let range = reader.u64_le().ok()?..=reader.u64_le().ok()?;
                 value.is_some_and(|value| range.contains(&value))
             }
-            4 => container_holds(reader, around.container)?,
+            4 => is_kind(reader, around.around.last().copied())?.unwrap_or(around.around.is_empty()),
+            5 => intermediates_hold(reader, around.around)?,
             _ => return None,
         };
         all &= held;
@@ -244,15 +296,28 @@ fn conditions_hold(reader: &mut Reader<'_>, around: &Circumstances<'_>) -> Optio
     Some(all)
 }
 
-fn container_holds(reader: &mut Reader<'_>, container: Option<FileKind>) -> Option<bool> {
+/// Are the innermost layers of these kinds?
+fn intermediates_hold(reader: &mut Reader<'_>, around: &[FileKind]) -> Option<bool> {
     let count = reader.u8().ok()?;
-    let mut held = count == 0 && container.is_none();
+    let outer = around.len().checked_sub(usize::from(count));
+    let mut held = outer.is_some();
+    for at in 0..usize::from(count) {
+        let layer = outer.and_then(|outer| around.get(outer.checked_add(at)?)).copied();
+        held &= is_kind(reader, layer)?.unwrap_or(true);
+    }
+    Some(held)
+}
+
+/// Is the kind listed? Nothing is said by an empty list.
+fn is_kind(reader: &mut Reader<'_>, wanted: Option<FileKind>) -> Option<Option<bool>> {
+    let count = reader.u8().ok()?;
+    let mut held = false;
     for _ in 0..count {
         let length = reader.u8().ok()?;
         let label = reader.take(u64::from(length)).ok()?;
-        held |= container.is_some_and(|kind| kind.label().as_bytes() == label);
+        held |= wanted.is_some_and(|kind| kind.label().as_bytes() == label);
     }
-    Some(held)
+    Some((count > 0).then_some(held))
 }
 
 /// What a step of an expression gives.
@@ -319,14 +384,13 @@ pub(crate) fn decode(logic: &[u8]) -> Option<(Vec<Condition>, Expression)> {
 
 fn decode_condition(reader: &mut Reader<'_>) -> Option<Condition> {
     let tag = reader.u8().ok()?;
-    if tag == 4 {
-        let mut kinds = Vec::new();
-        for _ in 0..reader.u8().ok()? {
-            let length = reader.u8().ok()?;
-            let label = reader.take(u64::from(length)).ok()?;
-            kinds.push(*FileKind::ALL.iter().find(|kind| kind.label().as_bytes() == label)?);
+    match tag {
+        4 => return decode_kinds(reader).map(Condition::Container),
+        5 => {
+            let count = reader.u8().ok()?;
+            return (0..count).map(|_| decode_kinds(reader)).collect::<Option<_>>().map(Condition::Intermediates);
         }
-        return Some(Condition::Container(kinds));
+        _ => {}
     }
     let (low, high) = (reader.u64_le().ok()?, reader.u64_le().ok()?);
     match tag {
@@ -335,6 +399,16 @@ fn decode_condition(reader: &mut Reader<'_>) -> Option<Condition> {
         3 => Some(Condition::NumberOfSections(low, high)),
         _ => None,
     }
+}
+
+fn decode_kinds(reader: &mut Reader<'_>) -> Option<Vec<FileKind>> {
+    let mut kinds = Vec::new();
+    for _ in 0..reader.u8().ok()? {
+        let length = reader.u8().ok()?;
+        let label = reader.take(u64::from(length)).ok()?;
+        kinds.push(*FileKind::ALL.iter().find(|kind| kind.label().as_bytes() == label)?);
+    }
+    Some(kinds)
 }
 
 fn decode_expression(reader: &mut Reader<'_>) -> Option<Expression> {

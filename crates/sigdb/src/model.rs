@@ -101,6 +101,9 @@ pub enum OffsetBase {
     End(u64),
     /// `EP+n`, `EP-n`: from the entry point.
     EntryPoint(i64),
+    /// `$n$`: anywhere, as a member of a group of patterns that [`Subsignature::Macro`] asks for. A body signature at
+    /// such an offset says nothing by itself.
+    Group(u8),
     /// `SL+n`: from the start of the last section.
     LastSection(u64),
     /// `Sx+n`: from the start of section `x`.
@@ -141,6 +144,18 @@ pub enum Subsignature {
         /// The patterns, at least one.
         patterns: Vec<Pattern>,
     },
+    /// A number that stands in the object near the last match of another subsignature (`byte_compare`).
+    Compare(Compare),
+    /// A member of a group of patterns, from `min` to `max` bytes behind the start of a match of the subsignature before
+    /// this one (`${min-max}group$`).
+    Macro {
+        /// At least so far behind.
+        min: u64,
+        /// At most so far.
+        max: u64,
+        /// Which group: the patterns of the same target at [`OffsetBase::Group`].
+        group: u8,
+    },
     /// A regular expression, tried once the object was read to its end and `trigger` holds.
     Regex {
         /// Where.
@@ -150,6 +165,53 @@ pub enum Subsignature {
         /// What.
         regex: Regex,
     },
+}
+
+/// A number that stands in the object, and what it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compare {
+    /// The subsignature from whose last match the place is counted: one of patterns, or this never holds.
+    pub id: u8,
+    /// How many bytes after the start of that match the number stands; the object's first byte is no such place.
+    pub distance: i64,
+    /// How the number is written.
+    pub form: NumberForm,
+    /// How many bytes it has.
+    pub length: u32,
+    /// The comparisons that must all hold, one or two.
+    pub comparisons: Vec<(Comparison, i64)>,
+}
+
+/// How a number is written in an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberForm {
+    /// In no way that there is: the comparison never holds.
+    None,
+    /// As bytes.
+    Raw {
+        /// The lowest byte comes first.
+        little: bool,
+    },
+    /// As text.
+    Text {
+        /// In which digits.
+        digits: Digits,
+        /// The pairs of hexadecimal digits stand in the opposite order.
+        little: bool,
+        /// All bytes belong to the number; otherwise it may begin with blanks and end early.
+        exact: bool,
+    },
+}
+
+/// The digits of a number that is written as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digits {
+    /// Hexadecimal behind `0x`, else decimal.
+    Auto,
+    /// Decimal.
+    Decimal,
+    /// Hexadecimal, with or without `0x`.
+    Hexadecimal,
 }
 
 /// A regular expression in the syntax of PCRE, over bytes.
@@ -170,6 +232,9 @@ pub enum Condition {
     /// The object was unpacked from an object of one of these kinds (`Container`); an empty list asks for an object that
     /// was not unpacked from any (`CL_TYPE_ANY`).
     Container(Vec<FileKind>),
+    /// The objects around the object are of these kinds, outermost first and ending with the one that it was unpacked
+    /// from; there may be more around those. An empty list stands for any kind (`Intermediates`).
+    Intermediates(Vec<Vec<FileKind>>),
     /// The entry point's file offset (`EntryPoint`).
     EntryPoint(u64, u64),
     /// The object's size (`FileSize`).

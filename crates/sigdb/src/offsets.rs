@@ -24,6 +24,7 @@ pub(crate) fn encode(offset: &Offset) -> Option<[u8; RECORD]> {
         OffsetBase::Section { index, offset } => (5, index, offset),
         OffsetBase::WithinSection(index) => (6, index, 0),
         OffsetBase::VersionKey => (7, 0, 0),
+        OffsetBase::Group(group) => (8, u32::from(group), 0),
     };
     let mut record = Vec::with_capacity(RECORD);
     record.extend([base, 0, 0, 0]);
@@ -50,6 +51,7 @@ pub(crate) fn decode(record: &[u8; RECORD]) -> Option<Offset> {
         5 => OffsetBase::Section { index, offset: value },
         6 => OffsetBase::WithinSection(index),
         7 => OffsetBase::VersionKey,
+        8 => OffsetBase::Group(u8::try_from(index).ok()?),
         _ => return None,
     };
     Some(Offset { base, shift })
@@ -66,7 +68,7 @@ pub(crate) fn starts(
     let section = |index: u32| usize::try_from(index).ok().and_then(|index| facts?.sections.get(index));
     let shift = u64::from(offset.shift);
     let (base, shift) = match offset.base {
-        OffsetBase::Any => (0, u64::MAX),
+        OffsetBase::Any | OffsetBase::Group(_) => (0, u64::MAX),
         OffsetBase::Absolute(value) => (value, shift),
         OffsetBase::End(value) => (facts.and_then(|_| size().checked_sub(value))?, shift),
         OffsetBase::EntryPoint(value) => (facts?.entry_point?.checked_add_signed(value)?, shift),
@@ -175,6 +177,7 @@ mod tests {
             OffsetBase::Section { index: 3, offset: 9 },
             OffsetBase::VersionKey,
             OffsetBase::WithinSection(2),
+            OffsetBase::Group(31),
         ] {
             let offset = offset(base, u32::MAX);
             assert_eq!(encode(&offset).and_then(|record| decode(&record)), Some(offset));

@@ -14,29 +14,41 @@
 //! ```text
 //! use index       first use u32                                   one more than there are patterns
 //! use             subsignature u31, then 1 bit: the pattern has several parts
-//! subsignature    rule u32 | pattern u32 | count u7, 1 bit: one match tells as much as many | offset u24
+//! subsignature    rule u32 | pattern u32 | count u5, 3 bits | offset u24
 //!                 count 1: that pattern; else a start in the lists
+//!                 bits: a pattern has several parts; all starts matter; one match tells as much as many
 //! pattern list    pattern u32
 //! rule            signature u32 | first subsignature u32 | subsignatures u32 (0 never) | logic start u32 | logic length u32
 //! always          rule u32, sorted
-//! regex           trigger length u32 | flags length u32 | text length u32 | trigger | flags | text
+//! special         1 u8 | trigger length u32 | flags length u32 | text length u32 | trigger | flags | text     regex
+//!                 2 u8 | length u32 | see `compare`                                                           comparison
+//!                 3 u8 | group u8 | min u64 | max u64                                                         macro
 //! ```
 //!
-//! A subsignature of no pattern (count 0) is a regular expression, and its pattern a start in their section.
+//! A subsignature of no pattern (count 0) is special, and its pattern a start in their section.
 //!
-//! A body signature is a rule of one subsignature without logic.
+//! A body signature is a rule of one subsignature without logic. Members of groups are such rules too, but they say
+//! nothing by themselves: macros ask where they were found.
 
 mod read;
 mod write;
 
-pub(crate) use read::{RuleRecord, RuleSet, Sub, Use};
+pub(crate) use read::{RuleRecord, RuleSet, Special, Sub, Use};
 pub(crate) use write::{RuleWriter, write};
 
 /// The bit of a use that says that the pattern has several parts.
 const SEVERAL_PARTS: u32 = 1 << 31;
 /// The bit of a subsignature that says that one match tells as much as many.
 const ONE_MATCH: u32 = 1 << 7;
+/// The bit of a subsignature that says that a macro asks where all of its matches start.
+const ALL_STARTS: u32 = 1 << 6;
+/// The bit of a subsignature that says that one of its patterns has several parts.
+const PARTED: u32 = 1 << 5;
 /// Subsignatures have at most so many patterns.
-const MOST_PATTERNS: usize = 127;
+const MOST_PATTERNS: usize = 31;
+/// The kinds of special subsignatures.
+const REGEX: u8 = 1;
+const COMPARE: u8 = 2;
+const MACRO: u8 = 3;
 /// Rules have at most so many subsignatures: an expression keeps a bit for each.
 const MOST_SUBSIGNATURES: usize = 64;

@@ -3,17 +3,22 @@
 //! A target can have a million subsignatures of which an object hits a few. So counters stand in pages of 64, which are
 //! made when one of them is hit first; subsignatures of one rule are neighbours. The memory is charged.
 //!
-//! The matcher reports every start once. For patterns of one part that is what ClamAV counts. Of a pattern of several
-//! parts ClamAV counts every find of the last part that completes one, however many starts it completes and however
-//! often a start was completed before; so comparisons of such counts with more than none can differ.
+//! The matcher reports every start once. For patterns of one part that is what ClamAV counts; where the number of matches
+//! of a pattern of several parts matters, [`crate::recount`] finds it out.
+//!
+//! Where a macro needs to know all starts of a subsignature, or of the members of a group, these are kept, up to
+//! [`MOST_STARTS`] of an object.
 
 use crate::layout::length;
-use dachs_base::{Budget, Charge, LimitReached};
+use dachs_base::{Budget, Charge, Limit, LimitReached};
+use std::collections::BTreeMap;
 
 /// Counters in a page.
 const PAGE: usize = 64;
 /// Pages that are charged together.
 const STEP: usize = 64;
+/// Starts that are kept of one object.
+const MOST_STARTS: usize = 1 << 16;
 
 /// The count of one subsignature.
 #[derive(Clone, Copy, Default)]
@@ -23,7 +28,30 @@ pub(crate) struct Counter {
     /// Where the first one starts in the object, in the order of the counting.
     pub(crate) first: u64,
     /// Where the last one starts.
-    last: u64,
+    pub(crate) last: u64,
+}
+
+/// The starts that are kept for macros.
+#[derive(Default)]
+struct Starts {
+    subsignatures: BTreeMap<u32, Vec<u64>>,
+    groups: BTreeMap<u8, Vec<u64>>,
+    count: usize,
+    charge: Option<Charge>,
+}
+
+impl Starts {
+    /// Makes room for one more.
+    fn enter(&mut self, budget: &Budget) -> Result<(), LimitReached> {
+        if self.count >= MOST_STARTS {
+            return Err(LimitReached { limit: Limit::Steps, allowed: length(MOST_STARTS) });
+        }
+        if self.charge.is_none() {
+            self.charge = Some(budget.reserve(length(MOST_STARTS.saturating_mul(2 * size_of::<u64>())))?);
+        }
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
 }
 
 impl Counter {
@@ -49,6 +77,7 @@ pub(crate) struct Tally {
     pages: Vec<[Counter; PAGE]>,
     /// Rules with a match, to be looked at when the object is read; some twice.
     candidates: Vec<u32>,
+    starts: Starts,
     charges: Vec<Charge>,
 }
 
@@ -57,7 +86,13 @@ impl Tally {
     pub(crate) fn new(count: u32, budget: &Budget) -> Result<Tally, LimitReached> {
         let pages = usize::try_from(count).unwrap_or(usize::MAX).div_ceil(PAGE);
         let charge = budget.reserve(length(pages.saturating_mul(size_of::<u32>())))?;
-        Ok(Tally { directory: vec![0; pages], pages: Vec::new(), candidates: Vec::new(), charges: vec![charge] })
+        Ok(Tally {
+            directory: vec![0; pages],
+            pages: Vec::new(),
+            candidates: Vec::new(),
+            starts: Starts::default(),
+            charges: vec![charge],
+        })
     }
 
     /// The counter of a subsignature; `None` if there is no such subsignature.
@@ -79,6 +114,44 @@ impl Tally {
             self.pages.get(page)?.get(index)
         });
         counter.copied().unwrap_or_default()
+    }
+
+    /// Sets what was counted of a subsignature.
+    pub(crate) fn set(&mut self, number: u32, counted: Counter, budget: &Budget) -> Result<(), LimitReached> {
+        if let Some(counter) = self.counter(number, budget)? {
+            *counter = counted;
+        }
+        Ok(())
+    }
+
+    /// Keeps where a match of a subsignature starts.
+    pub(crate) fn keep(&mut self, number: u32, start: u64, budget: &Budget) -> Result<(), LimitReached> {
+        self.starts.enter(budget)?;
+        self.starts.subsignatures.entry(number).or_default().push(start);
+        Ok(())
+    }
+
+    /// Keeps where a match of a member of a group starts.
+    pub(crate) fn keep_member(&mut self, group: u8, start: u64, budget: &Budget) -> Result<(), LimitReached> {
+        self.starts.enter(budget)?;
+        self.starts.groups.entry(group).or_default().push(start);
+        Ok(())
+    }
+
+    /// Where members of `group` start that lie from `min` to `max` bytes behind a match of subsignature `before`; sorted.
+    pub(crate) fn members(&mut self, before: u32, group: u8, min: u64, max: u64) -> Vec<u64> {
+        let Starts { subsignatures, groups, .. } = &mut self.starts;
+        let (Some(before), Some(members)) = (subsignatures.get_mut(&before), groups.get_mut(&group)) else {
+            return Vec::new();
+        };
+        before.sort_unstable();
+        members.sort_unstable();
+        members.dedup();
+        let reached = |member: &&u64| {
+            let first = before.partition_point(|start| start.saturating_add(max) < **member);
+            before.get(first).is_some_and(|start| start.saturating_add(min) <= **member)
+        };
+        members.iter().filter(reached).copied().collect()
     }
 
     /// Remembers that a rule has a match.

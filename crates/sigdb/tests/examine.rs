@@ -322,7 +322,7 @@ fn limits_end_the_examination_and_are_told() {
     let image = Image::new(&bytes).unwrap();
     let facts = Facts::default();
     let look = |source: &dyn Source, budget: &Budget| {
-        image.examine(&View { source, target: FileKind::Data.target(), facts: &facts, container: None }, budget, true)
+        image.examine(&View { source, target: FileKind::Data.target(), facts: &facts, around: &[] }, budget, true)
     };
     let object = Memory::new(vec![b'.'; 3 << 20]);
     let slow = Budget::new(Limits::default(), Looks(2.into()));
@@ -348,7 +348,7 @@ fn findings_are_bounded_but_a_strong_one_is_kept() {
     let image = Image::new(&bytes).unwrap();
     let budget = Budget::new(Limits { detections: 5, ..Limits::default() }, NoClock);
     let source = Memory::new(*b"a needle; a strong one");
-    let view = View { source: &source, target: FileKind::Data.target(), facts: &Facts::default(), container: None };
+    let view = View { source: &source, target: FileKind::Data.target(), facts: &Facts::default(), around: &[] };
     let findings = image.examine(&view, &budget, true).findings;
     assert_eq!((findings.len(), findings[5].strength), (6, Strength::Strong));
 }

@@ -60,7 +60,7 @@ fn use_all(image: &Image<'_>) {
     let budget = Budget::new(Limits { memory: 8 << 20, ..Limits::default() }, NoClock);
     let before = budget.memory_left();
     for kind in [FileKind::Pe, FileKind::Zip] {
-        let view = View { source: &source, target: kind.target(), facts: &facts, container: Some(FileKind::Zip) };
+        let view = View { source: &source, target: kind.target(), facts: &facts, around: &[FileKind::Zip] };
         let examined = image.examine(&view, &budget, true);
         assert!(examined.findings.len() <= 1001);
     }

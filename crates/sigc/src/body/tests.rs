@@ -237,5 +237,7 @@ fn modifiers_change_the_body() {
     let word = with("6162", "f").remove(0).elements;
     assert_eq!(word[0], Element::Mark { mark: Mark::Word, negated: false });
     assert_eq!(word[0], word[3]);
-    assert!(matches!(patterns("6162", Modifiers::parse("fw").unwrap()), Err(Refused::Unsupported(_))));
+    let wide = &patterns("6162", Modifiers::parse("fw").unwrap()).unwrap()[0];
+    let border = Element::Mark { mark: Mark::WideWord, negated: false };
+    assert_eq!((wide.elements.first(), wide.elements.last()), (Some(&border), Some(&border)));
 }

@@ -18,8 +18,8 @@ use std::fmt::Write;
 use dachs_base::{FileKind, Target};
 use dachs_sigdb::Image;
 use dachs_sigdb::model::{
-    BodyRule, Comparison, Condition, Digest, Expression, HashRule, LogicalRule, Offset, OffsetBase, Rule, Scope,
-    Subsignature,
+    BodyRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule, NumberForm, Offset,
+    OffsetBase, Rule, Scope, Subsignature,
 };
 
 use crate::target::describe;
@@ -109,10 +109,41 @@ fn logical(text: &mut String, rule: &LogicalRule) {
                 let text = plain(&regex.text);
                 format!("{}, if {}: /{text}/{}", place(*offset), expression(trigger, false), plain(&regex.flags))
             }
+            Subsignature::Compare(shown) => compare(shown),
+            Subsignature::Macro { min, max, group } => {
+                format!(
+                    "a member of macro group {group}, {min} to {max} bytes after the start of a match of the one before"
+                )
+            }
             _ => "one that this version cannot show".to_owned(),
         };
         line(text, &number.to_string(), &shown);
     }
+}
+
+/// `the number in 4 bytes, hexadecimal, 5 bytes after the start of the last match of 0: > 3 and < 9`
+fn compare(shown: &Compare) -> String {
+    let form = match shown.form {
+        NumberForm::None => "in no form there is, so it never holds",
+        NumberForm::Raw { little: false } => "as bytes, the highest first",
+        NumberForm::Raw { little: true } => "as bytes, the lowest first",
+        NumberForm::Text { digits: Digits::Auto, .. } => "as decimal text, or hexadecimal behind 0x",
+        NumberForm::Text { digits: Digits::Decimal, .. } => "as decimal text",
+        NumberForm::Text { digits: Digits::Hexadecimal, little: false, .. } => "as hexadecimal text",
+        NumberForm::Text { digits: Digits::Hexadecimal, little: true, .. } => {
+            "as hexadecimal text, the lowest pair first"
+        }
+    };
+    let exact = if matches!(shown.form, NumberForm::Text { exact: true, .. }) { ", all of them digits" } else { "" };
+    let side = if shown.distance < 0 { "before" } else { "after" };
+    let all: Vec<String> = shown.comparisons.iter().map(|(by, value)| format!("{} {value}", sign(*by))).collect();
+    format!(
+        "the number in {} bytes {form}{exact}, {} bytes {side} the start of the last match of {}, is {}",
+        shown.length,
+        shown.distance.unsigned_abs(),
+        shown.id,
+        all.join(" and ")
+    )
 }
 
 fn place(offset: Offset) -> String {
@@ -128,6 +159,7 @@ fn place(offset: Offset) -> String {
         OffsetBase::Section { index, offset } => format!("{offset} bytes into section {index}"),
         OffsetBase::VersionKey => "at the key of a string in the version information".to_owned(),
         OffsetBase::WithinSection(index) => format!("anywhere in section {index}"),
+        OffsetBase::Group(group) => format!("anywhere, as a member of macro group {group}"),
         _ => "at a place that this version cannot show".to_owned(),
     };
     if offset.shift > 0 { format!("{start}, or up to {} bytes later", offset.shift) } else { start }
@@ -139,6 +171,14 @@ fn condition(condition: &Condition) -> String {
         Condition::Container(kinds) => {
             let kinds: Vec<&str> = kinds.iter().map(|kind| FileKind::label(*kind)).collect();
             format!("it was unpacked from {}", kinds.join(" or "))
+        }
+        Condition::Intermediates(layers) => {
+            let layer = |kinds: &Vec<FileKind>| match kinds.as_slice() {
+                [] => "anything".to_owned(),
+                kinds => kinds.iter().map(|kind| kind.label()).collect::<Vec<_>>().join(" or "),
+            };
+            let layers: Vec<String> = layers.iter().rev().map(layer).collect();
+            format!("it was unpacked from {}", layers.join(", inside of "))
         }
         Condition::EntryPoint(from, to) => format!("its entry point is from byte {from} to {to}"),
         Condition::FileSize(from, to) => format!("its size is from {from} to {to} bytes"),

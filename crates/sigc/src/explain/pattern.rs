@@ -71,6 +71,8 @@ fn border(mark: Mark, negated: bool) -> &'static str {
         (Mark::Line, true) => "no border of a line",
         (Mark::Word, false) => "the border of a word",
         (Mark::Word, true) => "no border of a word",
+        (Mark::WideWord, false) => "the border of a word in 16-bit characters",
+        (Mark::WideWord, true) => "no border of a word in 16-bit characters",
     }
 }
 

@@ -27,7 +27,7 @@ fn block(inner: Expression, comparison: Comparison, count: u32, distinct: u32) -
 fn evaluate(expression: &Expression, counts: &[u32]) -> bool {
     let logic = encode(&[], expression, 64).unwrap();
     let facts = Facts::default();
-    let around = Circumstances { size: 0, facts: Some(&facts), container: None };
+    let around = Circumstances { size: 0, facts: Some(&facts), around: &[] };
     holds(&logic, &around, &|id| counts.get(usize::from(id)).copied().unwrap_or(0))
 }
 
@@ -202,32 +202,42 @@ fn evaluation_agrees_with_the_oracle() {
 fn conditions_are_asked_of_the_object() {
     let facts = Facts { entry_point: Some(100), sections: vec![Section::default(); 3], ..Facts::default() };
     let bare = Facts { entry_point: None, sections: vec![Section::default()], ..Facts::default() };
-    // condition, object's size, facts, container, holds
+    let layers = |layers: &[&[FileKind]]| Condition::Intermediates(layers.iter().map(|kinds| kinds.to_vec()).collect());
+    let (tar, zip): (&[FileKind], &[FileKind]) = (&[FileKind::Tar], &[FileKind::Zip]);
+    // condition, object's size, facts, kinds around it, holds
     let container = |kinds: &[FileKind]| Condition::Container(kinds.to_vec());
-    type Row<'a> = (Condition, u64, Option<&'a Facts>, Option<FileKind>, bool);
+    type Row<'a> = (Condition, u64, Option<&'a Facts>, &'a [FileKind], bool);
     let table: Vec<Row<'_>> = vec![
-        (Condition::FileSize(10, 20), 10, None, None, true),
-        (Condition::FileSize(10, 20), 20, None, None, true),
-        (Condition::FileSize(10, 20), 21, None, None, false),
-        (Condition::FileSize(20, 10), 15, None, None, false),
-        (Condition::EntryPoint(100, 100), 0, Some(&facts), None, true),
-        (Condition::EntryPoint(101, u64::MAX), 0, Some(&facts), None, false),
-        (Condition::EntryPoint(0, u64::MAX), 0, Some(&bare), None, false),
-        (Condition::EntryPoint(0, u64::MAX), 0, None, None, false),
-        (Condition::NumberOfSections(3, 4), 0, Some(&facts), None, true),
-        (Condition::NumberOfSections(3, 4), 0, Some(&bare), None, false),
-        (Condition::NumberOfSections(0, 9), 0, None, None, false),
-        (container(&[FileKind::Zip]), 0, None, Some(FileKind::Zip), true),
-        (container(&[FileKind::Rar, FileKind::Zip]), 0, None, Some(FileKind::Zip), true),
-        (container(&[FileKind::Zip]), 0, None, Some(FileKind::Rar), false),
-        (container(&[FileKind::Zip]), 0, None, None, false),
-        (container(&[]), 0, None, None, true),
-        (container(&[]), 0, None, Some(FileKind::Zip), false),
+        (Condition::FileSize(10, 20), 10, None, &[], true),
+        (Condition::FileSize(10, 20), 20, None, &[], true),
+        (Condition::FileSize(10, 20), 21, None, &[], false),
+        (Condition::FileSize(20, 10), 15, None, &[], false),
+        (Condition::EntryPoint(100, 100), 0, Some(&facts), &[], true),
+        (Condition::EntryPoint(101, u64::MAX), 0, Some(&facts), &[], false),
+        (Condition::EntryPoint(0, u64::MAX), 0, Some(&bare), &[], false),
+        (Condition::EntryPoint(0, u64::MAX), 0, None, &[], false),
+        (Condition::NumberOfSections(3, 4), 0, Some(&facts), &[], true),
+        (Condition::NumberOfSections(3, 4), 0, Some(&bare), &[], false),
+        (Condition::NumberOfSections(0, 9), 0, None, &[], false),
+        (container(&[FileKind::Zip]), 0, None, &[FileKind::Tar, FileKind::Zip], true),
+        (container(&[FileKind::Rar, FileKind::Zip]), 0, None, &[FileKind::Tar, FileKind::Zip], true),
+        (container(&[FileKind::Zip]), 0, None, &[FileKind::Zip, FileKind::Rar], false),
+        (container(&[FileKind::Zip]), 0, None, &[], false),
+        (container(&[]), 0, None, &[], true),
+        (container(&[]), 0, None, &[FileKind::Zip], false),
+        (layers(&[zip]), 0, None, &[FileKind::Tar, FileKind::Zip], true),
+        (layers(&[tar, zip]), 0, None, &[FileKind::Tar, FileKind::Zip], true),
+        (layers(&[tar, zip]), 0, None, &[FileKind::Gzip, FileKind::Tar, FileKind::Zip], true),
+        (layers(&[tar, zip]), 0, None, &[FileKind::Zip], false),
+        (layers(&[tar]), 0, None, &[FileKind::Tar, FileKind::Zip], false),
+        (layers(&[tar, &[], zip]), 0, None, &[FileKind::Tar, FileKind::Gzip, FileKind::Zip], true),
+        (layers(&[&[]]), 0, None, &[], false),
+        (layers(&[&[]]), 0, None, &[FileKind::Zip], true),
     ];
-    for (condition, size, facts, container, expected) in table {
+    for (condition, size, facts, around, expected) in table {
         let logic = encode(std::slice::from_ref(&condition), &count(0, Equal, 0), 1).unwrap();
-        let around = Circumstances { size, facts, container };
-        assert_eq!(holds(&logic, &around, &|_| 0), expected, "{condition:?} {size} {container:?}");
+        let around = Circumstances { size, facts, around };
+        assert_eq!(holds(&logic, &around, &|_| 0), expected, "{condition:?} {size}");
         assert!(!holds(&logic, &around, &|_| 1));
         assert_eq!(decode(&logic), Some((vec![condition], count(0, Equal, 0))));
     }
@@ -277,7 +287,7 @@ fn what_cannot_be_kept_is_refused() {
 #[test]
 fn hostile_logic_never_holds() {
     let facts = Facts::default();
-    let around = Circumstances { size: 0, facts: Some(&facts), container: None };
+    let around = Circumstances { size: 0, facts: Some(&facts), around: &[] };
     let mut deep = vec![0, 0, 0];
     deep.extend([4, 0, 0, 0, 0, 0, 0, 0, 0].repeat(DEEPEST));
     assert_eq!(decode(&deep), None);

@@ -1,8 +1,9 @@
 //! Reading rules, for evaluation and for people.
 
-use super::{MOST_SUBSIGNATURES, ONE_MATCH, SEVERAL_PARTS};
+use super::{ALL_STARTS, COMPARE, MACRO, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, REGEX, SEVERAL_PARTS};
+use crate::compare;
 use crate::layout::{Frame, Section, at, count, length, number};
-use crate::model::{BodyRule, LogicalRule, Offset, Regex, Subsignature};
+use crate::model::{BodyRule, Compare, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
 use crate::regex::Cache;
 use crate::{ImageError, logic, offsets};
 use dachs_base::{Reader, Target};
@@ -25,7 +26,7 @@ pub(crate) struct RuleSet<'a> {
     rules: &'a [[u8; 20]],
     logic: &'a [u8],
     always: &'a [[u8; 4]],
-    regexes: &'a [u8],
+    specials: &'a [u8],
     /// What of them was compiled.
     pub(crate) compiled: Cache,
 }
@@ -39,8 +40,19 @@ pub(crate) struct Sub {
     count: u32,
     /// Does one match tell as much as many?
     pub(crate) one_match: bool,
+    /// Does a macro ask where all matches start?
+    pub(crate) all_starts: bool,
+    /// Does one of its patterns have several parts?
+    pub(crate) parted: bool,
     /// The number of its offset; 0 for anywhere.
     pub(crate) offset: u32,
+}
+
+impl Sub {
+    /// Is it one of patterns?
+    pub(crate) fn has_patterns(&self) -> bool {
+        self.count > 0
+    }
 }
 
 /// One rule.
@@ -81,7 +93,7 @@ impl<'a> RuleSet<'a> {
             rules: frame.records(Section::Rules, item),
             logic: frame.bytes(Section::Logic, item),
             always: frame.records(Section::Always, item),
-            regexes: frame.bytes(Section::Regexes, item),
+            specials: frame.bytes(Section::Specials, item),
             compiled: Cache::default(),
         };
         let expected = set.patterns.as_ref().map_or(0, |patterns| u64::from(patterns.count()).saturating_add(1));
@@ -91,9 +103,9 @@ impl<'a> RuleSet<'a> {
         Ok((!set.rules.is_empty()).then_some(set))
     }
 
-    /// Are there regular expressions?
-    pub(crate) fn has_regexes(&self) -> bool {
-        !self.regexes.is_empty()
+    /// Are there special subsignatures, such as regular expressions?
+    pub(crate) fn has_specials(&self) -> bool {
+        !self.specials.is_empty()
     }
 
     /// How many subsignatures there are.
@@ -115,8 +127,9 @@ impl<'a> RuleSet<'a> {
     pub(crate) fn subsignature(&self, number: u32) -> Option<Sub> {
         let ([rule, pattern, word], []) = at(self.subsignatures, number)?.as_chunks::<4>() else { return None };
         let [rule, pattern, word] = [rule, pattern, word].map(|bytes| u32::from_le_bytes(*bytes));
-        let one_match = word & ONE_MATCH != 0;
-        Some(Sub { rule, pattern, count: word & (ONE_MATCH - 1), one_match, offset: word >> 8 })
+        let bit = |bit| word & bit != 0;
+        let (one_match, all_starts, parted) = (bit(ONE_MATCH), bit(ALL_STARTS), bit(PARTED));
+        Some(Sub { rule, pattern, count: word & (PARTED - 1), one_match, all_starts, parted, offset: word >> 8 })
     }
 
     /// An offset by its number; `None` if there is none of this number.
@@ -144,17 +157,43 @@ impl<'a> RuleSet<'a> {
         logic.unwrap_or(&[])
     }
 
-    /// The regular expression of a subsignature that has one: its place, its trigger and itself.
-    pub(crate) fn regex(&self, sub: &Sub) -> Option<(u32, &'a [u8], Regex)> {
+    /// What a subsignature is that has no patterns.
+    pub(crate) fn special(&self, sub: &Sub) -> Option<Special<'a>> {
         if sub.count > 0 {
             return None;
         }
-        let mut reader = Reader::new(self.regexes, "regular expression");
+        let mut reader = Reader::new(self.specials, "special subsignature");
         reader.skip(u64::from(sub.pattern)).ok()?;
-        let lengths = [reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?];
-        let [trigger, flags, text] = lengths.map(|length| reader.take(u64::from(length)).ok());
-        let owned = |bytes: Option<&[u8]>| std::str::from_utf8(bytes?).ok().map(str::to_owned);
-        Some((sub.pattern, trigger?, Regex { flags: owned(flags)?, text: owned(text)? }))
+        match reader.u8().ok()? {
+            REGEX => regex(sub.pattern, &mut reader),
+            COMPARE => {
+                let length = reader.u32_le().ok()?;
+                compare::decode(reader.take(u64::from(length)).ok()?).map(Special::Compare)
+            }
+            MACRO => {
+                let group = reader.u8().ok()?;
+                Some(Special::Macro { group, min: reader.u64_le().ok()?, max: reader.u64_le().ok()? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Must more be found out of a subsignature once the object was read?
+    pub(crate) fn has_more(&self, sub: &Sub) -> bool {
+        sub.count == 0 || (sub.parted && !sub.one_match)
+    }
+
+    /// The patterns of a subsignature.
+    pub(crate) fn patterns_to_count(&self, sub: &Sub) -> Option<Vec<Pattern>> {
+        self.decode_patterns(sub, &mut 0)
+    }
+
+    /// The group of a body signature that is a member of one.
+    pub(crate) fn group(&self, sub: &Sub) -> Option<u8> {
+        match self.offset(sub.offset)?.base {
+            OffsetBase::Group(group) => Some(group),
+            _ => None,
+        }
     }
 
     /// The rules that could be fulfilled without any match.
@@ -180,9 +219,8 @@ impl<'a> RuleSet<'a> {
         let mut elements = 0;
         for number in record.first..record.first.checked_add(record.count)? {
             let sub = self.subsignature(number)?;
-            if let Some((_, trigger, regex)) = self.regex(&sub) {
-                let trigger = logic::decode_trigger(trigger)?;
-                subsignatures.push(Subsignature::Regex { offset: self.offset(sub.offset)?, trigger, regex });
+            if let Some(special) = self.special(&sub) {
+                subsignatures.push(special.decode(self.offset(sub.offset)?)?);
                 continue;
             }
             let patterns = self.decode_patterns(&sub, &mut elements)?;
@@ -250,6 +288,37 @@ impl<'a> RuleSet<'a> {
         }
         Some(decoded)
     }
+}
+
+/// A subsignature that is no pattern.
+pub(crate) enum Special<'a> {
+    Compare(Compare),
+    Macro {
+        group: u8,
+        min: u64,
+        max: u64,
+    },
+    /// Its place, which names it, its trigger, and itself.
+    Regex(u32, &'a [u8], Regex),
+}
+
+impl Special<'_> {
+    fn decode(self, offset: Offset) -> Option<Subsignature> {
+        Some(match self {
+            Special::Compare(compare) => Subsignature::Compare(compare),
+            Special::Macro { group, min, max } => Subsignature::Macro { min, max, group },
+            Special::Regex(_, trigger, regex) => {
+                Subsignature::Regex { offset, trigger: logic::decode_trigger(trigger)?, regex }
+            }
+        })
+    }
+}
+
+fn regex<'a>(place: u32, reader: &mut Reader<'a>) -> Option<Special<'a>> {
+    let lengths = [reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?];
+    let [trigger, flags, text] = lengths.map(|length| reader.take(u64::from(length)).ok());
+    let owned = |bytes: Option<&[u8]>| std::str::from_utf8(bytes?).ok().map(str::to_owned);
+    Some(Special::Regex(place, trigger?, Regex { flags: owned(flags)?, text: owned(text)? }))
 }
 
 fn broken(reason: &'static str) -> ImageError {

@@ -1,18 +1,17 @@
 //! Collecting rules and writing their tables.
 
-use super::{MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, SEVERAL_PARTS};
+use super::{ALL_STARTS, COMPARE, MACRO, MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, REGEX, SEVERAL_PARTS};
+use crate::compare;
 use crate::layout::{Section, Writer};
-use crate::model::{BodyRule, Expression, LogicalRule, Offset, Regex, Subsignature};
+use crate::model::{BodyRule, Compare, Expression, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
+use crate::recount::has_several_parts;
 use crate::regex::Compiled;
 use crate::{Refusal, logic, offsets};
 use dachs_base::Target;
-use dachs_matcher::pattern::{Element, Pattern};
+use dachs_matcher::pattern::Pattern;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-
-/// A fixed gap from this length on parts a pattern, as an open one does.
-const PARTING_GAP: u32 = 128;
 
 /// Collects the rules of one target.
 #[derive(Default)]
@@ -30,14 +29,16 @@ pub(crate) struct RuleWriter {
     rules: Vec<u8>,
     logic: Vec<u8>,
     always: Vec<u8>,
-    regexes: Vec<u8>,
+    specials: Vec<u8>,
 }
 
 impl RuleWriter {
     /// Adds a body signature; gives the number of its rule.
     pub(crate) fn body(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
         let pattern = self.pattern(&rule.pattern)?;
-        let wanted = Wanted { offset: rule.offset, patterns: vec![pattern], regex: None, one_match: true };
+        let one_match = !matches!(rule.offset.base, OffsetBase::Group(_));
+        let wanted =
+            Wanted { offset: rule.offset, patterns: vec![pattern], special: None, one_match, all_starts: false };
         self.rule(signature, &[wanted], &[])
     }
 
@@ -50,23 +51,29 @@ impl RuleWriter {
         let triggers = || {
             rule.subsignatures.iter().filter_map(|subsignature| match subsignature {
                 Subsignature::Regex { trigger, .. } => Some(trigger),
-                Subsignature::Body { .. } => None,
+                _ => None,
             })
         };
         let counted = triggers().map(logic::one_match_tells_all);
         let one_match = counted.fold(logic::one_match_tells_all(&rule.expression), |all, one| all & one);
+        let one_match = one_match & !compared(&rule.subsignatures);
         let mut subsignatures = Vec::with_capacity(rule.subsignatures.len());
         for (id, subsignature) in rule.subsignatures.iter().enumerate() {
-            let one_match = one_match >> id & 1 == 1;
-            let (offset, patterns, regex) = match subsignature {
+            let all_starts = matches!(rule.subsignatures.get(id + 1), Some(Subsignature::Macro { .. }));
+            let one_match = one_match >> id & 1 == 1 && !all_starts;
+            let (offset, patterns, special) = match subsignature {
                 Subsignature::Body { offset, patterns } => {
-                    (offset, patterns.iter().map(|pattern| self.pattern(pattern)).collect::<Result<Vec<_>, _>>()?, None)
+                    (*offset, patterns.iter().map(|pattern| self.pattern(pattern)).collect::<Result<_, _>>()?, None)
                 }
                 Subsignature::Regex { offset, trigger, regex } => {
-                    (offset, vec![], Some(encode_regex(trigger, regex, id)?))
+                    (*offset, vec![], Some(encode_regex(trigger, regex, id)?))
+                }
+                Subsignature::Compare(compare) => (Offset::ANY, vec![], Some(encode_compare(compare)?)),
+                Subsignature::Macro { min, max, group } => {
+                    (Offset::ANY, vec![], Some(encode_macro(*min, *max, *group)))
                 }
             };
-            subsignatures.push(Wanted { offset: *offset, patterns, regex, one_match });
+            subsignatures.push(Wanted { offset, patterns, special, one_match, all_starts });
         }
         let number = self.rule(signature, &subsignatures, &logic)?;
         if logic::holds_without_matches(&rule.expression) || triggers().any(logic::holds_without_matches) {
@@ -97,7 +104,7 @@ impl RuleWriter {
                 (Section::Rules, self.rules),
                 (Section::Logic, self.logic),
                 (Section::Always, self.always),
-                (Section::Regexes, self.regexes),
+                (Section::Specials, self.specials),
             ],
         }
     }
@@ -125,13 +132,13 @@ impl RuleWriter {
         let most = usize::try_from(SEVERAL_PARTS).unwrap_or(usize::MAX).saturating_sub(MOST_SUBSIGNATURES);
         let full = self.subsignatures.len() / 12 >= most
             || self.logic.len() >= most
-            || self.regexes.len() >= most
+            || self.specials.len() >= most
             || self.lists.len() / 4 >= most;
         if full || subsignatures.iter().any(|wanted| wanted.patterns.len() > MOST_PATTERNS) {
             return Err(Refusal::TooMany("patterns"));
         }
         if subsignatures.is_empty()
-            || subsignatures.iter().any(|wanted| wanted.patterns.is_empty() && wanted.regex.is_none())
+            || subsignatures.iter().any(|wanted| wanted.patterns.is_empty() && wanted.special.is_none())
         {
             return Err(Refusal::NoPattern);
         }
@@ -157,8 +164,8 @@ impl RuleWriter {
         }
         let place = match wanted.patterns.as_slice() {
             [] => {
-                let start = entries(&self.regexes, 1);
-                self.regexes.extend(wanted.regex.iter().flatten());
+                let start = entries(&self.specials, 1);
+                self.specials.extend(wanted.special.iter().flatten());
                 start
             }
             [(only, _)] => *only,
@@ -169,10 +176,12 @@ impl RuleWriter {
             }
         };
         let count = u32::try_from(wanted.patterns.len()).unwrap_or(0);
-        let one_match = if wanted.one_match { ONE_MATCH } else { 0 };
+        let bit = |set: bool, bit: u32| if set { bit } else { 0 };
+        let parted = wanted.patterns.iter().any(|(_, several)| *several);
+        let bits = bit(wanted.one_match, ONE_MATCH) | bit(wanted.all_starts, ALL_STARTS) | bit(parted, PARTED);
         self.subsignatures.extend(rule.to_le_bytes());
         self.subsignatures.extend(place.to_le_bytes());
-        self.subsignatures.extend((count | one_match | offset << 8).to_le_bytes());
+        self.subsignatures.extend((count | bits | offset << 8).to_le_bytes());
     }
 
     /// The number of an offset: 0 for anywhere.
@@ -197,10 +206,12 @@ struct Wanted {
     offset: Offset,
     /// Its patterns: the number in the set, and whether it has several parts.
     patterns: Vec<(u32, bool)>,
-    /// Its regular expression, if it has no patterns.
-    regex: Option<Vec<u8>>,
+    /// What it is if it has no patterns.
+    special: Option<Vec<u8>>,
     /// Does one match tell as much as many?
     one_match: bool,
+    /// Does a macro ask where all matches start?
+    all_starts: bool,
 }
 
 /// The record of a regular expression that is subsignature `id`.
@@ -210,9 +221,33 @@ fn encode_regex(trigger: &Expression, regex: &Regex, id: usize) -> Result<Vec<u8
     }
     let trigger = logic::encode_trigger(trigger, id)?;
     let parts = [trigger.as_slice(), regex.flags.as_bytes(), regex.text.as_bytes()];
-    let mut record: Vec<u8> = parts.iter().flat_map(|part| entries(part, 1).to_le_bytes()).collect();
+    let mut record = vec![REGEX];
+    record.extend(parts.iter().flat_map(|part| entries(part, 1).to_le_bytes()));
     parts.iter().for_each(|part| record.extend(*part));
     Ok(record)
+}
+
+/// The subsignatures of whose last match comparisons ask, a bit for each.
+fn compared(subsignatures: &[Subsignature]) -> u64 {
+    let bit = |subsignature: &Subsignature| match subsignature {
+        Subsignature::Compare(compare) => 1_u64.checked_shl(u32::from(compare.id)).unwrap_or(0),
+        _ => 0,
+    };
+    subsignatures.iter().fold(0, |bits, subsignature| bits | bit(subsignature))
+}
+
+/// The record of a comparison.
+fn encode_compare(compare: &Compare) -> Result<Vec<u8>, Refusal> {
+    let bytes = compare::encode(compare)?;
+    let mut record = vec![COMPARE];
+    record.extend(entries(&bytes, 1).to_le_bytes());
+    record.extend(bytes);
+    Ok(record)
+}
+
+/// The record of a macro.
+fn encode_macro(min: u64, max: u64, group: u8) -> Vec<u8> {
+    [&[MACRO, group][..], &min.to_le_bytes(), &max.to_le_bytes()].concat()
 }
 
 /// A target's sections.
@@ -252,14 +287,6 @@ fn write_uses(patterns: u32, uses: &[(u32, u32)]) -> (Vec<u8>, Vec<u8>) {
         index.extend(entries(&list, 4).to_le_bytes());
     }
     (index, list)
-}
-
-/// Does the pattern have a border of parts: a gap that is open or long?
-fn has_several_parts(pattern: &Pattern) -> bool {
-    pattern.elements.iter().any(|element| match element {
-        Element::Gap { min, max } => *max != Some(*min) || *min >= PARTING_GAP,
-        _ => false,
-    })
 }
 
 /// Sixteen bytes that stand for a pattern.

@@ -80,7 +80,7 @@ pub fn examine(image: &Image<'_>, bytes: &[u8], all: bool) -> Examined {
 }
 
 pub fn examine_source(image: &Image<'_>, source: &dyn Source, kind: FileKind, facts: &Facts, all: bool) -> Examined {
-    image.examine(&View { source, target: kind.target(), facts, container: None }, &budget(), all)
+    image.examine(&View { source, target: kind.target(), facts, around: &[] }, &budget(), all)
 }
 
 /// The names of the signatures found, in their order, and where.

@@ -1,0 +1,172 @@
+//! What of a logical signature is found out once the object was read: numbers of matches, macros, comparisons of numbers, and
+//! regular expressions, in the order of their numbers.
+
+use super::{Judge, counter_of};
+use crate::logic::{self, Circumstances};
+use crate::model::{Offset, OffsetBase, Regex};
+use crate::rules::{RuleRecord, RuleSet, Special, Sub};
+use crate::tally::Tally;
+use crate::{compare, offsets, recount, regex};
+use dachs_base::{Budget, Charge, Limit, LimitReached, Source, read_vec_at};
+use std::ops::RangeInclusive;
+
+/// All bytes of an object.
+pub(super) struct Whole {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+impl Whole {
+    fn read(source: &dyn Source, size: u64, budget: &Budget) -> Result<Whole, LimitReached> {
+        let allowed = regex::LARGEST;
+        let refused = || LimitReached { limit: Limit::Memory, allowed };
+        let count = usize::try_from(size).ok().filter(|_| size <= allowed).ok_or_else(refused)?;
+        let charge = budget.reserve(size)?;
+        Ok(Whole { bytes: read_vec_at(source, 0, count), _charge: charge })
+    }
+}
+
+/// A rule that could be fulfilled, and what is known of the object.
+struct Case<'c, 'a> {
+    rules: &'c RuleSet<'a>,
+    rule: &'c RuleRecord,
+    around: &'c Circumstances<'c>,
+}
+
+impl Judge<'_, '_> {
+    /// Finds out what is missing of a rule whose conditions hold. False if something could not be found out: then nothing
+    /// can be said of the rule, and the limit is told.
+    pub(super) fn complete(
+        &mut self,
+        rules: &RuleSet<'_>,
+        tally: &mut Tally,
+        rule: &RuleRecord,
+        around: &Circumstances<'_>,
+    ) -> Result<bool, LimitReached> {
+        let needed = |number: u32| rules.subsignature(number).is_some_and(|sub| rules.has_more(&sub));
+        if !numbers(rule).any(needed) || !logic::conditions_met(rules.logic(rule), around) {
+            return Ok(true);
+        }
+        let case = Case { rules, rule, around };
+        let done = self.counts(&case, tally).and_then(|()| self.specials(&case, tally));
+        if let Err(limit) = done {
+            self.limit = Some(limit);
+        }
+        Ok(done.is_ok())
+    }
+
+    /// Counts the matches of subsignatures of several parts, where their number matters.
+    fn counts(&mut self, case: &Case<'_, '_>, tally: &mut Tally) -> Result<(), LimitReached> {
+        for number in numbers(case.rule) {
+            let Some(sub) = case.rules.subsignature(number) else { continue };
+            if !sub.parted || sub.one_match || tally.count(number).count == 0 {
+                continue;
+            }
+            let offset = case.rules.offset(sub.offset).filter(|offset| offset.base != OffsetBase::VersionKey);
+            let starts = offset.and_then(|offset| self.starts(&offset, case.around.size));
+            let (Some(starts), Some(patterns)) = (starts, case.rules.patterns_to_count(&sub)) else { continue };
+            let most = most_counted(case);
+            if let Some(counted) = recount::count(&patterns, &starts, most, self.object.source, self.budget)? {
+                tally.set(number, counted, self.budget)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn specials(&mut self, case: &Case<'_, '_>, tally: &mut Tally) -> Result<(), LimitReached> {
+        for number in numbers(case.rule) {
+            let Some(sub) = case.rules.subsignature(number) else { continue };
+            match case.rules.special(&sub) {
+                Some(Special::Compare(compare)) => {
+                    let start = counter_of(case.rule, compare.id)
+                        .filter(|place| case.rules.subsignature(*place).is_some_and(|sub| sub.has_patterns()))
+                        .map(|place| tally.count(place))
+                        .filter(|counter| counter.count > 0)
+                        .map(|counter| counter.last);
+                    let held = start.filter(|start| compare::holds(&compare, self.object.source, *start));
+                    if let (Some(start), Some(counter)) = (held, tally.counter(number, self.budget)?) {
+                        counter.add(start, false);
+                    }
+                }
+                Some(Special::Macro { group, min, max }) => self.members(number, (group, min, max), case, tally)?,
+                Some(Special::Regex(place, trigger, wanted)) => {
+                    let counts = |id: u8| counter_of(case.rule, id).map_or(0, |number| tally.count(number).count);
+                    if logic::trigger_holds(trigger, &counts) {
+                        self.regex(case, tally, number, &sub, (place, &wanted))?;
+                    }
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the members of a group that a macro reaches.
+    fn members(
+        &mut self,
+        number: u32,
+        (group, min, max): (u8, u64, u64),
+        case: &Case<'_, '_>,
+        tally: &mut Tally,
+    ) -> Result<(), LimitReached> {
+        let Some(before) = number.checked_sub(1).filter(|before| *before >= case.rule.first) else { return Ok(()) };
+        let all_starts = case.rules.subsignature(number).is_some_and(|sub| sub.all_starts);
+        for start in tally.members(before, group, min, max) {
+            if let Some(counter) = tally.counter(number, self.budget)? {
+                counter.add(start, false);
+            }
+            if all_starts {
+                tally.keep(number, start, self.budget)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the matches of one regular expression.
+    fn regex(
+        &mut self,
+        case: &Case<'_, '_>,
+        tally: &mut Tally,
+        number: u32,
+        sub: &Sub,
+        (place, wanted): (u32, &Regex),
+    ) -> Result<(), LimitReached> {
+        let Some(offset) = case.rules.offset(sub.offset) else { return Ok(()) };
+        let Some(starts) = self.starts(&offset, case.around.size) else { return Ok(()) };
+        let Some(compiled) = case.rules.compiled.compiled(place, wanted) else { return Ok(()) };
+        let (source, budget, size) = (self.object.source, self.budget, case.around.size);
+        let whole = self.whole.get_or_insert_with(|| Whole::read(source, size, budget));
+        let bytes = match whole {
+            Ok(whole) => whole.bytes.as_slice(),
+            Err(limit) => return Err(*limit),
+        };
+        let Some(window) = regex::Window::new(bytes, &offset, &starts, &wanted.flags) else { return Ok(()) };
+        let Some(counter) = tally.counter(number, budget)? else { return Ok(()) };
+        let all = wanted.flags.contains('g') && !sub.one_match;
+        compiled.search(&window, all, budget, &mut |start| {
+            counter.add(starts.start().saturating_add(start), false);
+            true
+        })
+    }
+
+    fn starts(&self, offset: &Offset, size: u64) -> Option<RangeInclusive<u64>> {
+        offsets::starts(offset, self.facts, &mut || size)
+    }
+}
+
+/// The numbers of a rule's subsignatures.
+fn numbers(rule: &RuleRecord) -> impl Iterator<Item = u32> + use<> {
+    rule.first..rule.first.saturating_add(rule.count.min(u32::from(u8::MAX)))
+}
+
+/// Counts beyond this are all alike for a rule; there is none where a comparison asks for the last match.
+fn most_counted(case: &Case<'_, '_>) -> u32 {
+    let specials = numbers(case.rule).filter_map(|number| case.rules.special(&case.rules.subsignature(number)?));
+    let counted = specials.map(|special| match special {
+        Special::Compare(_) => Some(u32::MAX),
+        Special::Macro { .. } => Some(0),
+        Special::Regex(_, trigger, _) => logic::largest_count_of_trigger(trigger),
+    });
+    let all = counted.chain([logic::largest_count(case.rules.logic(case.rule))]);
+    all.map(|most| most.unwrap_or(u32::MAX)).max().unwrap_or(u32::MAX)
+}

@@ -125,10 +125,11 @@ impl Content {
             let size = crate::quantity::size(weight);
             crate::say::say(&format!("compiling {size} of signatures; `dachs db build` does this once and for all"));
         }
-        let compilation = compile(sources)?;
-        let file = sealed_memory("dachs-image", &compilation.image)
-            .map_err(|error| format!("there is no memory for the image: {error}"))?;
-        Content::mapped(file, notes(&compilation.problems))
+        let no_memory = |error| format!("there is no memory for the image: {error}");
+        let mut file = File::from(dachs_sys::fd::memory("dachs-image").map_err(no_memory)?);
+        let problems = compile(sources, &mut file)?;
+        dachs_sys::fd::seal(file.as_fd()).map_err(no_memory)?;
+        Content::mapped(file.into(), notes(&problems))
     }
 
     /// Reads every byte of the image and checks it.

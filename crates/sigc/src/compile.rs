@@ -4,7 +4,7 @@
 //! by its reason, in the image and in [`Compilation::problems`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use dachs_sigdb::Builder;
 use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, Scope, SourceInfo};
@@ -46,6 +46,26 @@ pub fn compile(sources: &[Input]) -> Result<Compilation, Error> {
 /// # Errors
 /// As [`compile`].
 pub fn compile_with(sources: &[Input], options: &Options) -> Result<Compilation, Error> {
+    let (builder, problems) = read(sources, options)?;
+    Ok(Compilation { image: builder.finish(), problems })
+}
+
+/// Compiles sources into a file, so that the image is never in memory as a whole; gives what was left out and why. See
+/// [`compile`].
+///
+/// # Errors
+/// As [`compile`], and when the image cannot be written.
+pub fn compile_into(
+    sources: &[Input],
+    options: &Options,
+    out: &mut (impl Write + Seek),
+) -> Result<Vec<Problem>, Error> {
+    let (builder, problems) = read(sources, options)?;
+    builder.write(out).map_err(Error::Unwritten)?;
+    Ok(problems)
+}
+
+fn read(sources: &[Input], options: &Options) -> Result<(Builder, Vec<Problem>), Error> {
     let mut compiler = Compiler { options: options.clone(), ..Compiler::default() };
     sources.iter().try_for_each(|source| compiler.input(source))?;
     Ok(compiler.finish())
@@ -214,13 +234,13 @@ impl Compiler {
         *count = count.saturating_add(1);
     }
 
-    fn finish(mut self) -> Compilation {
+    fn finish(mut self) -> (Builder, Vec<Problem>) {
         for ((number, reason), count) in &self.left_out {
             let source = usize::try_from(*number).ok().and_then(|at| self.names.get(at));
             let reason = format!("{count} left out: {reason}");
             self.problems.push(Problem { source: source.cloned().unwrap_or_default(), line: None, reason });
         }
-        Compilation { image: self.builder.finish(), problems: self.problems }
+        (self.builder, self.problems)
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// The image could not be written.
+    Unwritten(io::Error),
     /// The digital signature of a container, or a digest in it, does not fit: it was damaged or changed.
     Unverified(Problem),
 }
@@ -55,6 +57,7 @@ impl fmt::Display for Error {
                 "{name}: the ending of its name is of no kind of signatures that can be read; these are \
                  cvd cld cud, hdb hsb hdu hsu fp sfp, ndb ndu sdb db, ldb ldu, ign ign2 (texts also with .gz)"
             ),
+            Error::Unwritten(error) => write!(f, "the image cannot be written: {error}"),
             Error::Unverified(problem) => write!(f, "{problem}; fetch it again"),
         }
     }

@@ -44,7 +44,7 @@ mod special;
 mod target;
 
 pub use built_in::builtin;
-pub use compile::{Compilation, Options, compile, compile_with};
+pub use compile::{Compilation, Options, compile, compile_into, compile_with};
 pub use error::{Error, Problem};
 pub use explain::explain;
 pub use files::{compile_paths, files};

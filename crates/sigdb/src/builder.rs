@@ -8,11 +8,12 @@ use crate::hashes::HashWriter;
 use crate::layout::Writer;
 use crate::model::{BodyRule, HashRule, LogicalRule, Scope, SourceInfo};
 use crate::names::NameWriter;
-use crate::rules::{self, RuleWriter};
+use crate::rules::RuleWriter;
 use crate::signatures::{Record, RuleKind, SignatureWriter, strength_of};
 use crate::sources::SourceWriter;
 use dachs_base::Target;
 use std::collections::BTreeMap;
+use std::io::{self, Cursor, Seek, Write};
 
 /// Collects signatures and writes the image. Signatures are numbered in the order in which they are added.
 #[derive(Default)]
@@ -102,18 +103,30 @@ impl Builder {
         self.signatures.next().unwrap_or(u32::MAX)
     }
 
-    /// Sorts everything and writes the image. The same calls give the same bytes.
+    /// Sorts everything and gives the image. The same calls give the same bytes.
     #[must_use]
-    pub fn finish(mut self) -> Vec<u8> {
+    pub fn finish(self) -> Vec<u8> {
+        let mut image = Cursor::new(Vec::new());
+        // Memory takes all that is written to it.
+        let _ = self.write(&mut image);
+        image.into_inner()
+    }
+
+    /// Sorts everything and writes the image, from the start of `out` on. Digests are forgotten as they are written, so the
+    /// image is never in memory as a whole.
+    ///
+    /// # Errors
+    /// Those of `out`; what it holds then is no image.
+    pub fn write(mut self, out: &mut (impl Write + Seek)) -> io::Result<()> {
         self.hashes.sort();
-        let parts = [self.names.len(), self.signatures.len(), self.hashes.len()];
-        let rules: usize = self.rules.values().map(RuleWriter::len).sum();
-        let mut writer = Writer::new(parts.iter().sum::<usize>().saturating_add(rules));
+        let mut writer = Writer::new(out);
         self.sources.write(&mut writer);
         self.names.write(&mut writer);
         self.signatures.write(&mut writer);
         self.hashes.write(&mut writer);
-        rules::write(self.rules.into_iter().map(|(target, rules)| (target, rules.finish())).collect(), &mut writer);
+        for (target, rules) in self.rules {
+            rules.finish().write(target, &mut writer);
+        }
         writer.finish()
     }
 

@@ -6,6 +6,7 @@
 use crate::ImageError;
 use dachs_base::Reader;
 use sha2::{Digest, Sha256};
+use std::io::{self, Seek, Write};
 
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
@@ -19,6 +20,8 @@ const HEADER_CHECKED: usize = 32;
 const ENTRY: usize = 64;
 /// Sections start at multiples of this.
 const ALIGNMENT: usize = 64;
+/// Bytes that are written at once.
+const BUFFER: usize = 1 << 16;
 /// No image has more sections than this; more is damage.
 const MOST_SECTIONS: usize = 4096;
 
@@ -181,66 +184,125 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Writes the sections of an image, one after the other.
-pub(crate) struct Writer {
-    bytes: Vec<u8>,
-    table: Vec<(Section, u16, Vec<u8>)>,
+/// Where an image is written: front to back, and the header at last.
+pub(crate) trait Output: Write + Seek {}
+
+impl<T: Write + Seek> Output for T {}
+
+/// Writes the sections of an image, one after the other. Nothing is kept of them, so that an image may be larger than the
+/// memory at hand.
+pub(crate) struct Writer<'o> {
+    sink: Sink<'o>,
+    table: Vec<(Section, u16, [u8; ENTRY])>,
 }
 
-impl Writer {
-    /// An image that will have about `capacity` bytes.
-    pub(crate) fn new(capacity: usize) -> Writer {
-        let mut bytes = Vec::with_capacity(capacity.saturating_add(HEADER));
-        bytes.resize(HEADER, 0);
-        Writer { bytes, table: Vec::new() }
+/// Takes the bytes of a section.
+pub(crate) struct Sink<'o> {
+    out: &'o mut dyn Output,
+    /// Bytes that are not written yet.
+    buffer: Vec<u8>,
+    checksum: Sha256,
+    /// Bytes taken since the image began.
+    length: u64,
+    /// What went wrong first.
+    failed: Option<io::Error>,
+}
+
+impl Sink<'_> {
+    /// Takes bytes.
+    pub(crate) fn extend(&mut self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        self.length = self.length.saturating_add(length(bytes.len()));
+        if self.buffer.len().saturating_add(bytes.len()) > BUFFER {
+            self.flush();
+        }
+        if bytes.len() > BUFFER {
+            self.put(bytes);
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.put(&buffer);
+        buffer.clear();
+        self.buffer = buffer;
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.checksum.update(bytes);
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(bytes).err();
+        }
+    }
+}
+
+impl<'o> Writer<'o> {
+    /// Begins an image.
+    pub(crate) fn new(out: &'o mut dyn Output) -> Writer<'o> {
+        let buffer = Vec::with_capacity(BUFFER);
+        let mut sink = Sink { out, buffer, checksum: Sha256::new(), length: 0, failed: None };
+        sink.extend([0; HEADER]);
+        Writer { sink, table: Vec::new() }
     }
 
     /// Adds a section. Empty ones are left out. They stand in the order in which they come.
-    pub(crate) fn section(&mut self, section: Section, item: u16, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.bytes.len();
-        write(&mut self.bytes);
-        let written = self.bytes.get(start..).unwrap_or(&[]);
-        if written.is_empty() {
+    pub(crate) fn section(&mut self, section: Section, item: u16, write: impl FnOnce(&mut Sink<'o>)) {
+        self.sink.flush();
+        self.sink.checksum = Sha256::new();
+        let start = self.sink.length;
+        write(&mut self.sink);
+        self.sink.flush();
+        let written = self.sink.length.saturating_sub(start);
+        if written == 0 {
             return;
         }
+        let checksum: [u8; 32] = std::mem::take(&mut self.sink.checksum).finalize().into();
         let mut entry = Vec::with_capacity(ENTRY);
         entry.extend(section.number().to_le_bytes());
         entry.extend(item.to_le_bytes());
         entry.extend(u32::try_from(section.record()).unwrap_or(0).to_le_bytes());
-        entry.extend(length(start).to_le_bytes());
-        entry.extend(length(written.len()).to_le_bytes());
+        entry.extend(start.to_le_bytes());
+        entry.extend(written.to_le_bytes());
         entry.extend([0; 8]);
-        entry.extend(Sha256::digest(written));
-        self.table.push((section, item, entry));
+        entry.extend(checksum);
+        self.table.push((section, item, entry.first_chunk().copied().unwrap_or([0; ENTRY])));
         self.align();
     }
 
     /// Writes the table of sections and the header.
-    pub(crate) fn finish(mut self) -> Vec<u8> {
-        let table_offset = self.bytes.len();
+    ///
+    /// # Errors
+    /// The first of the output, in all of the image.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        let table_offset = self.sink.length;
         self.table.sort();
-        let mut table = Vec::with_capacity(self.table.len().saturating_mul(ENTRY));
-        for (_, _, entry) in &self.table {
-            table.extend(entry);
-        }
-        self.bytes.extend(&table);
+        let table: Vec<u8> = self.table.iter().flat_map(|(_, _, entry)| *entry).collect();
+        self.sink.extend(&table);
+        self.sink.flush();
         let mut header = Vec::with_capacity(HEADER);
         header.extend(MAGIC);
         header.extend(VERSION.to_le_bytes());
         header.extend(u32::try_from(self.table.len()).unwrap_or(u32::MAX).to_le_bytes());
-        header.extend(length(self.bytes.len()).to_le_bytes());
-        header.extend(length(table_offset).to_le_bytes());
+        header.extend(self.sink.length.to_le_bytes());
+        header.extend(table_offset.to_le_bytes());
         let content = checksum(&header, &table);
         header.extend(content);
-        if let Some(place) = self.bytes.get_mut(..HEADER) {
-            place.copy_from_slice(&header);
+        let Sink { out, failed, .. } = self.sink;
+        if let Some(error) = failed {
+            return Err(error);
         }
-        self.bytes
+        out.rewind()?;
+        out.write_all(&header)?;
+        out.flush()
     }
 
     fn align(&mut self) {
-        let aligned = self.bytes.len().next_multiple_of(ALIGNMENT);
-        self.bytes.resize(aligned, 0);
+        let alignment = length(ALIGNMENT);
+        let missing = self.sink.length.next_multiple_of(alignment).saturating_sub(self.sink.length);
+        let zeros = [0; ALIGNMENT];
+        self.sink.extend(zeros.get(..usize::try_from(missing).unwrap_or(0)).unwrap_or(&[]));
     }
 }
 

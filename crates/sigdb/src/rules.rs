@@ -34,7 +34,7 @@ mod read;
 mod write;
 
 pub(crate) use read::{RuleRecord, RuleSet, Special, Sub, Use};
-pub(crate) use write::{RuleWriter, write};
+pub(crate) use write::RuleWriter;
 
 /// The bit of a use that says that the pattern has several parts.
 const SEVERAL_PARTS: u32 = 1 << 31;

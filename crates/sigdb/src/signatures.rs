@@ -124,12 +124,7 @@ impl SignatureWriter {
         }
     }
 
-    /// Bytes it will write.
-    pub(crate) fn len(&self) -> usize {
-        self.runs.len().saturating_add(1).saturating_mul(size_of::<Run>())
-    }
-
-    pub(crate) fn write(mut self, writer: &mut Writer) {
+    pub(crate) fn write(mut self, writer: &mut Writer<'_>) {
         if self.count > 0 {
             self.runs.push(run(self.count, END, 0));
         }

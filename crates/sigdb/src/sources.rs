@@ -50,7 +50,7 @@ impl SourceWriter {
         *skipped = skipped.saturating_add(1);
     }
 
-    pub(crate) fn write(self, writer: &mut Writer) {
+    pub(crate) fn write(self, writer: &mut Writer<'_>) {
         let (mut text, mut sources, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
         for source in &self.sources {
             write_source(source, &mut sources, &mut text);

@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dachs_sigdb::{Info, SourceCounts};
+use dachs_sigdb::{Image, Info, SourceCounts};
+use dachs_sys::map::Map;
+use rustix::fd::AsFd;
 use serde_json::{Value, json};
 
 use super::answer;
@@ -34,20 +36,24 @@ pub(super) fn run(args: Db) -> Result<Exit, String> {
 }
 
 fn build(output: &Path, sources: &Sources) -> Result<Exit, String> {
-    let compilation = compile(sources)?;
-    notes(&compilation.problems).iter().for_each(|note| say(note));
-    let image = dachs_sigdb::Image::new(&compilation.image).map_err(|error| error.to_string())?;
-    image.verify().map_err(|error| error.to_string())?;
-    replace(output, &compilation.image)
-        .map_err(|error| format!("{}: the image cannot be written: {error}", display(output)))?;
-    let (signatures, bytes) = (count(u64::from(image.signature_count())), size(image.info().size));
-    say(&format!("{}: {signatures} signatures, {bytes}", display(output)));
+    let mut told = String::new();
+    replace(output, |file| {
+        let problems = compile(sources, file)?;
+        notes(&problems).iter().for_each(|note| say(note));
+        let map = Map::new(file.as_fd()).map_err(|error| error.to_string())?;
+        let image = Image::new(map.bytes()).map_err(|error| error.to_string())?;
+        image.verify().map_err(|error| error.to_string())?;
+        told = format!("{} signatures, {}", count(u64::from(image.signature_count())), size(image.info().size));
+        Ok(())
+    })?;
+    say(&format!("{}: {told}", display(output)));
     Ok(Exit::Clean)
 }
 
 /// Writes a file under another name beside its place, makes it durable, and then puts it there.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<(), String>) -> Result<(), String> {
+    let unwritten = |error: io::Error| format!("{}: the image cannot be written: {error}", display(path));
+    let name = path.file_name().ok_or_else(|| unwritten(io::ErrorKind::InvalidFilename.into()))?;
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut beside = OsString::from(".");
     beside.push(name);
@@ -55,11 +61,12 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = folder.join(beside);
     // A file of this name can only be a leftover of a process with our number that was killed.
     let _ = fs::remove_file(&beside);
-    let written = OpenOptions::new().write(true).create_new(true).open(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(folder)?.sync_all()
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(&beside).map_err(unwritten);
+    let written = file.and_then(|mut file| {
+        write(&mut file)?;
+        let moved =
+            file.sync_all().and_then(|()| fs::rename(&beside, path)).and_then(|()| File::open(folder)?.sync_all());
+        moved.map_err(unwritten)
     });
     if written.is_err() {
         let _ = fs::remove_file(&beside);
@@ -183,6 +190,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use dachs_sigdb::model::SourceInfo;
+    use std::io::Write;
 
     fn sample() -> Info {
         let info = SourceInfo { name: "a.cvd/a.ndb".into(), time: Some(1_000), version: Some(7), official: true };
@@ -220,11 +228,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.image");
         for bytes in [&b"first"[..], b"second"] {
-            replace(&path, bytes).unwrap();
+            replace(&path, |file| file.write_all(bytes).map_err(|error| error.to_string())).unwrap();
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert!(replace(&folder.path().join("no/x"), b"").is_err());
-        assert!(replace(Path::new("/"), b"").is_err());
+        assert!(replace(&path, |_| Err("no".to_owned())).is_err() && fs::read(&path).unwrap() == b"second");
+        assert!(replace(&folder.path().join("no/x"), |_| Ok(())).is_err());
+        assert!(replace(Path::new("/"), |_| Ok(())).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

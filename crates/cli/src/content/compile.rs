@@ -1,8 +1,9 @@
 //! Sources to an image, and what was left out of it.
 
+use std::io::{Seek, Write};
 use std::path::PathBuf;
 
-use dachs_sigc::{Compilation, Input, Options, Problem, compile_with};
+use dachs_sigc::{Input, Options, Problem, compile_into};
 
 use crate::escape::shown;
 
@@ -20,15 +21,15 @@ pub(crate) struct Sources {
     pub(crate) unwanted: bool,
 }
 
-/// Compiles sources to an image.
+/// Compiles sources to an image, and tells what was left out.
 ///
 /// # Errors
 /// A sentence that names the source, the line and what is wrong.
-pub(crate) fn compile(sources: &Sources) -> Result<Compilation, String> {
+pub(crate) fn compile(sources: &Sources, out: &mut (impl Write + Seek)) -> Result<Vec<Problem>, String> {
     let said = |error: dachs_sigc::Error| shown(error.to_string().as_bytes());
     let mut inputs: Vec<Input> = if sources.builtin { dachs_sigc::builtin() } else { Vec::new() };
     inputs.extend(dachs_sigc::files(&sources.paths).map_err(said)?);
-    compile_with(&inputs, &Options { unwanted: sources.unwanted }).map_err(said)
+    compile_into(&inputs, &Options { unwanted: sources.unwanted }, out).map_err(said)
 }
 
 /// What a person should know of a compilation: a line for each source, in the order in which they were met.
@@ -77,13 +78,18 @@ mod tests {
 
     #[test]
     fn the_built_in_set_compiles() {
-        let compilation = compile(&Sources { builtin: true, ..Sources::default() }).unwrap();
-        assert!(dachs_sigdb::Image::new(&compilation.image).is_ok());
+        let mut image = std::io::Cursor::new(Vec::new());
+        compile(&Sources { builtin: true, ..Sources::default() }, &mut image).unwrap();
+        assert!(dachs_sigdb::Image::new(image.get_ref()).is_ok());
     }
 
     #[test]
     fn a_missing_source_is_named() {
         let paths = vec![PathBuf::from("/nowhere/x.ndb")];
-        assert!(compile(&Sources { paths, ..Sources::default() }).unwrap_err().contains("/nowhere/x.ndb"));
+        assert!(
+            compile(&Sources { paths, ..Sources::default() }, &mut std::io::Cursor::new(Vec::new()))
+                .unwrap_err()
+                .contains("/nowhere/x.ndb")
+        );
     }
 }

@@ -33,15 +33,11 @@ impl<const N: usize> Pile<N> {
     }
 
     /// Writes both tables, and forgets each when it is written.
-    fn write(self, kind: DigestKind, list: List, writer: &mut Writer) {
+    fn write(self, kind: DigestKind, list: List, writer: &mut Writer<'_>) {
         let Pile { sized, any } = self;
         write_table(&sized, table_number(kind, true, list), true, list, writer);
         drop(sized);
         write_table(&any, table_number(kind, false, list), false, list, writer);
-    }
-
-    fn len(&self) -> usize {
-        self.sized.len().saturating_add(self.any.len()).saturating_mul(size_of::<Pending<N>>())
     }
 }
 
@@ -75,19 +71,17 @@ impl Piles {
         self.sha1.sort();
         self.sha256.sort();
     }
-
-    fn len(&self) -> usize {
-        self.md5.len().saturating_add(self.sha1.len()).saturating_add(self.sha256.len())
-    }
 }
 
 /// Writes one table: with sizes, or one for objects of any size.
-fn write_table<const N: usize>(table: &[Pending<N>], item: u16, sized: bool, list: List, writer: &mut Writer) {
+fn write_table<const N: usize>(table: &[Pending<N>], item: u16, sized: bool, list: List, writer: &mut Writer<'_>) {
     let sizes = if sized { sizes(table) } else { Vec::new() };
-    writer.section(Section::HashDirectory, item, |out| match sized {
-        true => write_directory(&mut sizes.iter().map(|(key, _)| *key), out),
-        false => write_directory(&mut table.iter().map(|pending| lead(&pending.digest)), out),
-    });
+    let mut directory = Vec::new();
+    match sized {
+        true => write_directory(&mut sizes.iter().map(|(key, _)| *key), &mut directory),
+        false => write_directory(&mut table.iter().map(|pending| lead(&pending.digest)), &mut directory),
+    }
+    writer.section(Section::HashDirectory, item, |out| out.extend(directory));
     writer.section(Section::HashSizes, item, |out| {
         for (key, first) in &sizes {
             out.extend(unmix(*key).to_le_bytes());
@@ -137,11 +131,6 @@ impl HashWriter {
         self.allowed.push(rule, 0);
     }
 
-    /// Bytes it will write, or a little more.
-    pub(crate) fn len(&self) -> usize {
-        List::ALL.iter().fold(0, |sum, list| sum.saturating_add(self.piles(*list).len()))
-    }
-
     /// Brings the tables into their order.
     pub(crate) fn sort(&mut self) {
         for list in List::ALL {
@@ -150,7 +139,7 @@ impl HashWriter {
     }
 
     /// Writes the tables, which were sorted, and forgets each when it is written.
-    pub(crate) fn write(mut self, writer: &mut Writer) {
+    pub(crate) fn write(mut self, writer: &mut Writer<'_>) {
         for list in List::ALL {
             let Piles { md5, sha1, sha256 } = std::mem::take(self.pile(list));
             md5.write(DigestKind::Md5, list, writer);
@@ -165,15 +154,6 @@ impl HashWriter {
             List::Imports => &mut self.imports,
             List::Sections => &mut self.sections,
             List::Signatures => &mut self.signatures,
-        }
-    }
-
-    fn piles(&self, list: List) -> &Piles {
-        match list {
-            List::Allowed => &self.allowed,
-            List::Imports => &self.imports,
-            List::Sections => &self.sections,
-            List::Signatures => &self.signatures,
         }
     }
 }

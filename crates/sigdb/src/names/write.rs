@@ -54,13 +54,7 @@ impl NameWriter {
         }
     }
 
-    /// Bytes it will write, or a little more.
-    pub(crate) fn len(&self) -> usize {
-        let families = self.families.iter().fold(0_usize, |sum, family| sum.saturating_add(family.text.len() + 5));
-        self.names.len().saturating_add(families).saturating_add(self.names.len() / 8)
-    }
-
-    pub(crate) fn write(self, writer: &mut Writer) {
+    pub(crate) fn write(self, writer: &mut Writer<'_>) {
         let mut order: Vec<u32> = (0..).take(self.families.len()).collect();
         let size = |family: &u32| usize::try_from(*family).ok().and_then(|at| self.sizes.get(at).copied());
         order.sort_by_key(|family| std::cmp::Reverse(size(family)));

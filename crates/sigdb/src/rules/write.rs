@@ -82,12 +82,6 @@ impl RuleWriter {
         Ok(number)
     }
 
-    /// Bytes it will write, roughly.
-    pub(crate) fn len(&self) -> usize {
-        let flat = [&self.subsignatures, &self.lists, &self.rules, &self.logic].map(Vec::len);
-        flat.iter().sum::<usize>().saturating_add(self.uses.len().saturating_mul(64))
-    }
-
     /// The sections of the target, in the order in which they must be written, made by `parts`.
     pub(crate) fn finish(mut self) -> RuleParts {
         self.uses.sort_unstable();
@@ -255,16 +249,12 @@ pub(crate) struct RuleParts {
     parts: Vec<(Section, Vec<u8>)>,
 }
 
-/// Writes the sections of all targets.
-pub(crate) fn write(targets: Vec<(Target, RuleParts)>, writer: &mut Writer) {
-    let mut all: Vec<(Section, u16, Vec<u8>)> = Vec::new();
-    for (target, parts) in targets {
-        let item = u16::from(target.number());
-        all.extend(parts.parts.into_iter().map(|(section, bytes)| (section, item, bytes)));
-    }
-    all.sort_by_key(|(section, item, _)| (*section, *item));
-    for (section, item, bytes) in all {
-        writer.section(section, item, |out| out.extend(bytes));
+impl RuleParts {
+    /// Writes the sections.
+    pub(crate) fn write(self, target: Target, writer: &mut Writer<'_>) {
+        for (section, bytes) in self.parts {
+            writer.section(section, u16::from(target.number()), |out| out.extend(bytes));
+        }
     }
 }
 

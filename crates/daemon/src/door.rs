@@ -168,7 +168,7 @@ impl Door {
                     Err(error) => self.service.log.error("a connection cannot be served", &error.to_string()),
                 }
             }
-            Speaks::Http(http) => http.serve(&self.service, peer, socket),
+            Speaks::Http(http) => http.serve(&self.service, &peer, socket),
         }
     }
 

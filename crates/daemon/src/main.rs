@@ -12,7 +12,6 @@
 //! it: scans go on during a reload and memory does not double; a full queue, a slow client or a full disk is an answer, not
 //! a crash; nothing unread is called clean; nobody stops it or reads others' files through it.
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "read once HTTP is answered")]
 
 mod arguments;
 mod clamd;

@@ -18,8 +18,6 @@ pub(crate) enum Client {
     User(u32),
     /// All connections from one address.
     Address(IpAddr),
-    /// The service itself.
-    Service,
 }
 
 /// The other end of a connection.
@@ -81,7 +79,6 @@ impl fmt::Display for Peer {
         match self.client {
             Client::User(user) => write!(f, "uid {user} pid {}", self.detail),
             Client::Address(address) => write!(f, "{address} port {}", self.detail),
-            Client::Service => f.write_str("dachsd"),
         }
     }
 }

@@ -141,6 +141,7 @@ impl Drop for House {
 
 fn start(folder: &Path, further: &str) -> Child {
     let name = |name: &str| folder.join(name).display().to_string();
+    let further = further.replace("FOLDER", &name(""));
     let text = format!(
         "LocalSocket {}\nDatabaseDirectory {}\nTemporaryDirectory {}\nDachsWorker {}\nLogFile {}\nLogVerbose yes\n{further}\n",
         name("s"),

@@ -9,3 +9,4 @@
 
 mod clamd;
 mod house;
+mod http;

@@ -89,7 +89,7 @@ fn what_is_asked_wrongly_is_told_as_a_problem() {
         assert!(head.contains("application/problem+json"), "{head}");
         assert_eq!(json(&answer)["status"], expected);
     }
-    let (status, ..) = ask(&house, b"this is no HTTP\r\n\r\n");
+    let (status, ..) = ask(&house, b"this\x01is no HTTP\r\n\r\n");
     assert_eq!(status, 400);
 }
 

@@ -10,6 +10,8 @@ use crate::LimitReached;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use crate::Name;
+
 /// Plain data about one object.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -30,6 +32,21 @@ impl Facts {
     pub fn is_unread(&self) -> bool {
         self.entry_point.is_none() && self.sections.is_empty()
     }
+}
+
+/// What an archive says of one of its members, whether its bytes can be had or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// Its name.
+    pub name: Name,
+    /// How many bytes it takes in the archive; 0 where the format does not say.
+    pub packed: u64,
+    /// How many bytes it has.
+    pub length: u64,
+    /// True if a password is needed.
+    pub encrypted: bool,
+    /// Its number in the archive, counted as ClamAV counts; 0 where it does not.
+    pub position: u64,
 }
 
 /// One section of an executable, in file offsets.

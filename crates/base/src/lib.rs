@@ -22,7 +22,7 @@ mod source;
 
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use budget::{Budget, Charge, Clock, LimitReached, NoClock};
-pub use facts::{Facts, Found, Lazy, Section};
+pub use facts::{Facts, Found, Lazy, Meta, Section};
 pub use kind::{Class, FileKind, Target};
 pub use limits::{Limit, Limits};
 pub use reader::{Reader, Short};

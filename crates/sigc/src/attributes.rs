@@ -143,17 +143,24 @@ fn intermediates(value: &str) -> Parsed<Condition> {
 /// The kinds of ours that a name stands for; none for any kind.
 fn kinds(value: &str) -> Parsed<Vec<FileKind>> {
     let name = kind(value)?;
-    let same = SAME.iter().filter(|(other, _)| *other == name).map(|(_, kind)| *kind);
-    let kinds: Vec<FileKind> =
-        FileKind::ALL.iter().copied().filter(|kind| kind.cl_type() == name).chain(same).collect();
+    let kinds = named(name);
     if kinds.is_empty() && name != "ANY" {
         return Err(Refused::unsupported(format!("containers of kind CL_TYPE_{name} are not recognised yet")));
     }
     Ok(kinds)
 }
 
+/// The kinds that a name without its prefix stands for.
+pub(crate) fn named(name: &str) -> Vec<FileKind> {
+    let same = SAME.iter().filter(|(other, _)| *other == name).map(|(_, kind)| *kind);
+    FileKind::ALL.iter().copied().filter(|kind| kind.cl_type() == name).chain(same).collect()
+}
+
 /// The name of a kind without its prefix.
-fn kind(value: &str) -> Parsed<&str> {
+///
+/// # Errors
+/// When it is none that is known.
+pub(crate) fn kind(value: &str) -> Parsed<&str> {
     let name = value.strip_prefix("CL_TYPE_").filter(|name| !name.is_empty() && !name.contains(' '));
     let known = name.filter(|name| KINDS.contains(&format!(" {name} ")));
     known.ok_or_else(|| Refused::not_for_us("an unknown kind of container"))

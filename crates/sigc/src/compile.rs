@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use dachs_sigdb::Builder;
-use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, Scope, SourceInfo};
+use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch};
 use flate2::read::MultiGzDecoder;
 
 use crate::ignore::Ignored;
@@ -15,7 +15,9 @@ use crate::input::Origin;
 use crate::kind::{self, Kind};
 use crate::lines::{Bounded, Lines, MOST};
 use crate::refused::{Parsed, Refused};
-use crate::{Error, Input, Problem, container, hash, logical, name, ndb};
+use crate::{
+    Error, Input, Problem, bytecode, container, hash, indicator, logical, magic, member, name, ndb, password, switch,
+};
 
 /// What was asked for besides the sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,6 +99,8 @@ pub(crate) struct Compiler {
     numbers: HashMap<String, u32>,
     /// How often each reason occurred in each source.
     left_out: BTreeMap<(u32, String), u64>,
+    /// How often something else is to be told of each source.
+    told: BTreeMap<(u32, String), u64>,
     names: Vec<String>,
     problems: Vec<Problem>,
 }
@@ -107,6 +111,14 @@ enum Entry {
     Body(BodyRule),
     Hash(Scope, HashRule),
     Logical(LogicalRule),
+    Member(MemberRule),
+}
+
+/// What a line gives that has no name.
+enum Setting {
+    Magic(Magic),
+    Password(Password),
+    Switches(Vec<(Switch, bool)>),
 }
 
 impl Compiler {
@@ -144,9 +156,14 @@ impl Compiler {
     /// Reads one source, or one member of a container.
     pub(crate) fn member(&mut self, member: Member, reader: &mut dyn BufRead) -> Result<(), Error> {
         let number = self.number(&member.info);
-        if member.kind == Kind::Whole {
-            self.leave_out(number, &unsupported(&member.info.name));
-            return Ok(());
+        match member.kind {
+            Kind::Whole => {
+                self.leave_out(number, &unsupported(&member.info.name));
+                return Ok(());
+            }
+            Kind::Bytecode => return self.program(&member, number, reader),
+            Kind::Indicators => return self.indicators(&member, number, reader),
+            _ => {}
         }
         let mut lines = Lines::new(reader);
         loop {
@@ -189,9 +206,14 @@ impl Compiler {
             Kind::HashOfImports => digest(&text, Scope::Imports),
             Kind::HashOfSection => digest(&text, Scope::Section),
             Kind::Logical => logical::parse(&text).map(|(name, rule)| (name, Entry::Logical(rule))),
+            Kind::Magic => return self.setting(number, magic::parse(&text).map(Setting::Magic)),
+            Kind::Member => member::parse(&text).map(|(name, rule)| (name, Entry::Member(rule))),
+            Kind::MemberOld(of) => member::parse_old(&text, of).map(|(name, rule)| (name, Entry::Member(rule))),
+            Kind::Password => return self.setting(number, password::parse(&text).map(Setting::Password)),
+            Kind::Switch => return self.setting(number, switch::parse(&text).map(Setting::Switches)),
             Kind::IgnoreLines => return ended(self.ignored.add_line(&text)),
             Kind::IgnoreNames => return ended(self.ignored.add_name(&text)),
-            Kind::Container(_) | Kind::Lines | Kind::Paper | Kind::Whole => {
+            Kind::Bytecode | Kind::Container(_) | Kind::Indicators | Kind::Lines | Kind::Paper | Kind::Whole => {
                 if !line.is_empty() {
                     self.leave_out(number, &unsupported(&member.info.name));
                 }
@@ -222,10 +244,89 @@ impl Compiler {
             Entry::Body(rule) => self.builder.add_body(number, &shown, &rule),
             Entry::Hash(scope, rule) => self.builder.add_digest(number, &shown, scope, &rule),
             Entry::Logical(rule) => self.builder.add_logical(number, &shown, &rule),
+            Entry::Member(rule) => self.builder.add_member(number, &shown, &rule),
         };
         if let Err(refusal) = added {
             self.leave_out(number, &refusal.to_string());
         }
+    }
+
+    /// Takes what a line says that has no name.
+    fn setting(&mut self, number: u32, parsed: Parsed<Setting>) -> Result<(), String> {
+        let added = match parsed {
+            Ok(Setting::Magic(magic)) => self.builder.add_magic(number, magic),
+            Ok(Setting::Password(password)) => self.builder.add_password(number, password),
+            Ok(Setting::Switches(switches)) => {
+                switches.into_iter().try_for_each(|(switch, on)| self.builder.switch(number, switch, on))
+            }
+            Err(Refused::Malformed(reason)) => return Err(reason.into_owned()),
+            Err(Refused::NotForUs(reason) | Refused::Unsupported(reason)) => {
+                self.leave_out(number, &reason);
+                Ok(())
+            }
+        };
+        if let Err(refusal) = added {
+            self.leave_out(number, &refusal.to_string());
+        }
+        Ok(())
+    }
+
+    /// Counts a program, which is not run.
+    fn program(&mut self, member: &Member, number: u32, reader: &mut dyn BufRead) -> Result<(), Error> {
+        let failed = |error| Error::reading(&member.info.name, error);
+        let mut lines = Lines::new(reader);
+        let mut next = || lines.next().map(|line| line.map(|line| String::from_utf8_lossy(line).into_owned()));
+        let header = next().map_err(failed)?.unwrap_or_default();
+        let second = next().map_err(failed)?.unwrap_or_default();
+        if member.trust == Trust::Unofficial {
+            self.leave_out(number, "bytecode without a digital signature");
+            return Ok(());
+        }
+        let counted = match bytecode::parse(&header, &second) {
+            Ok(bytecode::Trigger::Logical) => self.builder.entry(number, "bytecode, not run", true),
+            Ok(bytecode::Trigger::Hook) => self.builder.entry(number, "bytecode of hooks, not run", false),
+            Err(Refused::Malformed(reason)) => return Err(Error::malformed(&member.info.name, reason)),
+            Err(Refused::NotForUs(reason) | Refused::Unsupported(reason)) => {
+                self.leave_out(number, &reason);
+                return Ok(());
+            }
+        };
+        match counted {
+            Ok(()) => self.tell(number, "not run: programs for ClamAV's virtual machine (bytecode)"),
+            Err(refusal) => self.leave_out(number, &refusal.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Takes the digests of a file of indicators. Their names are the file's and the digest's.
+    fn indicators(&mut self, member: &Member, number: u32, reader: &mut dyn BufRead) -> Result<(), Error> {
+        let mut bytes = Vec::new();
+        let most = u64::try_from(indicator::LONGEST).unwrap_or(u64::MAX);
+        reader
+            .take(most.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| Error::reading(&member.info.name, error))?;
+        if bytes.len() > indicator::LONGEST {
+            return Err(Error::malformed(&member.info.name, format!("more than {most} bytes of XML")));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let (digests, broken) = indicator::digests(&text);
+        let file = member.info.name.rsplit('/').next().unwrap_or_default();
+        for (written, rule) in digests {
+            let name = format!("{file}.{written}");
+            let shown = if member.trust == Trust::Unofficial { name::unofficial(&name) } else { name };
+            if let Err(refusal) = self.builder.add_indicator(number, &shown, &rule) {
+                self.leave_out(number, &refusal.to_string());
+            }
+        }
+        (0..broken).for_each(|_| self.leave_out(number, "a content that is no digest"));
+        Ok(())
+    }
+
+    /// Counts something about a source that a person should know.
+    fn tell(&mut self, number: u32, what: &str) {
+        let count = self.told.entry((number, what.to_owned())).or_default();
+        *count = count.saturating_add(1);
     }
 
     fn leave_out(&mut self, number: u32, reason: &str) {
@@ -235,9 +336,11 @@ impl Compiler {
     }
 
     fn finish(mut self) -> (Builder, Vec<Problem>) {
-        for ((number, reason), count) in &self.left_out {
+        let left_out =
+            self.left_out.iter().map(|((number, reason), count)| (number, format!("{count} left out: {reason}")));
+        let told = self.told.iter().map(|((number, what), count)| (number, format!("{count} {what}")));
+        for (number, reason) in left_out.chain(told) {
             let source = usize::try_from(*number).ok().and_then(|at| self.names.get(at));
-            let reason = format!("{count} left out: {reason}");
             self.problems.push(Problem { source: source.cloned().unwrap_or_default(), line: None, reason });
         }
         (self.builder, self.problems)

@@ -1,5 +1,7 @@
 //! The kinds of sources, told by the ending of a name alone, in either case.
 
+use dachs_base::FileKind;
+
 /// What a source holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -9,6 +11,8 @@ pub(crate) enum Kind {
     Body,
     /// Body signatures as name and bytes.
     BodyPlain,
+    /// A program for ClamAV's virtual machine.
+    Bytecode,
     /// Several sources in one file.
     Container(Form),
     /// Digests of whole objects.
@@ -21,8 +25,20 @@ pub(crate) enum Kind {
     IgnoreLines,
     /// Names that are to be left out of other sources.
     IgnoreNames,
+    /// Digests in XML.
+    Indicators,
     /// Logical signatures.
     Logical,
+    /// How kinds of files are told.
+    Magic,
+    /// What archives say of their members.
+    Member,
+    /// What archives of one kind say of their members, in the form of old.
+    MemberOld(FileKind),
+    /// Passwords of archives.
+    Password,
+    /// What is switched off.
+    Switch,
     /// Known, but not supported yet; a signature a line.
     Lines,
     /// Known, but not supported yet; a signature a file, or not text.
@@ -61,8 +77,16 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "ign" => Kind::IgnoreLines,
         "ign2" => Kind::IgnoreNames,
         "ldb" | "ldu" => Kind::Logical,
-        "cdb" | "cfg" | "crb" | "ftm" | "gdb" | "idb" | "pdb" | "pwdb" | "rmd" | "wdb" | "zmd" => Kind::Lines,
-        "cat" | "cbc" | "ioc" | "yar" | "yara" => Kind::Whole,
+        "cbc" => Kind::Bytecode,
+        "cdb" => Kind::Member,
+        "cfg" => Kind::Switch,
+        "ftm" => Kind::Magic,
+        "ioc" => Kind::Indicators,
+        "pwdb" => Kind::Password,
+        "rmd" => Kind::MemberOld(FileKind::Rar),
+        "zmd" => Kind::MemberOld(FileKind::Zip),
+        "crb" | "gdb" | "idb" | "pdb" | "wdb" => Kind::Lines,
+        "cat" | "yar" | "yara" => Kind::Whole,
         "info" => Kind::Paper,
         _ => return None,
     };

@@ -5,11 +5,13 @@
 
 use crate::Refusal;
 use crate::hashes::HashWriter;
-use crate::layout::Writer;
-use crate::model::{BodyRule, HashRule, LogicalRule, Scope, SourceInfo};
+use crate::layout::{Section, Writer};
+use crate::members::MemberWriter;
+use crate::model::{BodyRule, HashRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch};
 use crate::names::NameWriter;
 use crate::rules::RuleWriter;
-use crate::signatures::{Record, RuleKind, SignatureWriter, strength_of};
+use crate::settings::Settings;
+use crate::signatures::{MEMBERS, Record, RuleKind, SignatureWriter, strength_of};
 use crate::sources::SourceWriter;
 use dachs_base::Target;
 use std::collections::BTreeMap;
@@ -23,6 +25,8 @@ pub struct Builder {
     signatures: SignatureWriter,
     hashes: HashWriter,
     rules: BTreeMap<Target, RuleWriter>,
+    members: MemberWriter,
+    settings: Settings,
 }
 
 impl Builder {
@@ -84,6 +88,71 @@ impl Builder {
         Ok(())
     }
 
+    /// Adds a signature of what an archive says of a member.
+    ///
+    /// # Errors
+    /// When the image cannot hold it; see [`Refusal`].
+    pub fn add_member(&mut self, source: u32, name: &str, rule: &MemberRule) -> Result<(), Refusal> {
+        let signature = self.next(source, name)?;
+        let place = self.members.push(rule, signature, name)?;
+        self.entry(source, "container metadata", true)?;
+        self.push(name, source, RuleKind::Other, MEMBERS, place);
+        Ok(())
+    }
+
+    /// Counts an entry of a source that is neither a digest nor a pattern: what it is, and whether ClamAV counts such
+    /// entries among the signatures that it knows.
+    ///
+    /// # Errors
+    /// When there is no such source.
+    pub fn entry(&mut self, source: u32, what: &'static str, known: bool) -> Result<(), Refusal> {
+        self.sources.counts(source)?.entry(what, known);
+        Ok(())
+    }
+
+    /// Adds a whole-object digest of a file of indicators, which ClamAV does not count among its signatures.
+    ///
+    /// # Errors
+    /// When the image cannot hold it; see [`Refusal`].
+    pub fn add_indicator(&mut self, source: u32, name: &str, rule: &HashRule) -> Result<(), Refusal> {
+        self.add_hash(source, name, rule)?;
+        let counts = self.sources.counts(source)?;
+        counts.hashes = counts.hashes.saturating_sub(1);
+        counts.entry("digests of indicators", false);
+        Ok(())
+    }
+
+    /// Adds a way to tell a kind of files. The last one added counts first.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn add_magic(&mut self, source: u32, magic: Magic) -> Result<(), Refusal> {
+        if !self.settings.add_magic(magic) {
+            return Err(Refusal::TooMany("kinds of files"));
+        }
+        self.entry(source, "kinds of files", false)
+    }
+
+    /// Adds a password.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn add_password(&mut self, source: u32, password: Password) -> Result<(), Refusal> {
+        if !self.settings.add_password(password) {
+            return Err(Refusal::TooMany("passwords"));
+        }
+        self.entry(source, "passwords", false)
+    }
+
+    /// Switches something on or off; the last word holds.
+    ///
+    /// # Errors
+    /// When there is no such source.
+    pub fn switch(&mut self, source: u32, switch: Switch, on: bool) -> Result<(), Refusal> {
+        self.settings.switch(switch, on);
+        self.entry(source, "switches", false)
+    }
+
     /// Adds a digest to the allow list.
     pub fn allow(&mut self, source: u32, rule: &HashRule) {
         self.hashes.allow(rule);
@@ -120,13 +189,16 @@ impl Builder {
     pub fn write(mut self, out: &mut (impl Write + Seek)) -> io::Result<()> {
         self.hashes.sort();
         let mut writer = Writer::new(out);
-        self.sources.write(&mut writer);
+        let entries = self.sources.write(&mut writer);
         self.names.write(&mut writer);
         self.signatures.write(&mut writer);
+        writer.section(Section::Entries, 0, |out| out.extend(entries));
         self.hashes.write(&mut writer);
         for (target, rules) in self.rules {
             rules.finish().write(target, &mut writer);
         }
+        self.members.write(&mut writer);
+        self.settings.write(&mut writer);
         writer.finish()
     }
 

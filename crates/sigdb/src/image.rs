@@ -4,13 +4,16 @@ use crate::ImageError;
 use crate::examine::{self, Examination};
 use crate::hashes::{Hashes, List};
 use crate::layout::{Frame, VERSION};
-use crate::model::{Rule, Scope, SourceInfo};
+use crate::members::{Described, Members};
+use crate::model::{Rule, Scope, SourceInfo, Switch};
 use crate::names::Names;
 use crate::regex;
 use crate::rules::RuleSet;
-use crate::signatures::{Record, RuleKind, Signatures};
+use crate::settings::{MAGIC_AREA, Settings};
+use crate::signatures::{MEMBERS, Record, RuleKind, Signatures};
 use crate::sources::Sources;
-use dachs_base::{Budget, Facts, FileKind, Finding, LimitReached, Source, Strength, Target};
+use dachs_base::{Budget, Facts, FileKind, Finding, LimitReached, Source, Strength, Target, read_vec_at};
+use std::sync::Arc;
 
 /// An image, borrowed from the bytes that hold it.
 ///
@@ -28,6 +31,8 @@ pub struct Image<'a> {
     pub(crate) imports: Hashes<'a>,
     /// By the number of the target.
     rules: Vec<Option<RuleSet<'a>>>,
+    members: Members,
+    settings: Arc<Settings>,
 }
 
 /// What is known of an object that is to be examined.
@@ -83,8 +88,52 @@ pub struct SourceCounts {
     pub logicals: u32,
     /// Entries of the allow list.
     pub allowed: u32,
+    /// Entries of other sorts, sorted by what they are.
+    pub entries: Vec<Entries>,
     /// Signatures that were left out: the reason and how many, sorted by reason.
     pub skipped: Vec<(String, u32)>,
+}
+
+/// How many entries of one sort a source has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entries {
+    /// What they are.
+    pub what: String,
+    /// How many there are.
+    pub count: u32,
+    /// True if ClamAV counts them among the signatures that it knows.
+    pub known: bool,
+}
+
+impl SourceCounts {
+    /// How many signatures ClamAV says to know of the same source, once everything of it was taken.
+    #[must_use]
+    pub fn known(&self) -> u64 {
+        let others = self.entries.iter().filter(|entries| entries.known).map(|entries| entries.count);
+        [self.bodies, self.hashes, self.logicals, self.allowed].into_iter().chain(others).map(u64::from).sum()
+    }
+
+    /// Counts one more entry of a sort.
+    pub(crate) fn entry(&mut self, what: &str, known: bool) {
+        let place = match self.entries.binary_search_by(|entries| entries.what.as_str().cmp(what)) {
+            Ok(place) => place,
+            Err(place) => {
+                self.entries.insert(place, Entries { what: what.to_owned(), count: 0, known });
+                place
+            }
+        };
+        if let Some(entries) = self.entries.get_mut(place) {
+            entries.count = entries.count.saturating_add(1);
+        }
+    }
+}
+
+impl Info {
+    /// How many signatures ClamAV says to know of the same sources; see [`SourceCounts::known`].
+    #[must_use]
+    pub fn known(&self) -> u64 {
+        self.sources.iter().map(SourceCounts::known).sum()
+    }
 }
 
 impl<'a> Image<'a> {
@@ -100,7 +149,8 @@ impl<'a> Image<'a> {
         let signatures = Signatures::new(&frame);
         let rules: Vec<Option<RuleSet<'a>>> =
             Target::ALL.iter().map(|target| RuleSet::new(&frame, *target)).collect::<Result<_, _>>()?;
-        if rules.iter().flatten().any(RuleSet::has_specials) {
+        let members = Members::new(&frame)?;
+        if members.has_regexes() || rules.iter().flatten().any(RuleSet::has_specials) {
             regex::prepare();
         }
         Ok(Image {
@@ -112,6 +162,8 @@ impl<'a> Image<'a> {
             sections: Hashes::new(&frame, List::Sections)?,
             imports: Hashes::new(&frame, List::Imports)?,
             rules,
+            members,
+            settings: Settings::read(&frame)?,
             frame,
         })
     }
@@ -203,6 +255,10 @@ impl<'a> Image<'a> {
                 let (target, rules) = self.rules_of(&record)?;
                 rules.decode_logical(target, record.place).map(Rule::Logical)
             }
+            RuleKind::Other => {
+                let (owner, rule) = self.members.rule(record.place).filter(|_| record.item == MEMBERS)?;
+                (owner == signature).then(|| Rule::Member(rule.clone()))
+            }
         }
     }
 
@@ -212,6 +268,36 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn examine(&self, object: &View<'_>, budget: &Budget, all: bool) -> Examined {
         Examination::new(self, object, budget, all).run()
+    }
+
+    /// Which signatures what an archive says of a member fulfils. `all == false`: stops at the first strong one.
+    #[must_use]
+    pub fn examine_member(&self, member: &Described<'_>, all: bool) -> Vec<Finding> {
+        self.members.examine(member, all)
+    }
+
+    /// True if there are signatures of what archives say of their members.
+    #[must_use]
+    pub fn has_member_rules(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// The kind that content tells an object to be by its first bytes.
+    #[must_use]
+    pub fn kind_of(&self, source: &dyn Source) -> Option<FileKind> {
+        self.settings.has_magic().then(|| self.settings.kind_of(&read_vec_at(source, 0, MAGIC_AREA)))?
+    }
+
+    /// True if content switches this off.
+    #[must_use]
+    pub fn is_off(&self, switch: Switch) -> bool {
+        self.settings.is_off(switch)
+    }
+
+    /// The passwords that are tried on archives of this kind.
+    #[must_use]
+    pub fn passwords(&self, kind: FileKind) -> Vec<&[u8]> {
+        self.settings.passwords(kind)
     }
 
     /// Is the object's digest on the allow list? Reads the object only if its size occurs there.

@@ -11,7 +11,7 @@ use std::io::{self, Seek, Write};
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
 /// The version of the format that this code writes and reads.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of the header that its checksum covers, besides the table of sections.
@@ -66,6 +66,7 @@ sections! {
     Signatures = 6, 12, "signatures";
     FamilyIndex = 7, 8, "index of families of names";
     Families = 8, 1, "families of names";
+    Entries = 9, 20, "entries of sources";
     HashDirectory = 16, 4, "directories of digests";
     HashSizes = 17, 12, "sizes of digests";
     HashDigests = 18, 1, "digests";
@@ -80,6 +81,8 @@ sections! {
     Logic = 39, 1, "expressions";
     Always = 40, 4, "rules without a hit";
     Specials = 41, 1, "special subsignatures";
+    Members = 48, 1, "rules about members";
+    Settings = 49, 1, "settings";
 }
 
 /// One entry of the table of sections.

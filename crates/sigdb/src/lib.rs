@@ -27,7 +27,7 @@
 //!      +--------------------------+
 //!
 //! header      0  magic "DACHSIMG"           16  length of the file, u64
-//!             8  version, u32: 4            24  offset of the table of sections, u64
+//!             8  version, u32: 5            24  offset of the table of sections, u64
 //!            12  sections, u32              32  SHA-256 of bytes 0..32 and the table of sections
 //!
 //! entry       0  kind, u16                   8  offset, u64                24  zero, u64
@@ -48,6 +48,7 @@
 //! | 6 | signatures | 12 | | `signatures` |
 //! | 7 | index of families of names | 8 | | `names` |
 //! | 8 | families of names | 1 | | `names` |
+//! | 9 | entries of sources | 20 | | `sources` |
 //! | 16 | directories of digests | 4 | table | `hashes` |
 //! | 17 | sizes of digests | 12 | table | `hashes` |
 //! | 18 | digests | 1 | table | `hashes` |
@@ -62,6 +63,8 @@
 //! | 39 | conditions and expressions | 1 | target | `logic` |
 //! | 40 | rules without a hit | 4 | target | `rules` |
 //! | 41 | special subsignatures | 1 | target | `rules` |
+//! | 48 | rules about members | 1 | | `members` |
+//! | 49 | settings | 1 | | `settings` |
 //!
 //! # Who is believed
 //!
@@ -108,6 +111,7 @@ mod hashes;
 mod image;
 mod layout;
 mod logic;
+mod members;
 pub mod model;
 mod names;
 mod offsets;
@@ -115,6 +119,7 @@ mod recount;
 mod regex;
 mod rules;
 mod scopes;
+mod settings;
 mod signatures;
 mod sources;
 mod tally;
@@ -122,4 +127,5 @@ mod windows;
 
 pub use builder::Builder;
 pub use error::{ImageError, Refusal};
-pub use image::{Examined, Image, Info, SourceCounts, View};
+pub use image::{Entries, Examined, Image, Info, SourceCounts, View};
+pub use members::Described;

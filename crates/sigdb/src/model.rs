@@ -3,6 +3,7 @@
 
 use dachs_base::{FileKind, Target};
 pub use dachs_matcher::pattern::{Element, Mark, Pattern};
+use serde::{Deserialize, Serialize};
 
 /// Where signatures came from: one file, or one member of a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,8 +61,60 @@ pub enum Rule {
     Imports(HashRule),
     /// Several patterns and an expression over them (`.ldb`).
     Logical(LogicalRule),
+    /// What an archive says of a member (`.cdb`, `.zmd`, `.rmd`).
+    Member(MemberRule),
     /// A digest of one section of an executable (`.mdb`, `.msb`).
     Section(HashRule),
+}
+
+/// What an archive says of a member. Ranges are inclusive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberRule {
+    /// The archive is of one of these kinds; none for any.
+    pub containers: Vec<FileKind>,
+    /// The archive's size.
+    pub container_size: (u64, u64),
+    /// Found in the member's name: an expression in the syntax of the crate `regex`, over bytes, where `.` is any. Absent
+    /// for any name.
+    pub name: Option<String>,
+    /// The member's size in the archive.
+    pub packed: (u64, u64),
+    /// The member's size.
+    pub length: (u64, u64),
+    /// Whether it is encrypted; absent for either.
+    pub encrypted: Option<bool>,
+    /// Its number in the archive.
+    pub position: (u64, u64),
+}
+
+/// How a kind of files is told: these bytes stand at this offset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Magic {
+    /// Where; only the first KiB of a file counts.
+    pub offset: u64,
+    /// What.
+    pub bytes: Vec<u8>,
+    /// The kind.
+    pub kind: FileKind,
+}
+
+/// Something that content can switch off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Switch {
+    /// Looking into objects of a kind.
+    Kind(FileKind),
+    /// The check of addresses in mails.
+    Phishing,
+}
+
+/// A password that is tried on encrypted archives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Password {
+    /// The kinds of archives; none for all.
+    pub containers: Vec<FileKind>,
+    /// The password.
+    pub bytes: Vec<u8>,
 }
 
 /// One pattern in objects of one group.

@@ -5,17 +5,22 @@
 //!
 //! ```text
 //! bytes 0-3   the first signature of the run; it ends where the next one starts
-//! byte 4      bits 0-1  kind: 0 hash, 1 body, 2 logical, 3 the end: there is no signature of this number
+//! byte 4      bits 0-1  kind: 0 hash, 1 body, 2 logical, 3 of a table of its own; with item 0 the end:
+//!             there is no signature of this number
 //!             bit  2    weak
-//!             bits 3-7  hash: the number of its table; body and logical: the number of its target
+//!             bits 3-7  hash: the number of its table; body and logical: the number of its target;
+//!                       else which table: 1 rules about members
 //! bytes 5-7   source
-//! bytes 8-11  body and logical: the rule of the first, those of the others follow; hash: 0, its place in its table is
+//! bytes 8-11  all but hashes: the rule of the first, those of the others follow; hash: 0, its place in its table is
 //!             looked for when it is asked, which is when a person wants to see the signature
 //! ```
 
 use crate::ImageError;
 use crate::layout::{Frame, Section, Writer};
 use dachs_base::Strength;
+
+/// The table of rules about members, as the item of a record.
+pub(crate) const MEMBERS: u16 = 1;
 
 /// Names with these beginnings are of weak signatures, as in ClamAV.
 const WEAK: [&str; 3] = ["PUA.", "Heuristics.", "BC.Heuristics."];
@@ -26,6 +31,8 @@ pub(crate) enum RuleKind {
     Hash,
     Body,
     Logical,
+    /// A rule of the table that the item names.
+    Other,
 }
 
 /// What is known of a signature.
@@ -46,6 +53,7 @@ impl Record {
             RuleKind::Hash => 0,
             RuleKind::Body => 1,
             RuleKind::Logical => 2,
+            RuleKind::Other => 3,
         };
         let weak = if self.strength == Strength::Weak { 4 } else { 0 };
         let item = u8::try_from(self.item & 0x1F).unwrap_or(0);
@@ -58,7 +66,8 @@ impl Record {
             0 => RuleKind::Hash,
             1 => RuleKind::Body,
             2 => RuleKind::Logical,
-            _ => return None,
+            _ if flags >> 3 == 0 => return None,
+            _ => RuleKind::Other,
         };
         Some(Record {
             kind,
@@ -178,12 +187,12 @@ mod tests {
 
     #[test]
     fn records_come_back_as_they_were() {
-        let kinds = [RuleKind::Hash, RuleKind::Body, RuleKind::Logical];
+        let kinds = [RuleKind::Hash, RuleKind::Body, RuleKind::Logical, RuleKind::Other];
         for (kind, strength) in kinds.into_iter().flat_map(|kind| [(kind, Strength::Weak), (kind, Strength::Strong)]) {
             let record = Record { kind, strength, item: 31, source: 0xAB_CDEF, place: 0xDEAD_BEEF };
             assert_eq!(Record::decode(record.encode(), record.place), Some(record));
         }
-        assert_eq!(Record::decode([0xFF; 4], 0), None);
+        assert_eq!(Record::decode(END, 0), None);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! source         name: start u32, length u32 in the texts | time u64 | flags u32 | version u32
 //!                | signatures of one pattern u32 | digests u32 | logical signatures u32 | allow list u32
 //!                flags: 1 it has a time, 2 it has a version, 4 it is official
+//! entries        source u32 | how many u32 | flags u32: 1 known | what: start u32, length u32; sorted by source and what
 //! skip reason    source u32 | how many u32 | reason: start u32, length u32 in the texts; sorted by source and reason
 //! ```
 
-use crate::image::SourceCounts;
+use crate::image::{Entries, SourceCounts};
 use crate::layout::{Frame, Section, Writer, at, count};
 use crate::model::SourceInfo;
 use crate::{ImageError, Refusal};
@@ -50,10 +51,12 @@ impl SourceWriter {
         *skipped = skipped.saturating_add(1);
     }
 
-    pub(crate) fn write(self, writer: &mut Writer<'_>) {
-        let (mut text, mut sources, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-        for source in &self.sources {
+    /// Writes the sections; gives that of the entries, which comes behind others.
+    pub(crate) fn write(self, writer: &mut Writer<'_>) -> Vec<u8> {
+        let (mut text, mut sources, mut skipped, mut entries) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (source, number) in self.sources.iter().zip(0_u32..) {
             write_source(source, &mut sources, &mut text);
+            write_entries(source, number, &mut entries, &mut text);
         }
         for ((source, reason), count) in &self.skipped {
             skipped.extend(source.to_le_bytes());
@@ -63,6 +66,7 @@ impl SourceWriter {
         writer.section(Section::Sources, 0, |out| out.extend(sources));
         writer.section(Section::Skipped, 0, |out| out.extend(skipped));
         writer.section(Section::Text, 0, |out| out.extend(text));
+        entries
     }
 }
 
@@ -75,6 +79,15 @@ fn write_source(source: &SourceCounts, out: &mut Vec<u8>, text: &mut Vec<u8>) {
     out.extend(info.time.unwrap_or(0).to_le_bytes());
     for number in [flags, info.version.unwrap_or(0), source.bodies, source.hashes, source.logicals, source.allowed] {
         out.extend(number.to_le_bytes());
+    }
+}
+
+fn write_entries(source: &SourceCounts, number: u32, out: &mut Vec<u8>, text: &mut Vec<u8>) {
+    for entries in &source.entries {
+        for field in [number, entries.count, u32::from(entries.known)] {
+            out.extend(field.to_le_bytes());
+        }
+        write_text(&entries.what, out, text);
     }
 }
 
@@ -95,6 +108,7 @@ fn write_text(from: &str, out: &mut Vec<u8>, text: &mut Vec<u8>) {
 pub(crate) struct Sources<'a> {
     sources: &'a [[u8; 40]],
     skipped: &'a [[u8; 16]],
+    entries: &'a [[u8; 20]],
     text: &'a [u8],
 }
 
@@ -103,6 +117,7 @@ impl<'a> Sources<'a> {
         Sources {
             sources: frame.records(Section::Sources, 0),
             skipped: frame.records(Section::Skipped, 0),
+            entries: frame.records(Section::Entries, 0),
             text: frame.bytes(Section::Text, 0),
         }
     }
@@ -123,6 +138,12 @@ impl<'a> Sources<'a> {
                 place.skipped.push((reason, count));
             }
         }
+        for record in self.entries {
+            let Some((source, entries)) = self.entry(record, left) else { continue };
+            if let Some(place) = usize::try_from(source).ok().and_then(|index| all.get_mut(index)) {
+                place.entries.push(entries);
+            }
+        }
         all
     }
 
@@ -131,8 +152,13 @@ impl<'a> Sources<'a> {
         let left = &mut self.text.len();
         let sources = (0..self.count()).all(|number| self.source(number, left).is_some());
         let skipped = self.skipped.iter().all(|record| self.skip(record, left).is_some());
+        let entries = self.entries.iter().all(|record| self.entry(record, left).is_some());
         let reason = "one is not as it must be";
-        if sources && skipped { Ok(()) } else { Err(ImageError::Section { section: Section::Sources.name(), reason }) }
+        if sources && skipped && entries {
+            Ok(())
+        } else {
+            Err(ImageError::Section { section: Section::Sources.name(), reason })
+        }
     }
 
     fn source(&self, number: u32, left: &mut usize) -> Option<SourceCounts> {
@@ -148,7 +174,14 @@ impl<'a> Sources<'a> {
             official: flags & OFFICIAL != 0,
         };
         let (bodies, hashes, logicals, allowed) = (next()?, next()?, next()?, next()?);
-        Some(SourceCounts { info, bodies, hashes, logicals, allowed, skipped: Vec::new() })
+        Some(SourceCounts { info, bodies, hashes, logicals, allowed, ..SourceCounts::default() })
+    }
+
+    fn entry(&self, record: &[u8; 20], left: &mut usize) -> Option<(u32, Entries)> {
+        let mut reader = Reader::new(record, "entries");
+        let (source, count, known) = (reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?);
+        let what = self.text(&mut reader, left)?;
+        (known <= 1).then_some((source, Entries { what, count, known: known == 1 }))
     }
 
     fn skip(&self, record: &[u8; 16], left: &mut usize) -> Option<(u32, String, u32)> {

@@ -4,9 +4,9 @@
 mod common;
 
 use common::*;
-use dachs_base::{Budget, Facts, FileKind, Limits, Memory, NoClock, Section, Target};
+use dachs_base::{Budget, Facts, FileKind, Limits, Memory, Meta, Name, NoClock, Section, Target};
 use dachs_sigdb::model::*;
-use dachs_sigdb::{Image, View};
+use dachs_sigdb::{Described, Image, View};
 use sha2::{Digest as _, Sha256};
 
 /// An image with something in every section.
@@ -41,6 +41,21 @@ fn build() -> Vec<u8> {
     patterns.push(pattern("w?rm"));
     builder.add_logical(0, "L", &rule).unwrap();
     builder.add_logical(0, "L", &logical(Target::Any, &[], count(0, Comparison::Equal, 0), &["zzzz"])).unwrap();
+    let member = MemberRule {
+        containers: vec![FileKind::Zip],
+        container_size: (0, 99),
+        name: Some("w[\\x00-\\x40o]rm".into()),
+        packed: (0, u64::MAX),
+        length: (7, 7),
+        encrypted: None,
+        position: (1, 9),
+    };
+    builder.add_member(0, "M", &member).unwrap();
+    builder.add_member(0, "PUA.M", &MemberRule { name: None, ..member }).unwrap();
+    builder.entry(0, "things", true).unwrap();
+    builder.add_magic(0, Magic { offset: 2, bytes: b"badger".to_vec(), kind: FileKind::Zip }).unwrap();
+    builder.add_password(0, Password { containers: vec![FileKind::Zip], bytes: b"secret".to_vec() }).unwrap();
+    builder.switch(0, Switch::Kind(FileKind::Rar), false).unwrap();
     builder.skipped(0, "because");
     builder.finish()
 }
@@ -66,6 +81,10 @@ fn use_all(image: &Image<'_>) {
     }
     assert_eq!(budget.memory_left(), before);
     let _ = image.allows(&source);
+    let meta = Meta { name: Name::new(b"a worm"), length: 7, position: 1, ..Meta::default() };
+    let member = Described { meta: &meta, container: FileKind::Zip, container_size: 9 };
+    assert!(image.examine_member(&member, true).len() <= 1000);
+    let _ = (image.kind_of(&source), image.passwords(FileKind::Zip), image.is_off(Switch::Phishing));
 }
 
 /// Writes right checksums into a changed image, as another implementation would: the layout is in the crate's essay.

@@ -92,6 +92,7 @@ fn info_text(info: &Info, now: u64) -> String {
     let _ = writeln!(text, "Size        {}", size(info.size));
     let _ = writeln!(text, "Content     {}", hexadecimal(&info.content));
     let _ = writeln!(text, "Signatures  {}", count(u64::from(info.signatures)));
+    let _ = writeln!(text, "Known       {}, as ClamAV counts", count(info.known()));
     for source in &info.sources {
         source_text(&mut text, source, now);
     }
@@ -113,6 +114,9 @@ fn source_text(text: &mut String, source: &SourceCounts, now: u64) {
     for (kind, number) in kinds.iter().filter(|(_, number)| *number > 0) {
         let _ = writeln!(text, "  {kind:<10}{}", count(u64::from(*number)));
     }
+    for entries in &source.entries {
+        let _ = writeln!(text, "  {:<10}{}", format!("{} ", entries.what), count(u64::from(entries.count)));
+    }
     for (reason, number) in &source.skipped {
         let _ = writeln!(text, "  left out  {}  {}", count(u64::from(*number)), shown(reason.as_bytes()));
     }
@@ -126,11 +130,14 @@ fn info_json(info: &Info) -> Value {
         "size": info.size,
         "content": hexadecimal(&info.content),
         "signatures": info.signatures,
+        "known": info.known(),
         "sources": sources,
     })
 }
 
 fn source_json(source: &SourceCounts) -> Value {
+    let entries: Vec<Value> =
+        source.entries.iter().map(|entries| json!({"what": entries.what, "count": entries.count})).collect();
     let skipped: Vec<Value> =
         source.skipped.iter().map(|(reason, number)| json!({"reason": reason, "count": number})).collect();
     json!({
@@ -142,6 +149,8 @@ fn source_json(source: &SourceCounts) -> Value {
         "hashes": source.hashes,
         "logicals": source.logicals,
         "allowed": source.allowed,
+        "known": source.known(),
+        "entries": entries,
         "skipped": skipped,
     })
 }

@@ -142,7 +142,7 @@ impl Members<'_> {
     fn source(&self, name: &str, kind: Kind) -> SourceInfo {
         let container = self.container;
         let name = match kind {
-            Kind::Whole => format!("{container}/*.{}", kind::suffix(name)),
+            Kind::Bytecode | Kind::Whole => format!("{container}/*.{}", kind::suffix(name)),
             _ => format!("{container}/{name}"),
         };
         SourceInfo {

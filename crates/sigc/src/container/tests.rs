@@ -123,7 +123,7 @@ fn unsigned_containers_are_read() {
     let problems: Vec<String> = compilation.problems.iter().map(ToString::to_string).collect();
     let expected = [
         "x.cud: its member b.txt is of an unknown kind, left out",
-        "x.cud/*.cbc: 1 left out: kind .cbc is not supported yet",
+        "x.cud/*.cbc: 1 left out: bytecode without a digital signature",
     ];
     assert_eq!(problems, expected);
     let mut tar = member("COPYING", b"");

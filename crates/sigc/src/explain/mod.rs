@@ -18,7 +18,7 @@ use std::fmt::Write;
 use dachs_base::{FileKind, Target};
 use dachs_sigdb::Image;
 use dachs_sigdb::model::{
-    BodyRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule, NumberForm, Offset,
+    BodyRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule, MemberRule, NumberForm, Offset,
     OffsetBase, Rule, Scope, Subsignature,
 };
 
@@ -35,6 +35,7 @@ pub fn explain(image: &Image<'_>, signature: u32) -> String {
         Rule::Hash(rule) => hash(&mut text, &rule, Scope::Object),
         Rule::Imports(rule) => hash(&mut text, &rule, Scope::Imports),
         Rule::Logical(rule) => logical(&mut text, &rule),
+        Rule::Member(rule) => member(&mut text, &rule),
         Rule::Section(rule) => hash(&mut text, &rule, Scope::Section),
         _ => line(&mut text, "kind", "one that this version cannot show"),
     }
@@ -65,6 +66,28 @@ fn source(image: &Image<'_>, signature: u32) -> String {
         text += ", digital signature verified";
     }
     text
+}
+
+fn member(text: &mut String, rule: &MemberRule) {
+    line(text, "kind", "what an archive says of a member");
+    let kinds: Vec<&str> = rule.containers.iter().map(|kind| kind.label()).collect();
+    let kinds = if kinds.is_empty() { "of any kind".to_owned() } else { kinds.join(" or ") };
+    line(text, "archive", &kinds);
+    if let Some(name) = &rule.name {
+        line(text, "name", &format!("with {}", plain(name)));
+    }
+    let ranges = [
+        ("archive's size", rule.container_size),
+        ("packed size", rule.packed),
+        ("size", rule.length),
+        ("position", rule.position),
+    ];
+    for (what, (from, to)) in ranges.into_iter().filter(|(_, range)| *range != (0, u64::MAX)) {
+        line(text, what, &if from == to { from.to_string() } else { format!("from {from} to {to}") });
+    }
+    if let Some(encrypted) = rule.encrypted {
+        line(text, "encrypted", if encrypted { "yes" } else { "no" });
+    }
 }
 
 fn hash(text: &mut String, rule: &HashRule, scope: Scope) {

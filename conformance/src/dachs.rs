@@ -75,6 +75,14 @@ impl Dachs {
         std::fs::metadata(image).map(|metadata| metadata.len()).map_err(|error| error.to_string())
     }
 
+    /// What `dachs db info` says of sources.
+    pub(crate) fn info(&self, sources: &Path) -> Result<Value, String> {
+        let output = Command::new(&self.program).args(["db", "info", "--format", "json"]).arg(sources).output();
+        let output = output.map_err(|error| format!("{}: {error}", self.program.display()))?;
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("dachs db info: {error}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
     /// Scans with all matches and the given options.
     pub(crate) fn scan(&self, database: &Path, options: &[&str], paths: &[PathBuf]) -> Result<Answer, String> {
         let temporary = Scratch::new()?;

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo conformance peers [--seeds N] [--first N]     random signatures and files: do both find the same names?
 //! cargo conformance loads                             odd and broken signatures: do both take, or refuse, the same?
+//! cargo conformance counts [FOLDER...]                real databases: do both load as many signatures?
 //! cargo conformance bombs                             archives made to exhaust: bounded time and memory, never clean
 //! cargo conformance mutations [--count N] [--seed N]  broken archives: no crash, no payload called clean
 //! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
@@ -19,6 +20,7 @@
 mod bombs;
 mod clamav;
 mod container;
+mod counts;
 mod dachs;
 mod executable;
 mod expression;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
     let options = Options { rest: rest.to_vec() };
     let broken = match name.as_str() {
         "bombs" => bombs::run(),
+        "counts" => counts::run(&options),
         "loads" => loads::run(),
         "machine" => machine::run(&options),
         "mutations" => mutations::run(&options),
@@ -66,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: cargo conformance peers|loads|bombs|mutations|sparse|machine|real [OPTIONS]");
+    eprintln!("usage: cargo conformance peers|loads|counts|bombs|mutations|sparse|machine|real [OPTIONS]");
     ExitCode::from(2)
 }
 

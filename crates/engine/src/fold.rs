@@ -2,7 +2,7 @@
 
 use crate::Options;
 use crate::level::Object;
-use dachs_base::{Anomaly, Cause, Detection, FileKind, Finding, Heuristic, Limits, ObjectPath, Report, Strength};
+use dachs_base::{Anomaly, Cause, Detection, FileKind, Finding, Heuristic, Limits, Name, ObjectPath, Report, Strength};
 
 /// The report being made.
 pub(crate) struct Fold {
@@ -31,6 +31,14 @@ impl Fold {
         }
     }
 
+    /// What an object says of a member fulfils signatures: they are detected in the member.
+    pub(crate) fn detect_member(&mut self, findings: &[Finding], object: &Object, name: Name) {
+        let path = object.path.child(name);
+        for finding in findings {
+            self.add_at(Cause::Signature(finding.signature), finding.strength, None, &path, object.kind());
+        }
+    }
+
     /// An unpacker judged an object.
     pub(crate) fn judge(&mut self, heuristic: Heuristic, object: &Object) {
         self.add(Cause::Heuristic(heuristic), Strength::Weak, None, object);
@@ -38,15 +46,18 @@ impl Fold {
 
     /// Adds a detection, unless the same was found in another form of the same object.
     fn add(&mut self, cause: Cause, strength: Strength, offset: Option<u64>, object: &Object) {
-        let here = self.report.detections.iter().rev().take_while(|detection| detection.object == object.path);
+        self.add_at(cause, strength, offset, &object.path, object.kind());
+    }
+
+    fn add_at(&mut self, cause: Cause, strength: Strength, offset: Option<u64>, path: &ObjectPath, kind: FileKind) {
+        let here = self.report.detections.iter().rev().take_while(|detection| detection.object == *path);
         if here.into_iter().any(|detection| detection.cause == cause) {
             return;
         }
         self.strong |= strength == Strength::Strong;
         let room = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
         if self.report.detections.len() < room {
-            let (object, kind) = (object.path.clone(), object.kind());
-            self.report.detections.push(Detection { cause, strength, object, kind, offset });
+            self.report.detections.push(Detection { cause, strength, object: path.clone(), kind, offset });
         }
     }
 

@@ -1,9 +1,24 @@
 //! Where a scan stands: the objects around the current one, and what is left of their members.
 
-use dachs_base::{FileKind, ObjectPath, Source};
+use dachs_base::{Class, FileKind, ObjectPath, Source};
 use dachs_formats::{Identity, Item, Member, Unpack};
+use dachs_sigdb::Image;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// Tells what an object is: by its structure, and by what the content knows of kinds. The content's word replaces none that
+/// was found in the structure, but stands beside it.
+pub(crate) fn identify(source: &dyn Source, image: &Image<'_>) -> Identity {
+    let mut identity = dachs_formats::identify(source);
+    match image.kind_of(source) {
+        Some(kind) if identity.kinds().all(|known| known != kind) => match identity.kind.class() {
+            Class::Data | Class::Text => identity.kind = kind,
+            _ => identity.also.push(kind),
+        },
+        _ => {}
+    }
+    identity
+}
 
 /// A node of the tree of objects.
 pub(crate) struct Object {
@@ -23,8 +38,8 @@ impl Object {
     }
 
     /// A member of `parent`.
-    pub(crate) fn member(parent: &Object, member: Member) -> Object {
-        let identity = dachs_formats::identify(&*member.source);
+    pub(crate) fn member(parent: &Object, member: Member, image: &Image<'_>) -> Object {
+        let identity = identify(&*member.source, image);
         let path = parent.path.child(member.name);
         let around = parent.around.iter().copied().chain([parent.kind()]).collect();
         Object { source: member.source, identity, path, around, embedded: false }

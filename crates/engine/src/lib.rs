@@ -23,9 +23,10 @@ mod level;
 #[cfg(test)]
 mod tests;
 
-use dachs_base::{Anomaly, AnomalyKind, Budget, FileKind, Limit, LimitReached, Report, Source, Target};
+use dachs_base::{Anomaly, AnomalyKind, Budget, FileKind, Limit, LimitReached, Meta, Report, Source, Target};
 use dachs_formats::{Item, Unpacking};
-use dachs_sigdb::{Image, View};
+use dachs_sigdb::model::Switch;
+use dachs_sigdb::{Described, Image, View};
 use fold::Fold;
 use level::{Level, Object};
 use std::sync::Arc;
@@ -51,7 +52,7 @@ pub enum Outcome {
 /// Scans one file and everything inside it.
 #[must_use]
 pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: &Options) -> Outcome {
-    let identity = dachs_formats::identify(&*file);
+    let identity = level::identify(&*file, image);
     if options.isolate && identity.kinds().any(dachs_formats::looks_into) {
         return Outcome::Isolate(identity.kind);
     }
@@ -94,15 +95,17 @@ impl Scan<'_> {
             }
             Some(Item::Heuristic(heuristic)) => self.fold.judge(heuristic, &level.object),
             Some(Item::Member(member)) => {
-                let object = Object::member(&level.object, member);
+                let object = Object::member(&level.object, member, self.image);
                 self.visit(object);
+                self.describe_part();
             }
             Some(Item::Embedded(_) | Item::Also(_)) if self.options.isolate => self.isolate = true,
             Some(Item::Also(kind)) => self.also(kind),
             Some(Item::Embedded(member)) => {
-                let object = Object { embedded: true, ..Object::member(&level.object, member) };
+                let object = Object { embedded: true, ..Object::member(&level.object, member, self.image) };
                 self.visit(object);
             }
+            Some(Item::Meta(meta)) => self.describe(&meta),
             None => self.leave(),
         }
     }
@@ -117,12 +120,41 @@ impl Scan<'_> {
         self.levels.push(level);
     }
 
+    /// Asks the content about what the innermost object says of one of its members.
+    fn describe(&mut self, meta: &Meta) {
+        let Some(level) = self.levels.last() else { return };
+        self.judge_member(self.levels.len().saturating_sub(1), level.object.kind(), meta);
+    }
+
+    /// Parts of a mail say nothing of themselves before they are decoded: the member just visited is described by what it
+    /// is, as ClamAV does.
+    fn describe_part(&mut self) {
+        let [.., mail, part] = self.levels.as_slice() else { return };
+        if !matches!(mail.object.kind(), FileKind::Mail | FileKind::Mhtml) || !self.image.has_member_rules() {
+            return;
+        }
+        let length = part.object.source.len();
+        let name = part.object.path.0.last().cloned().unwrap_or_default();
+        let meta = Meta { name, packed: length, length, ..Meta::default() };
+        self.judge_member(self.levels.len().saturating_sub(2), FileKind::Mail, &meta);
+    }
+
+    /// Adds the detections of a member by what the object at a level says of it.
+    fn judge_member(&mut self, at: usize, container: FileKind, meta: &Meta) {
+        let Some(level) = self.levels.get(at).filter(|_| self.image.has_member_rules()) else { return };
+        let member = Described { meta, container, container_size: level.object.source.len() };
+        let findings = self.image.examine_member(&member, self.options.all_matches);
+        if !findings.is_empty() && !self.is_allowed_at(at) {
+            self.fold.detect_member(&findings, &level.object, meta.name.clone());
+        }
+    }
+
     /// Looks at one object and opens it if it holds others.
     fn visit(&mut self, mut object: Object) {
         let measured = object.source.known_len().is_some();
         self.examine(&object);
         if !measured && object.source.known_len().is_some() {
-            object.identity = dachs_formats::identify(&*object.source);
+            object.identity = level::identify(&*object.source, self.image);
         }
         let mut level = Level::closed(object);
         if !self.is_enough() {
@@ -173,6 +205,11 @@ impl Scan<'_> {
         around.chain([&object.source]).any(|source| self.image.allows(&**source))
     }
 
+    /// True if the allow list names the object at a level or one around it.
+    fn is_allowed_at(&self, at: usize) -> bool {
+        self.levels.iter().take(at.saturating_add(1)).any(|level| self.image.allows(&*level.object.source))
+    }
+
     /// Adds to a level what goes through its object's members.
     fn open(&mut self, level: &mut Level) {
         if let Err(reached) = self.check_depth(&level.object) {
@@ -192,6 +229,11 @@ impl Scan<'_> {
 
     /// Adds to a level what goes through its object as one of this kind.
     fn open_as(&mut self, level: &mut Level, kind: FileKind) {
+        if self.image.is_off(Switch::Kind(kind)) {
+            level.gap = true;
+            let anomaly = Anomaly::unsupported("not looked into: the content switches this off");
+            return self.fold.note(anomaly, &level.object.path);
+        }
         match dachs_formats::unpack(kind, &level.object.source, self.budget) {
             Unpacking::Members(unpack) => level.push(unpack),
             Unpacking::Nothing => {}

@@ -1,8 +1,8 @@
 //! Trees of objects built by hand, and what the engine makes of them.
 
 use crate::{Options, Outcome, scan};
-use dachs_base::{AnomalyKind, Budget, Limit, Limits, Memory, NoClock, Report, Source, Verdict};
-use dachs_sigdb::model::{BodyRule, Digest, Element, HashRule, Offset, Pattern, SourceInfo};
+use dachs_base::{AnomalyKind, Budget, FileKind, Limit, Limits, Memory, NoClock, Report, Source, Verdict};
+use dachs_sigdb::model::{BodyRule, Digest, Element, HashRule, Magic, MemberRule, Offset, Pattern, SourceInfo, Switch};
 use dachs_sigdb::{Builder, Image};
 use std::sync::Arc;
 
@@ -74,6 +74,47 @@ fn members_of_members_are_found_with_their_path() {
 }
 
 #[test]
+fn what_an_archive_says_of_a_member_is_looked_at() {
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo { name: "test.cdb".into(), ..SourceInfo::default() });
+    let any = (0, u64::MAX);
+    let rule = |name: &str, length, position| MemberRule {
+        containers: vec![FileKind::Tar],
+        container_size: any,
+        name: Some(name.into()),
+        packed: any,
+        length,
+        encrypted: Some(false),
+        position,
+    };
+    builder.add_member(source, "Test.First", &rule("^on", any, (1, 1))).unwrap();
+    builder.add_member(source, "Test.Empty", &rule("empty", (0, 0), any)).unwrap();
+    builder.add_member(source, "Test.Never", &rule("two", any, (1, 1))).unwrap();
+    let archive = tar(&[("one", b"something"), ("two", b"else"), ("empty", b"")]);
+    let found = report(&archive, &builder.finish(), Limits::default(), ALL);
+    assert_eq!(paths(&found), ["one", "empty"]);
+}
+
+#[test]
+fn content_tells_kinds_and_switches_them_off() {
+    let build = |magic: Option<Magic>, off: bool| {
+        let mut builder = Builder::new();
+        let source = builder.source(SourceInfo { name: "test.ftm".into(), ..SourceInfo::default() });
+        magic.into_iter().for_each(|magic| builder.add_magic(source, magic).unwrap());
+        builder.switch(source, Switch::Kind(FileKind::Tar), !off).unwrap();
+        builder.finish()
+    };
+    let magic = |bytes: &[u8], kind| Some(Magic { offset: 0, bytes: bytes.to_vec(), kind });
+    let kind = |image: &[u8], bytes: &[u8]| report(bytes, image, Limits::default(), ALL).kind;
+    assert_eq!(kind(&build(magic(b"unkno", FileKind::Swf), false), b"unknown text"), Some(FileKind::Swf));
+    let archive = tar(&[("a", b"something")]);
+    assert_eq!(kind(&build(magic(b"a\0", FileKind::Swf), false), &archive), Some(FileKind::Tar));
+    let off = report(&archive, &build(None, true), Limits::default(), ALL);
+    assert_eq!((off.verdict(), off.coverage.objects), (Verdict::Incomplete, 1));
+    assert_eq!(report(&archive, &build(None, false), Limits::default(), ALL).coverage.objects, 2);
+}
+
+#[test]
 fn the_first_strong_detection_ends_the_scan() {
     let archive = tar(&[("one", BADGER), ("two", BADGER)]);
     let found = report(&archive, &image(&[]), Limits::default(), Options::default());
@@ -134,7 +175,7 @@ fn archives_ask_for_a_process_of_their_own() {
     let options = Options { isolate: true, ..ALL };
     let ask =
         |bytes: &[u8]| scan(Arc::new(Memory::new(bytes)), &content, &Budget::new(Limits::default(), NoClock), &options);
-    assert!(matches!(ask(&tar(&[("a", b"1")])), Outcome::Isolate(dachs_base::FileKind::Tar)));
+    assert!(matches!(ask(&tar(&[("a", b"1")])), Outcome::Isolate(FileKind::Tar)));
     assert!(matches!(ask(b"plain text, nothing to unpack"), Outcome::Report(_)));
 }
 

@@ -3,10 +3,11 @@
 //! A format is a [`Walk`] from header to header. [`Packed`] makes an unpacker of it. Entries without bytes are no members:
 //! there is nothing to scan. Bytes behind the archive's end are a member of their own.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Name, Part, Source};
+use dachs_base::{Anomaly, AnomalyKind, Budget, Meta, Name, Part, Source};
 
 use crate::codec::Decoder;
 use crate::codec::lzh::{self, Form};
@@ -16,6 +17,9 @@ use crate::{Item, Member, Unpack};
 
 /// A way through the entries of an archive.
 pub(crate) trait Walk: Send {
+    /// The number of the first file, as ClamAV counts.
+    const FIRST: u64;
+
     /// Reads the next header and moves behind the data that follow it. Must go forward, or end.
     ///
     /// # Errors
@@ -72,7 +76,9 @@ pub(crate) struct Packed<W> {
     budget: Budget,
     input: SourceRead,
     /// What follows the item that was given last.
-    waiting: Option<Item>,
+    waiting: VecDeque<Item>,
+    /// The number of the next file.
+    position: u64,
     done: bool,
 }
 
@@ -81,7 +87,8 @@ impl<W: Walk + 'static> Packed<W> {
     pub(crate) fn open(walk: W, source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
         let input = SourceRead::new(Arc::clone(source));
         let (source, budget) = (Arc::clone(source), budget.clone());
-        Box::new(Packed { walk, source, budget, input, waiting: None, done: false })
+        let (waiting, position) = (VecDeque::new(), W::FIRST);
+        Box::new(Packed { walk, source, budget, input, waiting, position, done: false })
     }
 }
 
@@ -95,16 +102,27 @@ impl<W: Walk> Packed<W> {
                 self.behind()
             }
             Entry::File(mut file) => {
-                if let Some(anomaly) = file.remark.take() {
-                    self.waiting = Some(Item::Anomaly { member: Some(file.name.clone()), anomaly });
-                }
-                match file.method.clone() {
-                    Method::Refused(anomaly) => Ok(Some(Item::Anomaly { member: Some(file.name), anomaly })),
-                    _ if file.length == 0 && file.packed == 0 => Ok(self.waiting.take()),
-                    method => self.member(file, method).map(Some),
-                }
+                let meta = Item::Meta(self.meta(&file));
+                let remark = file.remark.take();
+                let name = Some(file.name.clone());
+                let found = match file.method.clone() {
+                    Method::Refused(anomaly) => Some(Item::Anomaly { member: name.clone(), anomaly }),
+                    _ if file.length == 0 && file.packed == 0 => None,
+                    method => Some(self.member(file, method)?),
+                };
+                self.waiting.extend(found);
+                self.waiting.extend(remark.map(|anomaly| Item::Anomaly { member: name, anomaly }));
+                Ok(Some(meta))
             }
         }
+    }
+
+    /// What a header says, and counts the file.
+    fn meta(&mut self, file: &File) -> Meta {
+        let position = self.position;
+        self.position = position.saturating_add(1);
+        let encrypted = matches!(&file.method, Method::Refused(anomaly) if anomaly.kind == AnomalyKind::Encrypted);
+        Meta { name: file.name.clone(), packed: file.packed, length: file.length, encrypted, position }
     }
 
     fn member(&self, file: File, method: Method) -> Result<Item, Anomaly> {
@@ -150,7 +168,7 @@ impl<W: Walk> Packed<W> {
 
 impl<W: Walk> Unpack for Packed<W> {
     fn next_item(&mut self) -> Option<Item> {
-        if let Some(item) = self.waiting.take() {
+        if let Some(item) = self.waiting.pop_front() {
             return Some(item);
         }
         while !self.done {

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, Meta, Name, Part, Source};
 
 use crate::stream::SourceRead;
 use crate::{Item, Member, Unpack};
@@ -16,6 +16,11 @@ use crate::{Item, Member, Unpack};
 pub(crate) trait Walk: Send {
     /// Reads the next header. Must go forward, or end.
     fn next_entry(&mut self, place: &mut Place) -> Entry;
+
+    /// The number of the file that was given last, as ClamAV counts, where it tests what such archives say of it.
+    fn position(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// What stands at a place of an archive.
@@ -71,6 +76,8 @@ impl Place {
 pub(crate) struct Stored<W> {
     walk: W,
     place: Place,
+    /// What follows the item that was given last.
+    waiting: Option<Item>,
     done: bool,
 }
 
@@ -79,7 +86,7 @@ impl<W: Walk + 'static> Stored<W> {
     pub(crate) fn open(walk: W, source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
         let input = SourceRead::new(Arc::clone(source));
         let place = Place { source: Arc::clone(source), budget: budget.clone(), input };
-        Box::new(Stored { walk, place, done: false })
+        Box::new(Stored { walk, place, waiting: None, done: false })
     }
 }
 
@@ -94,16 +101,33 @@ impl<W: Walk> Stored<W> {
     }
 }
 
+fn meta(name: &Name, size: u64, position: u64) -> Meta {
+    Meta { name: name.clone(), packed: size, length: size, encrypted: false, position }
+}
+
 impl<W: Walk> Unpack for Stored<W> {
     fn next_item(&mut self) -> Option<Item> {
+        if let Some(item) = self.waiting.take() {
+            return Some(item);
+        }
         while !self.done {
             if let Err(reached) = self.place.budget.check_time() {
                 self.done = true;
                 return Some(Item::Anomaly { member: None, anomaly: reached.into() });
             }
             match self.walk.next_entry(&mut self.place) {
-                Entry::File(_, _, 0) | Entry::Other => {}
-                Entry::File(name, start, size) => return Some(self.file(name, start, size)),
+                Entry::File(name, start, size) => {
+                    let meta = self.walk.position().map(|position| meta(&name, size, position));
+                    let file = (size > 0).then(|| self.file(name, start, size));
+                    if let Some(meta) = meta {
+                        self.waiting = file;
+                        return Some(Item::Meta(meta));
+                    }
+                    if file.is_some() {
+                        return file;
+                    }
+                }
+                Entry::Other => {}
                 Entry::Remark(member, anomaly) => return Some(Item::Anomaly { member, anomaly }),
                 Entry::End => self.done = true,
             }

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, FileKind, Heuristic, LimitReached, Name, Source};
+use dachs_base::{Anomaly, Budget, FileKind, Heuristic, LimitReached, Meta, Name, Source};
 
 /// Goes through the members of one object.
 ///
@@ -37,6 +37,9 @@ pub enum Item {
     Embedded(Member),
     /// The object is of this kind as well, which showed only now.
     Also(FileKind),
+    /// What an archive says of a member, before the member or what is remarked of it. Given where ClamAV's signatures of
+    /// container metadata apply: in ZIP, 7z, CAB, LHA, ARJ, tar and cpio, for members whose bytes cannot be had too.
+    Meta(Meta),
 }
 
 /// An object inside another.
@@ -112,6 +115,11 @@ impl Found {
     /// The object is of this kind as well.
     pub(crate) fn also(&mut self, kind: FileKind) {
         self.items.push_back(Item::Also(kind));
+    }
+
+    /// What the archive says of a member that comes next.
+    pub(crate) fn meta(&mut self, meta: Meta) {
+        self.items.push_back(Item::Meta(meta));
     }
 
     /// A remark about the object, or about one of its members.

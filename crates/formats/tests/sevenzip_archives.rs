@@ -205,6 +205,7 @@ fn members_larger_than_memory_are_read_again_from_the_start() {
     let source: Arc<dyn Source> = Arc::new(Memory::new(bytes));
     let Unpacking::Members(mut members) = unpack(FileKind::SevenZip, &source, &budget) else { panic!() };
     for (_, expected) in &workshop.files {
+        assert!(matches!(members.next_item(), Some(Item::Meta(meta)) if meta.length == 3 << 20));
         let Some(Item::Member(member)) = members.next_item() else { panic!("a member is missing") };
         for offset in [0u64, (3 << 20) - 100, 5, 1 << 20] {
             let mut buffer = [0; 100];

@@ -55,7 +55,8 @@ impl fmt::Display for Error {
             Error::Unknown { name } => write!(
                 f,
                 "{name}: the ending of its name is of no kind of signatures that can be read; these are \
-                 cvd cld cud, hdb hsb hdu hsu fp sfp, ndb ndu sdb db, ldb ldu, ign ign2 (texts also with .gz)"
+                 cvd cld cud, hdb hsb hdu hsu fp sfp, mdb msb mdu msu, ndb ndu sdb db, ldb ldu, cdb zmd rmd, \
+                 cbc, cfg, ftm, ign ign2, ioc, pwdb (texts also with .gz)"
             ),
             Error::Unwritten(error) => write!(f, "the image cannot be written: {error}"),
             Error::Unverified(problem) => write!(f, "{problem}; fetch it again"),

@@ -43,6 +43,8 @@ struct Arj {
 }
 
 impl Walk for Arj {
+    const FIRST: u64 = 1;
+
     fn next_entry(&mut self, input: &mut SourceRead) -> Result<Entry, Anomaly> {
         let Some((basic, odd)) = header(input)? else { return Ok(Entry::End) };
         if !std::mem::replace(&mut self.begun, true) {

@@ -20,7 +20,7 @@ mod header;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dachs_base::{Anomaly, Budget, Charge, LimitReached, Memory, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, Charge, LimitReached, Memory, Meta, Name, Part, Source};
 
 use self::header::{FROM_PREVIOUS, FROM_PREVIOUS_TO_NEXT, File, Folder, Header, TO_NEXT};
 use crate::stream::block::Block;
@@ -137,6 +137,9 @@ impl Cabinet {
         files.left -= 1;
         let file = File::read(&mut files.input).map_err(|_| Anomaly::damaged("the table of files is cut off"))?;
         let name = Name::new(&file.name);
+        let position = u64::from(files.header.files.saturating_sub(files.left).saturating_sub(1));
+        let (encrypted, packed) = (false, 0);
+        self.found.meta(Meta { name: name.clone(), packed, length: file.size, encrypted, position });
         match self.folder_of(&mut files, &file) {
             Ok(block) => self.give(name.clone(), &file, block)?,
             Err(anomaly) => self.found.remark(Some(name.clone()), anomaly),

@@ -21,11 +21,15 @@ const LINK: u64 = 0o120_000;
 
 /// Unpacks a cpio archive.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    Stored::open(Cpio { state: State::Entries }, source, budget)
+    Stored::open(Cpio { state: State::Entries, entries: 0, counted: false }, source, budget)
 }
 
 struct Cpio {
     state: State,
+    /// How many entries there were.
+    entries: u64,
+    /// What was given last is a file with bytes.
+    counted: bool,
 }
 
 enum State {
@@ -47,6 +51,7 @@ struct Header {
 
 impl Walk for Cpio {
     fn next_entry(&mut self, place: &mut Place) -> Entry {
+        self.counted = false;
         match self.state {
             State::Entries => self.entry(place),
             State::Behind => self.behind(place),
@@ -57,6 +62,10 @@ impl Walk for Cpio {
             }
             State::Done => Entry::End,
         }
+    }
+
+    fn position(&self) -> Option<u64> {
+        self.counted.then_some(self.entries)
     }
 }
 
@@ -82,6 +91,8 @@ impl Cpio {
         }
         let data = place.position();
         place.pass(padded(header.size, header.align), 1);
+        self.entries = self.entries.saturating_add(1);
+        self.counted = header.mode & TYPE != LINK && header.size > 0;
         if header.mode & TYPE == LINK { Entry::Other } else { Entry::File(Name::new(name), data, header.size) }
     }
 

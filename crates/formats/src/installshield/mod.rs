@@ -107,7 +107,7 @@ mod tests {
                     members.push((name, read_vec_at(&*member.source, 0, 1 << 16)));
                 }
                 Item::Anomaly { anomaly, .. } => anomalies.push(anomaly.kind),
-                Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) => {}
+                Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
             }
         }
         (members, anomalies)

@@ -38,6 +38,8 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
 struct Lha;
 
 impl Walk for Lha {
+    const FIRST: u64 = 0;
+
     fn next_entry(&mut self, input: &mut SourceRead) -> Result<Entry, Anomaly> {
         let (head, got) = input.peek::<21>();
         if got > 0 && head.first() == Some(&0) {

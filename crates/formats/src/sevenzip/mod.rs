@@ -24,7 +24,7 @@ mod header;
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, AnomalyKind, Budget, Limit, LimitReached, Memory, Name, Reader, Source, read_vec_at};
+use dachs_base::{Anomaly, AnomalyKind, Budget, Limit, LimitReached, Memory, Meta, Name, Reader, Source, read_vec_at};
 
 use self::cursor::{Bytes, Wrong};
 use self::header::{Content, File, Header, Packed, Stream, Streams, id};
@@ -75,6 +75,8 @@ struct Members {
     block: Option<(u64, Result<Arc<Block>, Anomaly>)>,
     /// Streams that no file has.
     nameless: u64,
+    /// The number of the next file.
+    position: u64,
 }
 
 impl Search for Archive {
@@ -111,7 +113,8 @@ impl Archive {
                 Some(id::HEADER) => {
                     let header = Header::read(&bytes).map_err(anomaly)?;
                     let streams = Streams::new(&header.streams);
-                    self.phase = Phase::Members(Box::new(Members { header, streams, block: None, nameless: 0 }));
+                    self.phase =
+                        Phase::Members(Box::new(Members { header, streams, block: None, nameless: 0, position: 0 }));
                     return Ok(());
                 }
                 Some(id::ENCODED_HEADER) => bytes = self.unpack_header(&bytes)?,
@@ -197,11 +200,13 @@ impl Archive {
 impl Archive {
     fn next_member(&mut self, mut members: Box<Members>) -> Result<(), Anomaly> {
         let file = members.header.files.next_file();
+        let position = members.position;
+        members.position = position.saturating_add(1);
         match file.as_ref().map_or(Content::Stream, |file| file.content) {
             Content::Directory => {}
-            Content::Empty => self.give_empty(file.map(|file| file.name).unwrap_or_default())?,
+            Content::Empty => self.give_empty(file.map(|file| file.name).unwrap_or_default(), position)?,
             Content::Stream => match members.streams.next_stream().map_err(anomaly)? {
-                Some(stream) => self.give(&mut members, file, stream)?,
+                Some(stream) => self.give(&mut members, file, stream, position)?,
                 None if file.is_some() => return Err(Anomaly::damaged("there are more files than streams")),
                 None => return Ok(()),
             },
@@ -210,14 +215,25 @@ impl Archive {
         Ok(())
     }
 
-    fn give_empty(&mut self, name: Vec<u8>) -> Result<(), Anomaly> {
-        self.found.member(Name::new(&name), Arc::new(Memory::new(Vec::new())), Some(0))?;
+    fn give_empty(&mut self, name: Vec<u8>, position: u64) -> Result<(), Anomaly> {
+        let name = Name::new(&name);
+        self.found.meta(Meta { name: name.clone(), position, ..Meta::default() });
+        self.found.member(name, Arc::new(Memory::new(Vec::new())), Some(0))?;
         Ok(())
     }
 
-    fn give(&mut self, members: &mut Members, file: Option<File>, stream: Stream) -> Result<(), Anomaly> {
+    fn give(
+        &mut self,
+        members: &mut Members,
+        file: Option<File>,
+        stream: Stream,
+        position: u64,
+    ) -> Result<(), Anomaly> {
         let name = file.map_or_else(|| members.nameless_name(), |file| Name::new(&file.name));
-        match self.block(members, &stream) {
+        let block = self.block(members, &stream);
+        let encrypted = block.as_ref().is_err_and(|anomaly| anomaly.kind == AnomalyKind::Encrypted);
+        self.found.meta(Meta { name: name.clone(), packed: 0, length: stream.size, encrypted, position });
+        match block {
             Ok(block) => {
                 let opener = move || block.open(stream.offset, stream.size);
                 let replay = Replay::new(&self.budget, opener).expecting(Some(stream.size), stream.crc);

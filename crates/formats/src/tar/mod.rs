@@ -40,6 +40,10 @@ struct Tar {
     lost: Option<u64>,
     /// A file that stands behind a remark about it.
     waiting: Option<Entry>,
+    /// How many files there were.
+    files: u64,
+    /// What was given last is one of them.
+    counted: bool,
 }
 
 impl Walk for Tar {
@@ -47,6 +51,7 @@ impl Walk for Tar {
         if let Some(entry) = self.waiting.take() {
             return entry;
         }
+        self.counted = false;
         let start = place.position();
         let (block, got) = place.take::<BLOCK>();
         if is_header(&block) {
@@ -69,6 +74,10 @@ impl Walk for Tar {
             _ if zeros => self.zeros(place),
             _ => self.lose(start, got),
         }
+    }
+
+    fn position(&self) -> Option<u64> {
+        self.counted.then_some(self.files)
     }
 }
 
@@ -122,6 +131,8 @@ impl Tar {
         let size = if bare { hidden_size(place, stated) } else { stated };
         let start = place.position();
         place.pass(size, BLOCK as u64);
+        self.counted = !bare || size > 0;
+        self.files = self.files.saturating_add(u64::from(self.counted));
         let file = Entry::File(name.clone(), start, size);
         match remark(header.flag, bare, records.sparse, self.ended) {
             Some(anomaly) if size > 0 => {

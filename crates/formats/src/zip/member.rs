@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Heuristic, LimitReached, Name, Part, Source, read_vec_at};
+use dachs_base::{Anomaly, Heuristic, LimitReached, Meta, Name, Part, Source, read_vec_at};
 
 use super::coverage::{Claim, Key};
 use super::directory::Entry;
@@ -17,6 +17,8 @@ use crate::stream::{Replay, SourceRead};
 impl Archive {
     /// A member as the directory describes it, and as its local header does if they disagree.
     pub(super) fn take_entry(&mut self, entry: &Entry, disk: u32) -> Result<(), LimitReached> {
+        self.position = self.position.saturating_add(1);
+        self.tell(&entry.name, &entry.header.fields);
         let bytes = read_vec_at(self.source.as_ref(), entry.local, LOCAL_LENGTH + Name::LONGEST);
         let Some(mut local) = Local::read(&bytes) else {
             self.found.remark(Some(entry.name.clone()), no_local_header(entry, disk));
@@ -36,6 +38,7 @@ impl Archive {
         }
         self.claim(&entry.name, entry.local, data, whole(central), true)?;
         if let Some(other) = other {
+            self.tell(&entry.name, &other);
             if !std::mem::replace(&mut self.told.disagreement, true) {
                 let text = "local header and central directory disagree; both readings were looked at";
                 self.found.remark(Some(entry.name.clone()), Anomaly::odd(text));
@@ -43,6 +46,13 @@ impl Archive {
             self.claim(&entry.name, entry.local, data, whole(other), false)?;
         }
         Ok(())
+    }
+
+    /// Says what a header says.
+    fn tell(&mut self, name: &Name, fields: &Fields) {
+        let Fields { packed, length, .. } = *fields;
+        let (name, position) = (name.clone(), self.position);
+        self.found.meta(Meta { name, packed, length, encrypted: fields.encrypted(), position });
     }
 
     /// Gives a member, unless the same bytes were given already.
@@ -98,6 +108,8 @@ impl Archive {
     /// A member that no directory lists.
     pub(super) fn take_stray(&mut self, stray: Stray) -> Result<(), LimitReached> {
         let fields = stray.header.fields;
+        self.position = self.position.saturating_add(1);
+        self.tell(&stray.name, &fields);
         if is_directory(&stray.name, &fields) {
             return Ok(());
         }

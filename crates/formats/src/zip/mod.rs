@@ -55,6 +55,7 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         memory: None,
         directories: Vec::new(),
         walked: Vec::new(),
+        position: 0,
         last_end: None,
         shared: 0,
         told: Told::default(),
@@ -71,6 +72,8 @@ struct Archive {
     candidates: Vec<u64>,
     /// What is reserved for them.
     memory: Option<Charge>,
+    /// How many entries were met in the directory at hand, and behind it.
+    position: u64,
     /// Directories that were not walked yet.
     directories: Vec<Directory>,
     /// Start and base of those that were.
@@ -138,6 +141,7 @@ impl Archive {
         self.phase = Phase::Ends;
         if let Some(directory) = self.directories.pop() {
             self.walked.push((directory.start, directory.base));
+            self.position = 0;
             self.phase = Phase::Directory(Walk::new(&self.source, directory));
         } else if let Some(position) = self.candidates.pop() {
             self.consider_end(position);

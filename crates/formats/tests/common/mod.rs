@@ -79,7 +79,7 @@ fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, walke
                 while let Some(item) = members.next_item() {
                     match item {
                         Item::Anomaly { anomaly, .. } => walked.anomalies.push(anomaly),
-                        Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) => {}
+                        Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
                         Item::Member(member) => {
                             path.push(String::from_utf8_lossy(member.name.as_bytes()).into_owned());
                             visit(member.source, path, budget, walked);

@@ -250,7 +250,7 @@ pub fn read_source(kind: FileKind, source: Arc<dyn Source>, limits: Limits) -> C
                 contents.anomalies.push((member, anomaly));
             }
             Item::Heuristic(heuristic) => contents.heuristics.push(heuristic),
-            Item::Embedded(_) | Item::Also(_) => {}
+            Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
             Item::Member(member) => {
                 let bytes = read_all(member.source.as_ref());
                 let problem = member.source.problem();

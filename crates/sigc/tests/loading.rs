@@ -79,12 +79,12 @@ fn unwanted_programs_are_taken_when_asked_for() {
 #[test]
 fn what_is_left_out_is_told_by_its_reason() {
     let lines = "A;Target:0;0;6162{5-3}6364\nB;Target:0;0;6162{7-3}6364\nD;Target:99;0;6162\n";
-    let compilation = compile(&[text("x.ldb", lines), text("x.cdb", "a\nb\n\n#\n"), text("x.yar", "rule\n")]).unwrap();
+    let compilation = compile(&[text("x.ldb", lines), text("x.crb", "a\nb\n\n#\n"), text("x.yar", "rule\n")]).unwrap();
     let problems: Vec<String> = compilation.problems.iter().map(ToString::to_string).collect();
     let expected = [
         "x.ldb: 2 left out: a gap whose longest length is below its shortest never matches",
         "x.ldb: 1 left out: an unknown target",
-        "x.cdb: 2 left out: kind .cdb is not supported yet",
+        "x.crb: 2 left out: kind .crb is not supported yet",
         "x.yar: 1 left out: kind .yar is not supported yet",
     ];
     assert_eq!(problems, expected);

@@ -18,8 +18,8 @@ use std::fmt::Write;
 use dachs_base::{FileKind, Target};
 use dachs_sigdb::Image;
 use dachs_sigdb::model::{
-    BodyRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule, MemberRule, NumberForm, Offset,
-    OffsetBase, Rule, Scope, Subsignature,
+    BodyRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule, MemberRule,
+    NumberForm, Offset, OffsetBase, Rule, Scope, Subsignature,
 };
 
 use crate::target::describe;

@@ -36,6 +36,7 @@ mod onenote;
 mod packed;
 mod partitions;
 mod pdf;
+mod rar;
 mod rpm;
 mod rtf;
 mod sevenzip;
@@ -146,6 +147,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::OneNote => onenote::open,
         FileKind::Pdf => pdf::open,
         FileKind::Qcow => mapped::open_qcow,
+        FileKind::Rar => rar::open,
         FileKind::Rpm => rpm::open,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,

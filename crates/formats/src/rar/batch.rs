@@ -1,0 +1,221 @@
+//! Members that are decoded in one pass.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, Mutex};
+
+use dachs_base::{Anomaly, Budget, Charge, Memory, Name, Source};
+use rars::{Archive, ArchiveMember, ExtractionDecision, ExtractionErrorAction};
+
+use super::{anomaly, options};
+
+/// Bytes of members that are decoded together.
+const TOGETHER: u64 = 32 << 20;
+
+/// What a pass gave of a member.
+pub(super) struct Decoded {
+    pub(super) name: Name,
+    pub(super) packed: u64,
+    pub(super) bytes: Option<Held>,
+    pub(super) anomaly: Option<Anomaly>,
+}
+
+/// Where the next pass begins.
+pub(super) enum Next {
+    /// At this member.
+    Member(usize),
+    /// At this one, which is too large to be decoded with others.
+    Large(usize, Name, u64),
+    /// There are no more.
+    End,
+}
+
+/// A pass at work.
+pub(super) struct Batch<'a> {
+    budget: &'a Budget,
+    solid: bool,
+    /// The first member that counts.
+    first: usize,
+    /// The member that comes next.
+    index: usize,
+    expected: u64,
+    members: Vec<(Decoded, Option<Shared>)>,
+    next: Next,
+}
+
+impl Batch<'_> {
+    /// Decodes members from number `first` on.
+    pub(super) fn decode(archive: &Arc<Archive>, first: usize, budget: &Budget) -> (Vec<Decoded>, Next) {
+        let solid = archive.is_solid();
+        let batch = Batch { budget, solid, first, index: 0, expected: 0, members: Vec::new(), next: Next::End };
+        // Both closures need the batch; they are never called at the same time.
+        let batch = std::cell::RefCell::new(batch);
+        let result = archive.extract_with_control_and_errors(
+            options(budget),
+            |member| Ok(batch.borrow_mut().decide(member)),
+            |_, error| {
+                batch.borrow_mut().note(anomaly(error));
+                Ok(ExtractionErrorAction::Continue)
+            },
+        );
+        let mut batch = batch.into_inner();
+        if let Err(error) = result {
+            batch.fail(archive, &error);
+        }
+        let members = batch.members.into_iter().map(|(decoded, bytes)| finish(decoded, bytes, budget)).collect();
+        (members, batch.next)
+    }
+
+    fn decide(&mut self, member: &ArchiveMember) -> ExtractionDecision {
+        let index = self.index;
+        self.index = self.index.saturating_add(1);
+        let meta = &member.meta;
+        if meta.is_directory || meta.is_redirection {
+            return ExtractionDecision::Skip;
+        }
+        if index < self.first {
+            return self.pass();
+        }
+        if meta.is_encrypted {
+            return self.refuse(member, Anomaly::encrypted("it is encrypted"));
+        }
+        if meta.is_split_before || meta.is_split_after {
+            return self.refuse(member, Anomaly::unsupported("it goes on in another volume"));
+        }
+        if meta.unpacked_size > TOGETHER {
+            self.next = match self.members.is_empty() {
+                true => Next::Large(index, Name::new(&meta.name), meta.packed_size),
+                false => Next::Member(index),
+            };
+            return ExtractionDecision::Stop;
+        }
+        self.expected = self.expected.saturating_add(meta.unpacked_size);
+        if self.expected > TOGETHER.min(self.budget.memory_left() / 2) && !self.members.is_empty() {
+            self.next = Next::Member(index);
+            return ExtractionDecision::Stop;
+        }
+        let shared = Shared::default();
+        let writer = Collector { shared: shared.clone(), budget: self.budget.clone() };
+        self.members.push((decoded(member), Some(shared)));
+        ExtractionDecision::Extract(Box::new(writer))
+    }
+
+    /// A member that was given before, or cannot be given.
+    fn pass(&self) -> ExtractionDecision {
+        match self.solid {
+            true => ExtractionDecision::Extract(Box::new(Patient { budget: self.budget.clone() })),
+            false => ExtractionDecision::Skip,
+        }
+    }
+
+    fn refuse(&mut self, member: &ArchiveMember, anomaly: Anomaly) -> ExtractionDecision {
+        self.members.push((Decoded { anomaly: Some(anomaly), ..decoded(member) }, None));
+        self.pass()
+    }
+
+    /// The member at hand could not be decoded to its end.
+    fn note(&mut self, anomaly: Anomaly) {
+        if let Some((decoded, _)) = self.members.last_mut() {
+            decoded.anomaly.get_or_insert(anomaly);
+        }
+    }
+
+    /// The pass broke off: the member at hand and all behind it cannot be decoded.
+    fn fail(&mut self, archive: &Archive, error: &rars::Error) {
+        self.note(anomaly(error));
+        for member in archive.members().skip(self.index.max(self.first)) {
+            if !member.meta.is_directory && !member.meta.is_redirection {
+                let anomaly = Anomaly::damaged("the archive could not be decoded up to this member");
+                self.members.push((Decoded { anomaly: Some(anomaly), ..decoded(&member) }, None));
+            }
+        }
+        self.next = Next::End;
+    }
+}
+
+fn decoded(member: &ArchiveMember) -> Decoded {
+    Decoded { name: Name::new(&member.meta.name), packed: member.meta.packed_size, bytes: None, anomaly: None }
+}
+
+fn finish(mut decoded: Decoded, bytes: Option<Shared>, budget: &Budget) -> Decoded {
+    let Some(collected) = bytes.and_then(|shared| shared.lock().ok().map(|mut shared| std::mem::take(&mut *shared)))
+    else {
+        return decoded;
+    };
+    if collected.refused {
+        decoded.anomaly = budget.check_time().err().map(Anomaly::from).or_else(|| {
+            let limit = dachs_base::LimitReached { limit: dachs_base::Limit::Memory, allowed: budget.limits().memory };
+            Some(limit.into())
+        });
+    }
+    decoded.bytes = Some(Held { bytes: Memory::new(collected.bytes), _memory: collected.memory });
+    decoded
+}
+
+/// The bytes of a member, and the memory they take.
+pub(super) struct Held {
+    bytes: Memory,
+    _memory: Vec<Charge>,
+}
+
+impl Source for Held {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.bytes.read_at(offset, buffer)
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes.len()
+    }
+}
+
+#[derive(Default)]
+struct Collected {
+    bytes: Vec<u8>,
+    memory: Vec<Charge>,
+    refused: bool,
+}
+
+type Shared = Arc<Mutex<Collected>>;
+
+/// Keeps what is written, as far as there is memory and time.
+struct Collector {
+    shared: Shared,
+    budget: Budget,
+}
+
+impl Write for Collector {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut shared = self.shared.lock().map_err(|_| ErrorKind::Other)?;
+        let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        match self.budget.reserve(count).and_then(|memory| self.budget.check_time().map(|()| memory)) {
+            Ok(memory) => {
+                shared.memory.push(memory);
+                shared.bytes.extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            Err(_) => {
+                shared.refused = true;
+                Err(ErrorKind::OutOfMemory.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Takes everything, as long as there is time.
+struct Patient {
+    budget: Budget,
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.budget.check_time().map_err(|_| ErrorKind::TimedOut)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -22,6 +22,8 @@ pub struct Facts {
     /// What it imports, for Portable Executables of 32 bits: `library.function` in lower case, joined by commas, in the
     /// order of the import table.
     pub imports: Lazy<Vec<u8>>,
+    /// What a picture looks like, as a hash of 64 bits.
+    pub picture: Lazy<u64>,
     /// Where the keys of the strings in the version information of a Portable Executable start, as file offsets, sorted.
     pub version_keys: Lazy<Vec<u64>>,
 }

@@ -17,6 +17,9 @@ fn main() {
             let digest: String = Md5::digest(imports).iter().map(|byte| format!("{byte:02x}")).collect();
             println!("  imports {digest}:{}", imports.len());
         }
+        if let Ok(Some(hash)) = facts.picture.find() {
+            println!("  picture {hash:016x}");
+        }
         if let Ok(Some(keys)) = facts.version_keys.find() {
             println!("  version {keys:x?}");
         }

@@ -1,4 +1,5 @@
-//! What signatures need to know of an executable besides its bytes: the entry point and the sections.
+//! What signatures need to know of an executable besides its bytes, the entry point and the sections first of all, and of a
+//! picture.
 //!
 //! The figures follow what ClamAV's signatures were written against, which is not always what a loader does: see the
 //! module of each format. An executable whose header cannot be read has no facts, and whatever depends on them does not
@@ -7,8 +8,9 @@
 mod elf;
 mod macho;
 mod pe;
+mod picture;
 
-use dachs_base::{Budget, Facts, FileKind, Reader, Section, Source, read_vec_at};
+use dachs_base::{Budget, Facts, FileKind, Lazy, Reader, Section, Source, Target, read_vec_at};
 use std::sync::Arc;
 
 /// The facts about an object of this kind; none for kinds that are not executables. Those that cost work are found when
@@ -19,9 +21,17 @@ pub fn facts(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Facts
         FileKind::Elf => elf::facts(&**source),
         FileKind::MachO => macho::facts(&**source),
         FileKind::Pe => pe::facts(source, budget),
+        // RIFF: WebP.
+        _ if kind.target() == Target::Graphics || kind == FileKind::Riff => Some(picture_facts(source, budget)),
         _ => None,
     }
     .unwrap_or_default()
+}
+
+/// What signatures ask of a picture.
+fn picture_facts(source: &Arc<dyn Source>, budget: &Budget) -> Facts {
+    let (source, budget) = (Arc::clone(source), budget.clone());
+    Facts { picture: Lazy::new(move || picture::hash(&source, &budget)), ..Facts::default() }
 }
 
 /// The sections of an executable.

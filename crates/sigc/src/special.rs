@@ -1,7 +1,6 @@
 //! Subsignatures that are no bodies: regular expressions, comparisons of bytes, hashes of pictures, macros.
 //!
-//! Hashes of pictures cannot be matched yet; they are checked, so that a malformed one still ends the load. The text of a
-//! regular expression is not looked at here: whoever builds the image refuses what cannot be compiled.
+//! The text of a regular expression is not looked at here: whoever builds the image refuses what cannot be compiled.
 
 use crate::expression;
 use crate::number::{decimal, digit, integer};
@@ -23,8 +22,7 @@ pub(crate) fn parse(text: &str, index: u8, target: Target) -> Parsed<Option<Subs
         return regex(text, index, target).map(Some);
     }
     if let Some(hash) = text.strip_prefix("fuzzy_img#") {
-        picture(hash)?;
-        return Err(Refused::unsupported("hashes of pictures (fuzzy_img) are not supported yet"));
+        return picture(hash).map(Some);
     }
     if let Some(rest) = text.strip_prefix('$') {
         return macro_call(rest).map(Some);
@@ -64,16 +62,16 @@ fn regex(text: &str, index: u8, target: Target) -> Parsed<Subsignature> {
 }
 
 /// `hash[#distance]`
-fn picture(text: &str) -> Parsed<()> {
+fn picture(text: &str) -> Parsed<Subsignature> {
     let (hash, distance) = text.split_once('#').unwrap_or((text, "0"));
     if hash.len() != 16 {
         return Err(Refused::malformed("the hash of a picture must have 16 digits"));
     }
-    hash.bytes().try_for_each(|byte| digit(byte).map(drop))?;
+    let number = hash.bytes().try_fold(0_u64, |number, byte| Ok(number << 4 | u64::from(digit(byte)?)))?;
     if decimal(distance, "a distance")? != 0 {
         return Err(Refused::malformed("the distance of a picture's hash must be 0"));
     }
-    Ok(())
+    Ok(Subsignature::Picture(number))
 }
 
 /// `{min-max}id$`, after `$`.
@@ -177,7 +175,7 @@ mod tests {
             let parsed = parse(text, 1, Target::Pe);
             assert!(matches!(parsed, Ok(Some(Subsignature::Regex { .. }))), "{text}");
         }
-        for text in ["VI:0/a/", "fuzzy_img#af2ad01ed42993c7", "fuzzy_img#af2ad01ed42993c7#0"] {
+        for text in ["VI:0/a/"] {
             assert!(matches!(parse(text, 1, Target::Pe), Err(Refused::Unsupported(_))), "{text}");
         }
     }

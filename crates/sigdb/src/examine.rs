@@ -48,7 +48,8 @@ pub(crate) struct Examination<'e, 'a> {
 /// One set of patterns at work.
 struct Active<'e, 'a> {
     rules: &'e RuleSet<'a>,
-    patterns: &'e Patterns<'a>,
+    /// Absent if its rules ask for other things than bytes.
+    patterns: Option<&'e Patterns<'a>>,
     state: State,
     tally: Tally,
 }
@@ -89,7 +90,7 @@ impl<'e, 'a> Examination<'e, 'a> {
         if active.is_empty() && digests.is_empty() {
             return (source.known_len().unwrap_or(0), self.judge.scopes());
         }
-        let overlap = active.iter().map(|active| active.patterns.overlap()).max().unwrap_or(0);
+        let overlap = active.iter().filter_map(|active| active.patterns).map(Patterns::overlap).max().unwrap_or(0);
         let mut windows = match Windows::new(source, overlap, self.judge.budget) {
             Ok(windows) => windows,
             Err(limit) => return (0, Err(limit)),
@@ -110,7 +111,8 @@ impl<'e, 'a> Examination<'e, 'a> {
         let targets = [Some(target), (target != Target::Any).then_some(Target::Any)];
         let mut active = Vec::with_capacity(2);
         for rules in targets.into_iter().flatten().filter_map(|target| self.judge.image.rules(target)) {
-            if let Some(patterns) = &rules.patterns {
+            let patterns = rules.patterns.as_ref();
+            if patterns.is_some() || rules.always().next().is_some() {
                 let tally = Tally::new(rules.subsignature_count(), self.judge.budget)?;
                 active.push(Active { rules, patterns, state: State::new(), tally });
             }
@@ -125,7 +127,8 @@ impl<'e, 'a> Examination<'e, 'a> {
         active: &mut [Active<'e, 'a>],
         digests: &mut Digests,
     ) -> Result<bool, LimitReached> {
-        let skips = digests.is_empty() && active.iter().all(|active| !active.patterns.can_match_zeros());
+        let skips =
+            digests.is_empty() && active.iter().all(|active| !active.patterns.is_some_and(Patterns::can_match_zeros));
         loop {
             self.judge.budget.check_time()?;
             if skips && let Some(end) = windows.hole() {
@@ -153,6 +156,7 @@ impl<'e, 'a> Examination<'e, 'a> {
         for active in active {
             let Active { rules, patterns, state, tally } = active;
             let judge = &mut self.judge;
+            let Some(patterns) = patterns else { continue };
             if patterns.scan(state, window, &mut |hit| judge.hit(rules, tally, hit)) == Flow::Stop {
                 return Flow::Stop;
             }

@@ -209,6 +209,8 @@ pub enum Subsignature {
         /// Which group: the patterns of the same target at [`OffsetBase::Group`].
         group: u8,
     },
+    /// What the picture looks like ([`dachs_base::Facts::picture`]).
+    Picture(u64),
     /// A regular expression, tried once the object was read to its end and `trigger` holds.
     Regex {
         /// Where.

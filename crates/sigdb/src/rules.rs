@@ -23,6 +23,7 @@
 //! special         1 u8 | trigger length u32 | flags length u32 | text length u32 | trigger | flags | text     regex
 //!                 2 u8 | length u32 | see `compare`                                                           comparison
 //!                 3 u8 | group u8 | min u64 | max u64                                                         macro
+//!                 4 u8 | hash u64                                                                             picture
 //! ```
 //!
 //! A subsignature of no pattern (count 0) is special, and its pattern a start in their section.
@@ -50,5 +51,6 @@ const MOST_PATTERNS: usize = 31;
 const REGEX: u8 = 1;
 const COMPARE: u8 = 2;
 const MACRO: u8 = 3;
+const PICTURE: u8 = 4;
 /// Rules have at most so many subsignatures: an expression keeps a bit for each.
 const MOST_SUBSIGNATURES: usize = 64;

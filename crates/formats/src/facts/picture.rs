@@ -164,7 +164,17 @@ mod tests {
         let plain = bitmap(40, 40, |_, _| [10, 200, 30]);
         let symmetric = bitmap(9, 9, |x, y| if x == 4 || y == 4 { [0; 3] } else { [255; 3] });
         let told = [&ramp, &plain, &symmetric].map(|bytes| hash_of(bytes, 1 << 30).unwrap().unwrap());
-        assert_eq!(told.map(|hash| format!("{hash:016x}")), ["80071f3f3e787171", "8000000000000000", "a200a2000800a200"]);
+        assert_eq!(
+            told.map(|hash| format!("{hash:016x}")),
+            ["80071f3f3e787171", "8000000000000000", "a200a2000800a200"]
+        );
+    }
+
+    #[test]
+    fn webp_is_a_picture() {
+        // `convert -size 1x1 xc:white -define webp:lossless=true x.webp` (ImageMagick).
+        let bytes = b"\x52\x49\x46\x46\x1e\x00\x00\x00\x57\x45\x42\x50\x56\x50\x38\x4c\x11\x00\x00\x00\x2f\x00\x00\x00\x00\x07\xd0\xff\xfe\xf7\xbf\xff\x81\x88\xe8\x7f\x00\x00";
+        assert_eq!(hash_of(bytes, 1 << 20), Ok(Some(0x8000_0000_0000_0000)));
     }
 
     #[test]

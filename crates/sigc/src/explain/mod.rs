@@ -138,6 +138,7 @@ fn logical(text: &mut String, rule: &LogicalRule) {
                     "a member of macro group {group}, {min} to {max} bytes after the start of a match of the one before"
                 )
             }
+            Subsignature::Picture(hash) => format!("a picture that looks like the one with the hash {hash:016x}"),
             _ => "one that this version cannot show".to_owned(),
         };
         line(text, &number.to_string(), &shown);

@@ -89,6 +89,12 @@ impl Judge<'_, '_> {
                     }
                 }
                 Some(Special::Macro { group, min, max }) => self.members(number, (group, min, max), case, tally)?,
+                Some(Special::Picture(hash)) => {
+                    let seen = self.facts.map_or(Ok(None), |facts| facts.picture.find())?;
+                    if let (Some(counter), true) = (tally.counter(number, self.budget)?, seen == Some(&hash)) {
+                        counter.add(0, false);
+                    }
+                }
                 Some(Special::Regex(place, trigger, wanted)) => {
                     let counts = |id: u8| counter_of(case.rule, id).map_or(0, |number| tally.count(number).count);
                     if logic::trigger_holds(trigger, &counts) {
@@ -164,7 +170,7 @@ fn most_counted(case: &Case<'_, '_>) -> u32 {
     let specials = numbers(case.rule).filter_map(|number| case.rules.special(&case.rules.subsignature(number)?));
     let counted = specials.map(|special| match special {
         Special::Compare(_) => Some(u32::MAX),
-        Special::Macro { .. } => Some(0),
+        Special::Macro { .. } | Special::Picture(_) => Some(0),
         Special::Regex(_, trigger, _) => logic::largest_count_of_trigger(trigger),
     });
     let all = counted.chain([logic::largest_count(case.rules.logic(case.rule))]);

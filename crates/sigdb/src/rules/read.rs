@@ -1,6 +1,6 @@
 //! Reading rules, for evaluation and for people.
 
-use super::{ALL_STARTS, COMPARE, MACRO, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, REGEX, SEVERAL_PARTS};
+use super::{ALL_STARTS, COMPARE, MACRO, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, PICTURE, REGEX, SEVERAL_PARTS};
 use crate::compare;
 use crate::layout::{Frame, Section, at, count, length, number};
 use crate::model::{BodyRule, Compare, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
@@ -174,6 +174,7 @@ impl<'a> RuleSet<'a> {
                 let group = reader.u8().ok()?;
                 Some(Special::Macro { group, min: reader.u64_le().ok()?, max: reader.u64_le().ok()? })
             }
+            PICTURE => reader.u64_le().ok().map(Special::Picture),
             _ => None,
         }
     }
@@ -298,6 +299,8 @@ pub(crate) enum Special<'a> {
         min: u64,
         max: u64,
     },
+    /// What the picture looks like.
+    Picture(u64),
     /// Its place, which names it, its trigger, and itself.
     Regex(u32, &'a [u8], Regex),
 }
@@ -307,6 +310,7 @@ impl Special<'_> {
         Some(match self {
             Special::Compare(compare) => Subsignature::Compare(compare),
             Special::Macro { group, min, max } => Subsignature::Macro { min, max, group },
+            Special::Picture(hash) => Subsignature::Picture(hash),
             Special::Regex(_, trigger, regex) => {
                 Subsignature::Regex { offset, trigger: logic::decode_trigger(trigger)?, regex }
             }

@@ -1,6 +1,8 @@
 //! Collecting rules and writing their tables.
 
-use super::{ALL_STARTS, COMPARE, MACRO, MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, REGEX, SEVERAL_PARTS};
+use super::{
+    ALL_STARTS, COMPARE, MACRO, MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, PICTURE, REGEX, SEVERAL_PARTS,
+};
 use crate::compare;
 use crate::layout::{Section, Writer};
 use crate::model::{BodyRule, Compare, Expression, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
@@ -69,6 +71,7 @@ impl RuleWriter {
                     (*offset, vec![], Some(encode_regex(trigger, regex, id)?))
                 }
                 Subsignature::Compare(compare) => (Offset::ANY, vec![], Some(encode_compare(compare)?)),
+                Subsignature::Picture(hash) => (Offset::ANY, vec![], Some(encode_picture(*hash))),
                 Subsignature::Macro { min, max, group } => {
                     (Offset::ANY, vec![], Some(encode_macro(*min, *max, *group)))
                 }
@@ -76,7 +79,9 @@ impl RuleWriter {
             subsignatures.push(Wanted { offset, patterns, special, one_match, all_starts });
         }
         let number = self.rule(signature, &subsignatures, &logic)?;
-        if logic::holds_without_matches(&rule.expression) || triggers().any(logic::holds_without_matches) {
+        let pictures = rule.subsignatures.iter().any(|wanted| matches!(wanted, Subsignature::Picture(_)));
+        let without = logic::holds_without_matches(&rule.expression);
+        if without || pictures || triggers().any(logic::holds_without_matches) {
             self.always.extend(number.to_le_bytes());
         }
         Ok(number)
@@ -242,6 +247,11 @@ fn encode_compare(compare: &Compare) -> Result<Vec<u8>, Refusal> {
 /// The record of a macro.
 fn encode_macro(min: u64, max: u64, group: u8) -> Vec<u8> {
     [&[MACRO, group][..], &min.to_le_bytes(), &max.to_le_bytes()].concat()
+}
+
+/// The record of a hash of a picture.
+fn encode_picture(hash: u64) -> Vec<u8> {
+    std::iter::once(PICTURE).chain(hash.to_le_bytes()).collect()
 }
 
 /// A target's sections.

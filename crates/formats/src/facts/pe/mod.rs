@@ -20,6 +20,7 @@ pub(super) fn facts(source: &Arc<dyn Source>, budget: &Budget) -> Option<Facts> 
         sections: layout.sections(),
         imports: if layout.wide { Lazy::default() } else { later(&pe, budget, imports::list) },
         version_keys: later(&pe, budget, version::keys),
+        ..Facts::default()
     })
 }
 

@@ -133,6 +133,7 @@ fn bits(values: &[f64]) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "numbers of pictures made here")]
 mod tests {
     use super::*;
     use dachs_base::{Limits, Memory, NoClock};

@@ -38,7 +38,7 @@ pub enum Item {
     /// The object is of this kind as well, which showed only now.
     Also(FileKind),
     /// What an archive says of a member, before the member or what is remarked of it. Given where ClamAV's signatures of
-    /// container metadata apply: in ZIP, 7z, CAB, LHA, ARJ, tar and cpio, for members whose bytes cannot be had too.
+    /// container metadata apply: in ZIP, RAR, 7z, CAB, CHM, LHA, ARJ, tar, cpio and ISO 9660, for members whose bytes cannot be had too.
     Meta(Meta),
 }
 

@@ -12,9 +12,11 @@
 mod common;
 
 use std::fs;
+use std::sync::Arc;
 
 use common::{test_file, tool, walk, walk_within};
-use dachs_base::{FileKind, Limits};
+use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source};
+use dachs_formats::{Item, Unpacking, unpack};
 
 /// Made by Free Pascal's chmcmd; see tests/samples/README.md.
 const BADGER: &[u8] = include_bytes!("samples/badger.chm");
@@ -26,6 +28,26 @@ fn clamavs_sample_holds_the_test_program() {
     assert_eq!(walked.objects[0].kind, FileKind::Chm);
     assert!(walked.objects.iter().any(|seen| seen.bytes == program), "{:?}", walked.anomalies);
     assert_eq!(walked.anomalies, []);
+}
+
+/// As `clamscan` sees them with signatures of container metadata for each number.
+#[test]
+fn members_are_numbered_as_clamav_numbers_them() {
+    let Some(help) = test_file("clam.chm") else { return };
+    let source: Arc<dyn Source> = Arc::new(Memory::new(help));
+    let budget = Budget::new(Limits::default(), NoClock);
+    let Unpacking::Members(mut members) = unpack(FileKind::Chm, &source, &budget) else { panic!() };
+    let mut numbers = Vec::new();
+    while let Some(item) = members.next_item() {
+        if let Item::Meta(meta) = item {
+            numbers.push((meta.position, String::from_utf8_lossy(meta.name.as_bytes()).into_owned()));
+        }
+    }
+    for (number, name) in
+        [(0, "/#IDXHDR"), (1, "/#ITBITS"), (8, "/$FIftiMain"), (12, "/clam.chm.hhc"), (14, "/clam.exe.txt")]
+    {
+        assert!(numbers.contains(&(number, name.to_string())), "{name}: {numbers:?}");
+    }
 }
 
 #[test]

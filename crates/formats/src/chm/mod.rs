@@ -16,7 +16,7 @@ mod section;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Name, Part, Reader, Source, read_vec_at};
+use dachs_base::{Anomaly, Budget, Meta, Name, Part, Reader, Source, read_vec_at};
 
 use self::list::{Entry, List};
 use self::section::Section;
@@ -26,7 +26,7 @@ use crate::{Found, Search, Unpack};
 /// Goes through the files of a help file.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
     let (source, budget, found) = (Arc::clone(source), budget.clone(), Found::new(budget));
-    Box::new(Help { source, budget, found, content: 0, list: None, section: None })
+    Box::new(Help { source, budget, found, content: 0, list: None, section: None, position: 0 })
 }
 
 struct Help {
@@ -39,6 +39,8 @@ struct Help {
     list: Option<List>,
     /// The compressed section, or why it cannot be read; absent until it was looked for.
     section: Option<Result<Arc<Section>, Anomaly>>,
+    /// The number of the next file.
+    position: u64,
 }
 
 impl Search for Help {
@@ -76,7 +78,13 @@ impl Help {
     }
 
     fn give(&mut self, entry: Entry) -> Result<(), Anomaly> {
-        if entry.name.starts_with(b"::") || entry.length == 0 {
+        if entry.name.starts_with(b"::") || entry.name.ends_with(b"/") {
+            return Ok(());
+        }
+        let (name, length, position) = (Name::new(&entry.name), entry.length, self.position);
+        self.found.meta(Meta { name, packed: 0, length, encrypted: false, position });
+        self.position = position.saturating_add(1);
+        if entry.length == 0 {
             return Ok(());
         }
         let name = Name::new(entry.name.strip_prefix(b"/").unwrap_or(&entry.name));

@@ -21,7 +21,7 @@ mod volume;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Charge, LimitReached, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, Charge, LimitReached, Meta, Name, Part, Source};
 
 use self::record::{Record, Records};
 use self::volume::{Volume, volumes};
@@ -178,7 +178,9 @@ impl Disc {
             [(start, length)] => Arc::new(Part::new(Arc::clone(&self.source), *start, *length)),
             _ => Arc::new(Joined::new(&self.source, extents)),
         };
-        self.found.member(Name::new(path), source, Some(size))
+        let name = Name::new(path);
+        self.found.meta(Meta { name: name.clone(), packed: size, length: size, encrypted: false, position: 0 });
+        self.found.member(name, source, Some(size))
     }
 
     fn boot_image(&mut self, place: u64, size: u64) -> Result<(), LimitReached> {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex};
 
-use dachs_base::{Anomaly, Budget, Charge, Memory, Name, Source};
+use dachs_base::{Anomaly, Budget, Charge, Memory, Meta, Name, Source};
 use rars::{Archive, ArchiveMember, ExtractionDecision, ExtractionErrorAction};
 
 use super::{anomaly, options};
@@ -13,8 +13,8 @@ const TOGETHER: u64 = 32 << 20;
 
 /// What a pass gave of a member.
 pub(super) struct Decoded {
-    pub(super) name: Name,
-    pub(super) packed: u64,
+    /// What the archive says of it.
+    pub(super) meta: Meta,
     pub(super) bytes: Option<Held>,
     pub(super) anomaly: Option<Anomaly>,
 }
@@ -24,7 +24,7 @@ pub(super) enum Next {
     /// At this member.
     Member(usize),
     /// At this one, which is too large to be decoded with others.
-    Large(usize, Name, u64),
+    Large(usize, Meta),
     /// There are no more.
     End,
 }
@@ -76,14 +76,14 @@ impl Batch<'_> {
             return self.pass();
         }
         if meta.is_encrypted {
-            return self.refuse(member, Anomaly::encrypted("it is encrypted"));
+            return self.refuse(member, index, Anomaly::encrypted("it is encrypted"));
         }
         if meta.is_split_before || meta.is_split_after {
-            return self.refuse(member, Anomaly::unsupported("it goes on in another volume"));
+            return self.refuse(member, index, Anomaly::unsupported("it goes on in another volume"));
         }
         if meta.unpacked_size > TOGETHER {
             self.next = match self.members.is_empty() {
-                true => Next::Large(index, Name::new(&meta.name), meta.packed_size),
+                true => Next::Large(index, told(member, index)),
                 false => Next::Member(index),
             };
             return ExtractionDecision::Stop;
@@ -95,7 +95,7 @@ impl Batch<'_> {
         }
         let shared = Shared::default();
         let writer = Collector { shared: shared.clone(), budget: self.budget.clone() };
-        self.members.push((decoded(member), Some(shared)));
+        self.members.push((decoded(member, index), Some(shared)));
         ExtractionDecision::Extract(Box::new(writer))
     }
 
@@ -107,8 +107,8 @@ impl Batch<'_> {
         }
     }
 
-    fn refuse(&mut self, member: &ArchiveMember, anomaly: Anomaly) -> ExtractionDecision {
-        self.members.push((Decoded { anomaly: Some(anomaly), ..decoded(member) }, None));
+    fn refuse(&mut self, member: &ArchiveMember, index: usize, anomaly: Anomaly) -> ExtractionDecision {
+        self.members.push((Decoded { anomaly: Some(anomaly), ..decoded(member, index) }, None));
         self.pass()
     }
 
@@ -122,18 +122,26 @@ impl Batch<'_> {
     /// The pass broke off: the member at hand and all behind it cannot be decoded.
     fn fail(&mut self, archive: &Archive, error: &rars::Error) {
         self.note(anomaly(error));
-        for member in archive.members().skip(self.index.max(self.first)) {
+        for (index, member) in archive.members().enumerate().skip(self.index.max(self.first)) {
             if !member.meta.is_directory && !member.meta.is_redirection {
                 let anomaly = Anomaly::damaged("the archive could not be decoded up to this member");
-                self.members.push((Decoded { anomaly: Some(anomaly), ..decoded(&member) }, None));
+                self.members.push((Decoded { anomaly: Some(anomaly), ..decoded(&member, index) }, None));
             }
         }
         self.next = Next::End;
     }
 }
 
-fn decoded(member: &ArchiveMember) -> Decoded {
-    Decoded { name: Name::new(&member.meta.name), packed: member.meta.packed_size, bytes: None, anomaly: None }
+fn decoded(member: &ArchiveMember, index: usize) -> Decoded {
+    Decoded { meta: told(member, index), bytes: None, anomaly: None }
+}
+
+/// What the archive says of a member.
+fn told(member: &ArchiveMember, index: usize) -> Meta {
+    let position = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
+    let meta = &member.meta;
+    let (packed, length, encrypted) = (meta.packed_size, meta.unpacked_size, meta.is_encrypted);
+    Meta { name: Name::new(&meta.name), packed, length, encrypted, position }
 }
 
 fn finish(mut decoded: Decoded, bytes: Option<Shared>, budget: &Budget) -> Decoded {

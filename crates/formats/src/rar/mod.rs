@@ -87,20 +87,22 @@ impl Rar {
     fn next_batch(&mut self, archive: &Arc<Archive>) -> Result<(), Anomaly> {
         let (members, next) = Batch::decode(archive, self.next, &self.budget);
         for member in members {
+            self.found.meta(member.meta.clone());
             if let Some(anomaly) = member.anomaly {
-                self.found.remark(Some(member.name.clone()), anomaly);
+                self.found.remark(Some(member.meta.name.clone()), anomaly);
             }
             if let Some(bytes) = member.bytes {
                 self.budget.charge_bytes(bytes.len())?;
-                self.found.member(member.name, Arc::new(bytes), Some(member.packed))?;
+                self.found.member(member.meta.name, Arc::new(bytes), Some(member.meta.packed))?;
             }
         }
         match next {
             Next::Member(index) => self.next = index,
-            Next::Large(index, name, packed) => {
+            Next::Large(index, meta) => {
+                self.found.meta(meta.clone());
                 let (archive, budget) = (Arc::clone(archive), self.budget.clone());
                 let opener = move || Ok(Box::new(window::Windows::new(&archive, index, &budget)?) as _);
-                self.found.member(name, Arc::new(Replay::new(&self.budget, opener)), Some(packed))?;
+                self.found.member(meta.name, Arc::new(Replay::new(&self.budget, opener)), Some(meta.packed))?;
                 self.next = index.saturating_add(1);
             }
             Next::End => self.found.end(),

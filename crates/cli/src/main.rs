@@ -3,6 +3,7 @@
 //! ```text
 //! dachs scan    args -> content -> pool of workers -> walk -> scan -> output -> exit code
 //! dachs clamscan  the same scan with the command line of ClamAV's; also if the executable is called so
+//! dachs clamdscan  ClamAV's client of clamd, likewise
 //! dachs worker  (hidden) the other side of the jail: dachs_worker::main
 //! dachs db, doctor, completions, man
 //! ```
@@ -13,6 +14,7 @@
 
 mod action;
 mod args;
+mod clamdscan;
 mod clamscan;
 mod commands;
 mod content;
@@ -25,6 +27,7 @@ mod progress;
 mod quantity;
 mod say;
 mod scan;
+mod service;
 mod spool;
 mod tally;
 mod walk;
@@ -44,12 +47,18 @@ fn main() -> ExitCode {
     if args_os().next().is_some_and(|program| clamscan::is_name(&program)) {
         return clamscan::run(args_os().skip(1)).into();
     }
+    if args_os().next().is_some_and(|program| clamdscan::is_name(&program)) {
+        return ExitCode::from(clamdscan::run(args_os().skip(1)));
+    }
     if args_os().nth(1).is_some_and(|argument| argument == "worker") {
         return dachs_worker::main();
     }
     // Read before clap sees it: the options are not of its kind.
     if args_os().nth(1).is_some_and(|argument| argument == "clamscan") {
         return clamscan::run(args_os().skip(2)).into();
+    }
+    if args_os().nth(1).is_some_and(|argument| argument == "clamdscan") {
+        return ExitCode::from(clamdscan::run(args_os().skip(2)));
     }
     match args::parse(args_os()) {
         Ok(cli) => commands::run(cli).unwrap_or_else(|reason| fail(&reason)).into(),

@@ -56,6 +56,13 @@ pub(crate) struct ScanArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
 
+    /// Let a running service scan (dachsd or clamd), over its socket; where none answers, scan here.
+    ///
+    /// The service's content, limits and policy hold, and only names of detections come back. Without SOCKET, the
+    /// configuration of dachsd or clamd says where it is.
+    #[arg(long, value_name = "SOCKET", num_args = 0..=1, require_equals = true, conflicts_with = "databases")]
+    pub(crate) service: Option<Option<PathBuf>>,
+
     #[command(flatten)]
     pub(crate) walk: WalkArgs,
 

@@ -17,10 +17,16 @@ use crate::output::sarif::Sarif;
 use crate::output::summary::summary;
 use crate::output::{Format, Writer};
 use crate::progress::Progress;
+use crate::record::Names;
 use crate::say::{is_seen, say, write_block};
-use crate::scan::{Setting, scan};
+use crate::scan::{Scanner, Setting, scan};
+use crate::service::{Place, Remote};
+use crate::tally::Tally;
 use crate::walk::Walk;
 use crate::workers::{PROGRAM, Workers, files_at_once};
+
+/// Files that are with a service at once.
+const SERVED_AHEAD: usize = 16;
 
 /// Scans what was asked for.
 pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
@@ -28,6 +34,17 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let avoid = action.as_ref().and_then(Action::folder).and_then(Folder::identity);
     let walk_options = args.walk_options(avoid)?;
     let limits = args.limits.limits();
+    if let Some(mut remote) = service(&args) {
+        let names = remote.names();
+        let ahead = if remote.passes() { SERVED_AHEAD } else { 1 };
+        let (tally, trouble) =
+            walk_and_scan(&args, &walk_options, &limits, &mut remote, &names, (ahead, action.as_ref()))?;
+        trouble.iter().for_each(|trouble| say(trouble));
+        if !args.output.quiet {
+            write_block(&summary(&tally, 0));
+        }
+        return Ok(tally.exit(args.output.exit_on == ExitOn::Suspicious));
+    }
     let content = Content::load(&args.content.databases, args.content.pua)?;
     if !args.output.quiet {
         content.notes.iter().for_each(|note| say(note));
@@ -36,26 +53,9 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let names = ImageNames::new(&image);
     let mut workers = start(&args, &limits, &content)?;
 
-    // Until here a signal simply ends us: there is nothing to sum up yet.
-    let interrupt = Interrupt::listen().map_err(|error| format!("signals cannot be caught: {error}"))?;
-    let progress = progress(&args, || Walk::new(args.paths.clone(), walk_options.clone()));
-    let mut writer = writer(&args, &progress);
-    let walk = Walk::new(args.paths.clone(), walk_options.clone());
     let ahead = args.jobs().saturating_mul(4).min(files_at_once());
-    let stdin_quota = args.limits.stdin();
-    let setting = Setting {
-        names: &names,
-        interrupt: &interrupt,
-        progress: &progress,
-        ahead,
-        stdin_quota,
-        action: action.as_ref(),
-        act_on_suspicious: false,
-        largest: u64::MAX,
-        limits: &limits,
-    };
-    let (tally, trouble) = scan(walk, &mut workers, writer.as_mut(), &setting);
-    progress.finish();
+    let (tally, trouble) =
+        walk_and_scan(&args, &walk_options, &limits, &mut workers, &names, (ahead, action.as_ref()))?;
 
     if let Some(trouble) = trouble {
         say(&trouble);
@@ -68,6 +68,48 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
         workers.0.stop();
     }
     Ok(tally.exit(args.output.exit_on == ExitOn::Suspicious))
+}
+
+/// Walks, has everything scanned, and writes it.
+fn walk_and_scan(
+    args: &ScanArgs,
+    walk_options: &crate::walk::Options,
+    limits: &Limits,
+    scanner: &mut dyn Scanner,
+    names: &dyn Names,
+    (ahead, action): (usize, Option<&Action>),
+) -> Result<(Tally, Option<String>), String> {
+    // Until here a signal simply ends us: there is nothing to sum up yet.
+    let interrupt = Interrupt::listen().map_err(|error| format!("signals cannot be caught: {error}"))?;
+    let progress = progress(args, || Walk::new(args.paths.clone(), walk_options.clone()));
+    let mut writer = writer(args, &progress);
+    let walk = Walk::new(args.paths.clone(), walk_options.clone());
+    let stdin_quota = args.limits.stdin();
+    let setting = Setting {
+        names,
+        interrupt: &interrupt,
+        progress: &progress,
+        ahead,
+        stdin_quota,
+        action,
+        act_on_suspicious: false,
+        largest: u64::MAX,
+        limits,
+    };
+    let (tally, trouble) = scan(walk, scanner, writer.as_mut(), &setting);
+    progress.finish();
+    Ok((tally, trouble))
+}
+
+/// A running service, if one is asked for and answers.
+fn service(args: &ScanArgs) -> Option<Remote> {
+    let place = match args.service.as_ref()? {
+        Some(socket) => Ok(Place { socket: Some(socket.clone()), ..Place::default() }),
+        None => Place::configured(None),
+    };
+    let remote = place.and_then(|place| Remote::new(place, false).map_err(|tried| tried.join("; ")));
+    let no_service = |reason| say(&format!("{reason}; scanning here"));
+    remote.map_err(no_service).ok()
 }
 
 fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers, String> {

@@ -59,7 +59,8 @@ pub(crate) fn scan_all(database: &Path, files: &[PathBuf]) -> Result<Found, Stri
 /// How many signatures ClamAV says that it knows of a folder.
 pub(crate) fn known(database: &Path) -> Result<u64, String> {
     let mut command = Command::new("clamscan");
-    let output = command.arg("-d").arg(database).arg("/dev/null").output().map_err(|error| format!("clamscan: {error}"))?;
+    let output =
+        command.arg("-d").arg(database).arg("/dev/null").output().map_err(|error| format!("clamscan: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let known = text.lines().find_map(|line| line.strip_prefix("Known viruses: "));
     known.and_then(|known| known.trim().parse().ok()).ok_or(format!("clamscan does not say what it knows: {text}"))

@@ -33,7 +33,8 @@ pub(crate) fn run(options: &Options) -> Broken {
     }
     let all = scratch.folder("all together")?;
     for file in folders.iter().flat_map(|folder| files(folder)) {
-        std::os::unix::fs::symlink(&file, all.join(name(&file))).map_err(|error| format!("{}: {error}", file.display()))?;
+        std::os::unix::fs::symlink(&file, all.join(name(&file)))
+            .map_err(|error| format!("{}: {error}", file.display()))?;
     }
     Ok(broken + compare(&dachs, "all together", &all)?)
 }
@@ -62,7 +63,8 @@ fn unpacked(scratch: &Scratch) -> Result<Vec<PathBuf>, String> {
     for from in entries(&data.join("data/clamav")).into_iter().filter(|path| path.is_dir()) {
         let to = scratch.folder(&name(&from))?;
         for file in files(&from) {
-            let script = "case \"$1\" in *.gz) gzip -dc \"$1\" >\"$2/$(basename \"$1\" .gz)\";; *) cp \"$1\" \"$2/\";; esac";
+            let script =
+                "case \"$1\" in *.gz) gzip -dc \"$1\" >\"$2/$(basename \"$1\" .gz)\";; *) cp \"$1\" \"$2/\";; esac";
             let status = Command::new("sh").args(["-c", script, "sh"]).arg(&file).arg(&to).status();
             if !status.is_ok_and(|status| status.success()) {
                 return Err(format!("{} cannot be unpacked", file.display()));

@@ -8,6 +8,11 @@
 //! cargo conformance mutations [--count N] [--seed N]  broken archives: no crash, no payload called clean
 //! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
 //! cargo conformance machine [PATH...]                 real files and real signatures: no detection, bounded memory
+//! cargo conformance clamd                             questions to clamd and to dachsd: the same answers?
+//! cargo conformance service [--seconds N] [--clients N] [--reloads N] [--kills N]
+//!                                                     many clients, reloads, killed workers: no wrong answer, flat memory
+//! cargo conformance conversations [--count N]         clients that send nonsense: the service lives
+//! cargo conformance race [--seconds N]                speed and memory beside clamd
 //! cargo conformance real [FOLDER...] [--packages]     real files: do both find the same, also with signatures drawn from them?
 //! ```
 //!
@@ -19,11 +24,14 @@
 
 mod bombs;
 mod clamav;
+mod clamd;
 mod container;
 mod counts;
 mod dachs;
+mod daemon;
 mod executable;
 mod expression;
+mod load;
 mod loads;
 mod machine;
 mod memory;
@@ -46,11 +54,15 @@ fn main() -> ExitCode {
     let options = Options { rest: rest.to_vec() };
     let broken = match name.as_str() {
         "bombs" => bombs::run(),
+        "clamd" => clamd::run(),
+        "conversations" => load::nonsense(&options),
         "counts" => counts::run(&options),
         "loads" => loads::run(),
         "machine" => machine::run(&options),
         "mutations" => mutations::run(&options),
         "peers" => peers::run(&options),
+        "race" => load::race(&options),
+        "service" => load::run(&options),
         "real" => real::run(&options),
         "sparse" => sparse::run(&options),
         _ => return usage(),

@@ -30,6 +30,16 @@ pub(crate) fn watch(child: &mut Child) -> Result<(ExitStatus, Peak), String> {
     }
 }
 
+/// What a process and its descendants hold now, in bytes.
+pub(crate) fn share_of_family(first: u32) -> u64 {
+    family(first).into_iter().map(share).sum()
+}
+
+/// A process and its descendants.
+pub(crate) fn family_of(first: u32) -> Vec<u32> {
+    family(first).into_iter().collect()
+}
+
 /// The processes of a group that are left, without zombies.
 pub(crate) fn group(leader: u32) -> Vec<u32> {
     processes()

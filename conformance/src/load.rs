@@ -1,0 +1,224 @@
+//! Many clients at once, while content is reloaded and workers are killed: no wrong verdict, no request without an answer,
+//! flat memory; and how fast it is beside clamd.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::Options;
+use crate::daemon::{Daemon, Kind, content, eicar, instream, is_clamd_there};
+use crate::memory;
+
+/// What clients send: with EICAR in it, or not.
+fn payloads() -> [(Vec<u8>, &'static str); 4] {
+    let noise = |length: usize| (0..length).map(|at| (at * 31 % 251) as u8).collect::<Vec<u8>>();
+    [
+        (eicar(), "FOUND"),
+        (noise(1 << 10), "OK"),
+        ([noise(100 << 10), eicar()].concat(), "FOUND"),
+        (noise(300 << 10), "OK"),
+    ]
+}
+
+/// `cargo conformance service [--seconds 60] [--clients 200] [--reloads 20] [--kills 50]`
+pub(crate) fn run(options: &Options) -> super::Broken {
+    let seconds = options.number("--seconds", 60)?.min(600);
+    let clients = options.number("--clients", 200)?.min(400);
+    let (reloads, kills) = (options.number("--reloads", 20)?, options.number("--kills", 50)?);
+    let database = content()?;
+    let daemon = Daemon::start(Kind::Dachsd, database.path(), "MaxQueue 400")?;
+    let (over, wrong, answers, errors) =
+        (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let shares = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        let (daemon, over) = (&daemon, &over);
+        for client in 0..clients {
+            let (daemon, over, wrong, answers, errors) = (daemon, over, &wrong, &answers, &errors);
+            scope.spawn(move || {
+                let payloads = payloads();
+                let mut turn = client as usize;
+                while !over.load(Relaxed) {
+                    let (bytes, expected) = &payloads[turn % payloads.len()];
+                    turn += 1;
+                    let answer = String::from_utf8_lossy(&daemon.ask(&instream(bytes))).into_owned();
+                    answers.fetch_add(1, Relaxed);
+                    if answer.ends_with("ERROR\0") {
+                        errors.fetch_add(1, Relaxed);
+                    } else if !answer.ends_with(&format!("{expected}\0")) {
+                        wrong.fetch_add(1, Relaxed);
+                        println!("wrong: {answer:?} for {expected}");
+                    }
+                }
+            });
+        }
+        let every = |count: u64| Duration::from_millis(seconds * 1000 / (count + 1));
+        let (each_reload, each_kill) = (every(reloads), every(kills));
+        scope.spawn(move || repeat(over, reloads, each_reload, || drop(daemon.ask(b"zRELOAD\0"))));
+        scope.spawn(move || repeat(over, kills, each_kill, || kill_one(daemon.id())));
+        scope.spawn(|| {
+            repeat(over, seconds, Duration::from_secs(1), || {
+                if let Ok(mut shares) = shares.lock() {
+                    shares.push(memory::share_of_family(daemon.id()));
+                }
+            });
+        });
+        std::thread::sleep(Duration::from_secs(seconds));
+        over.store(true, Relaxed);
+    });
+    let shares = shares.into_inner().unwrap_or_default();
+    let third = (shares.len() / 3).max(1);
+    let most = |shares: &[u64]| shares.iter().copied().max().unwrap_or(0) >> 20;
+    let (first, last) = (most(&shares[..third.min(shares.len())]), most(&shares[shares.len().saturating_sub(third)..]));
+    let (wrong, answers, errors) = (wrong.into_inner(), answers.into_inner(), errors.into_inner());
+    println!(
+        "{clients} clients, {seconds} s, {reloads} reloads, {kills} workers killed: {answers} answers, {errors} errors, \
+         {wrong} wrong; PSS of all processes at most {first} MB in the first third, {last} MB in the last"
+    );
+    let grows = last > first + first / 4 + 10;
+    Ok(wrong as usize + usize::from(grows) + usize::from(errors > answers / 10))
+}
+
+fn repeat(over: &AtomicBool, count: u64, every: Duration, mut act: impl FnMut()) {
+    for _ in 0..count {
+        let begin = Instant::now();
+        while begin.elapsed() < every {
+            if over.load(Relaxed) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        act();
+    }
+}
+
+/// Kills a worker: a process under the service, the deepest there is.
+fn kill_one(service: u32) {
+    if let Some(worker) = memory::family_of(service).into_iter().rev().find(|id| *id != service) {
+        let _ = std::process::Command::new("kill").args(["-9", &worker.to_string()]).status();
+    }
+}
+
+/// `cargo conformance race [--seconds 3]`: requests a second and the slowest of a hundred, beside clamd.
+pub(crate) fn race(options: &Options) -> super::Broken {
+    if !is_clamd_there() {
+        return Ok(0);
+    }
+    let seconds = options.number("--seconds", 3)?.clamp(1, 60);
+    let database = content()?;
+    let further = "MaxQueue 400\nMaxThreads 10";
+    for kind in [Kind::Clamd, Kind::Dachsd] {
+        let further = if kind == Kind::Clamd { further } else { "MaxQueue 400" };
+        let daemon = Daemon::start(kind, database.path(), further)?;
+        println!(
+            "{kind:?}: ready after {:.3} s, PSS {} MB",
+            daemon.startup.as_secs_f64(),
+            memory::share_of_family(daemon.id()) >> 20
+        );
+        for size in [1 << 10, 100 << 10, 5 << 20] {
+            for clients in [1, 8, 64] {
+                let (count, worst) = measure(&daemon, size, clients, Duration::from_secs(seconds));
+                let rate = count as f64 / seconds as f64;
+                println!(
+                    "{kind:?} {size:>8} bytes {clients:>3} clients: {rate:>9.1} a second, p99 {:>8.2} ms",
+                    worst.as_secs_f64() * 1e3
+                );
+            }
+        }
+        println!("{kind:?}: PSS {} MB after the load", memory::share_of_family(daemon.id()) >> 20);
+    }
+    Ok(0)
+}
+
+/// Requests that were answered, and the 99th percentile of their times.
+fn measure(daemon: &Daemon, size: usize, clients: u32, time: Duration) -> (usize, Duration) {
+    let times = Mutex::new(Vec::new());
+    let number = AtomicU64::new(0);
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..clients {
+            scope.spawn(|| {
+                let mut own = Vec::new();
+                while begin.elapsed() < time {
+                    // No two are the same: clamd remembers what was clean.
+                    let unique = number.fetch_add(1, Relaxed);
+                    let mut bytes: Vec<u8> = (0..size).map(|at| (at as u64 * 31 % 251) as u8).collect();
+                    bytes[..8].copy_from_slice(&unique.to_le_bytes());
+                    let sent = instream(&bytes);
+                    let start = Instant::now();
+                    let answer = daemon.ask(&sent);
+                    own.push(start.elapsed());
+                    assert!(answer.ends_with(b"OK\0"), "{}", String::from_utf8_lossy(&answer));
+                }
+                if let Ok(mut times) = times.lock() {
+                    times.extend(own);
+                }
+            });
+        }
+    });
+    let mut times = times.into_inner().unwrap_or_default();
+    times.sort();
+    (times.len(), times.get(times.len() * 99 / 100).copied().unwrap_or_default())
+}
+
+/// `cargo conformance conversations [--count 10000] [--seed 1]`: clients that send nonsense; the service must live.
+pub(crate) fn nonsense(options: &Options) -> super::Broken {
+    let (count, seed) = (options.number("--count", 10_000)?, options.number("--seed", 1)?);
+    let database = content()?;
+    let daemon = Daemon::start(Kind::Dachsd, database.path(), "CommandReadTimeout 1\nReadTimeout 1")?;
+    let before = memory::share_of_family(daemon.id());
+    let pieces: [&[u8]; 16] = [
+        b"zPING\0",
+        b"nIDSESSION\n",
+        b"zINSTREAM\0",
+        b"\0\0\0\x04abcd",
+        b"\0\0\0\0",
+        b"\xff\xff\xff\xff",
+        b"zFILDES\0",
+        b"SCAN /",
+        b"z",
+        b"n",
+        b"\n",
+        b"\0",
+        b"zEND\0",
+        b"zSCAN /etc\0",
+        b"nSTATS\n",
+        b"zVERSIONCOMMANDS\0",
+    ];
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let (daemon, pieces) = (&daemon, &pieces);
+            scope.spawn(move || {
+                let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ thread;
+                let mut next = move || {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    random
+                };
+                for _ in 0..count / 16 {
+                    let mut sent = Vec::new();
+                    for _ in 0..next() % 8 {
+                        let mut piece = pieces[(next() % 16) as usize].to_vec();
+                        if next() % 4 == 0 && !piece.is_empty() {
+                            let at = (next() as usize) % piece.len();
+                            piece[at] ^= 1 << (next() % 8);
+                        }
+                        sent.extend(piece);
+                    }
+                    daemon.ask(&sent);
+                }
+            });
+        }
+    });
+    let after = memory::share_of_family(daemon.id());
+    let alive = daemon.ask(b"zPING\0") == b"PONG\0" && daemon.ask(&instream(&eicar())).ends_with(b"FOUND\0");
+    println!(
+        "{count} conversations in {:.0} s: {}; PSS {} MB before, {} MB after",
+        begin.elapsed().as_secs_f64(),
+        if alive { "the service lives" } else { "the service is gone" },
+        before >> 20,
+        after >> 20
+    );
+    Ok(usize::from(!alive) + usize::from(after > before + (64 << 20)))
+}

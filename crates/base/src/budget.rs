@@ -18,11 +18,17 @@ use crate::{Anomaly, AnomalyKind, Limit, Limits};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Tells whether the time for a file is over. Pure code reads no clock; the worker hands one in.
 pub trait Clock: Send + Sync {
     /// True once the deadline has passed. Called often: must be cheap.
     fn expired(&self) -> bool;
+
+    /// The time that is left; absent if there is no end, or nobody knows.
+    fn left(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// A clock that never expires.
@@ -156,6 +162,12 @@ impl Budget {
     #[must_use]
     pub fn memory_left(&self) -> u64 {
         self.limits().memory.saturating_sub(self.counters.memory.load(Ordering::Relaxed))
+    }
+
+    /// The time that is left; absent if there is no end, or nobody knows.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.counters.clock.left()
     }
 
     /// Looks at the clock.

@@ -11,6 +11,7 @@
 //! (the time left, the bytes of a file) comes in through the traits [`Clock`] and [`Source`].
 #![forbid(unsafe_code)]
 
+mod about;
 mod anomaly;
 mod budget;
 mod facts;
@@ -20,11 +21,14 @@ mod reader;
 mod report;
 mod source;
 
+pub use about::About;
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use budget::{Budget, Charge, Clock, LimitReached, NoClock};
 pub use facts::{Facts, Found, Lazy, Meta, Section};
 pub use kind::{Class, FileKind, Target};
 pub use limits::{Limit, Limits};
 pub use reader::{Reader, Short};
-pub use report::{Cause, Coverage, Detection, Finding, Heuristic, Name, ObjectPath, Report, Strength, Verdict};
+pub use report::{
+    Cause, Coverage, Detection, Finding, Heuristic, MatchedString, Name, ObjectPath, Report, Strength, Verdict,
+};
 pub use source::{Memory, Part, Source, read_exact_at, read_vec_at};

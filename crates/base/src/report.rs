@@ -90,6 +90,26 @@ pub struct Finding {
     pub offset: Option<u64>,
 }
 
+/// Where a string of a YARA rule matched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchedString {
+    /// Which of the rule's strings, from 0. The image on the trusted side knows their names.
+    pub string: u16,
+    /// Where in the object.
+    pub offset: u64,
+    /// How many bytes matched.
+    pub length: u64,
+    /// The first of these bytes, at most [`MatchedString::EXCERPT`]; bytes of a file, to be escaped by whoever shows them.
+    pub bytes: Vec<u8>,
+}
+
+impl MatchedString {
+    /// So many bytes of a match are told.
+    pub const EXCERPT: usize = 32;
+    /// So many matches are told of one detection.
+    pub const MOST: usize = 16;
+}
+
 /// Something detected in one object of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detection {
@@ -103,6 +123,8 @@ pub struct Detection {
     pub kind: FileKind,
     /// Where in that object, if that can be said.
     pub offset: Option<u64>,
+    /// Where strings of a YARA rule matched; empty for all other signatures. Not all matches: see [`MatchedString::MOST`].
+    pub strings: Vec<MatchedString>,
 }
 
 /// How far a scan came.
@@ -205,6 +227,7 @@ mod tests {
             object: ObjectPath::default(),
             kind: FileKind::Data,
             offset: None,
+            strings: Vec::new(),
         }
     }
 

@@ -2,12 +2,15 @@
 
 mod scan;
 
-pub(crate) use scan::{ExitOn, ScanArgs};
+pub(crate) use scan::{ExitOn, ScanArgs, YaraOn};
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use dachs_sigc::Selector;
+
+use crate::content::Sources;
 
 /// A malware scanner: parses untrusted files in jailed workers only, and never calls an unfinished scan clean.
 #[derive(Debug, Parser)]
@@ -97,6 +100,36 @@ pub(crate) struct ContentArgs {
     /// Take signatures of potentially unwanted programs too, when sources are compiled.
     #[arg(long)]
     pub(crate) pua: bool,
+
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+/// Which YARA rules are taken.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct RuleArgs {
+    /// Take only these YARA rules, when sources are compiled: a name, `tag:NAME` or `file:NAME`, with `*` and `?`.
+    ///
+    /// May be repeated. Letters match in either case. Rules that chosen ones refer to are used, but not reported.
+    #[arg(long = "rule", value_name = "WHICH")]
+    pub(crate) only: Vec<Selector>,
+
+    /// Switch these YARA rules off, when sources are compiled: as --rule, which it outdoes.
+    #[arg(long = "skip-rule", value_name = "WHICH")]
+    pub(crate) without: Vec<Selector>,
+}
+
+impl ContentArgs {
+    /// What to load.
+    pub(crate) fn chosen(&self) -> Sources {
+        Sources {
+            paths: self.databases.clone(),
+            builtin: false,
+            unwanted: self.pua,
+            only: self.rules.only.clone(),
+            without: self.rules.without.clone(),
+        }
+    }
 }
 
 /// The commands of `dachs db`.
@@ -118,6 +151,11 @@ pub(crate) enum Db {
         /// Take signatures of potentially unwanted programs too (kinds whose names end with `u`).
         #[arg(long)]
         pua: bool,
+        /// Write no image if something is wrong with a YARA rule. Without it such rules are left out and told of.
+        #[arg(long)]
+        strict: bool,
+        #[command(flatten)]
+        rules: RuleArgs,
         /// Database files, containers, or folders of them.
         #[arg(required_unless_present = "builtin", value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
         sources: Vec<PathBuf>,

@@ -271,6 +271,7 @@ impl Job<'_> {
             act_on_suspicious: true,
             largest: u64::MAX,
             limits: &Limits::default(),
+            owners: None,
         };
         self.lines.begin(path.as_bytes());
         let walk = Walk::new(vec![path.to_owned()], Options { avoid, ..Options::default() });

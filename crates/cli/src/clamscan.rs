@@ -29,9 +29,10 @@ use chrono::Local;
 use dachs_pool::Config;
 
 use crate::action::{Action, Folder};
-use crate::content::{Content, ImageNames};
+use crate::content::{Content, ImageNames, Sources};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::owners::Owners;
 use crate::progress::Progress;
 use crate::scan::{Setting, scan};
 use crate::walk::Walk;
@@ -152,13 +153,15 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
         let days = days.to_str().and_then(|days| days.parse().ok());
         database::check_age(days.ok_or("--fail-if-cvd-older-than: give a number of days")?, &image)?;
     }
-    let names = ImageNames::new(&image);
+    let names = ImageNames::as_clamav(&image);
+    let owners = image.has_yara().then(Owners::read);
     let limits = settings::limits(line);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut workers = Workers::start(Config {
         jobs,
         limits: limits.clone(),
         all_matches: show.all_matches,
+        rules_on_members: true,
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })?;
@@ -176,6 +179,7 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
         act_on_suspicious: true,
         largest: settings::largest(line),
         limits: &limits,
+        owners: owners.as_ref(),
     };
     let (tally, trouble) = scan(walk.by_ref(), &mut workers, &mut lines, &setting);
     (outcome.counts, outcome.directories, outcome.interrupted) = (lines.counts, walk.entered(), tally.interrupted);
@@ -187,7 +191,9 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
 
 /// Loads the signatures, and says what was left out of them.
 fn load(line: &Line, talk: &mut Talk) -> Result<Content, String> {
-    let content = Content::load(&database::places(line)?, line.is_on("detect-pua"))?;
+    let paths = database::places(line)?;
+    let sources = Sources { paths, unwanted: line.is_on("detect-pua"), ..Sources::default() };
+    let content = Content::load(&sources)?;
     for note in &content.notes {
         talk.warn(note).map_err(|error| error.to_string())?;
     }

@@ -49,14 +49,13 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Loads the content at these paths, or what is installed if there is none; with signatures of unwanted programs if
-    /// asked.
+    /// Loads the content at the paths that were chosen, or what is installed if there is none.
     ///
     /// # Errors
     /// A sentence that names the path and what is wrong with it.
-    pub(crate) fn load(paths: &[PathBuf], unwanted: bool) -> Result<Content, String> {
-        let sources = |paths: &[PathBuf], builtin| Sources { paths: paths.to_vec(), builtin, unwanted };
-        match (paths, installed()) {
+    pub(crate) fn load(chosen: &Sources) -> Result<Content, String> {
+        let sources = |paths: &[PathBuf], builtin| Sources { paths: paths.to_vec(), builtin, ..chosen.clone() };
+        match (chosen.paths.as_slice(), installed()) {
             ([], None) => {
                 let note =
                     "no content is installed: only the built-in set is used, which finds test files and little else";

@@ -23,6 +23,7 @@ mod input;
 mod interrupt;
 mod order;
 mod output;
+mod owners;
 mod progress;
 mod quantity;
 mod say;

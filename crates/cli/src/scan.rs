@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use dachs_base::{Anomaly, AnomalyKind, Limits, Report, Verdict};
+use dachs_base::{About, Anomaly, AnomalyKind, Limits, Report, Verdict};
 use rustix::fd::OwnedFd;
 
 use crate::action::{Action, Scanned};
@@ -21,6 +21,7 @@ use crate::input::{Input, Unopened, stdin};
 use crate::interrupt::Interrupt;
 use crate::order::Order;
 use crate::output::Writer;
+use crate::owners::Owners;
 use crate::progress::Progress;
 use crate::record::{Names, Record};
 use crate::tally::Tally;
@@ -31,11 +32,11 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Scans files: the pool of workers, or a stand-in.
 pub(crate) trait Scanner {
-    /// Gives a file to be scanned. Each file given comes back once from [`Scanner::wait`].
+    /// Gives a file to be scanned, and what is known of it. Each file given comes back once from [`Scanner::wait`].
     ///
     /// # Errors
     /// A sentence, when nothing can be scanned any more.
-    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64) -> Result<(), String>;
+    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64, about: About) -> Result<(), String>;
 
     /// The next finished file; `None` if there is none within the time.
     ///
@@ -75,6 +76,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) largest: u64,
     /// How much a report may hold.
     pub(crate) limits: &'a Limits,
+    /// Names of users, if there are rules that may ask for path and owner.
+    pub(crate) owners: Option<&'a Owners>,
 }
 
 /// Scans what `steps` finds. Trouble that ends it early comes beside the counts, which hold until then.
@@ -196,8 +199,9 @@ impl Scan<'_> {
             return self.settle(Record::too_large(path, input.size));
         }
         let tag = self.order.open();
+        let about = self.setting.owners.map(|owners| owners.about(&path, &input.file)).unwrap_or_default();
         self.waiting.insert(tag, Waiting { path, size: input.size, cut: input.cut, scanned });
-        self.scanner.submit(tag, input.file, input.size).map_err(Ending::Trouble)
+        self.scanner.submit(tag, input.file, input.size, about).map_err(Ending::Trouble)
     }
 
     /// Puts a record that needs no scan into the order.

@@ -192,7 +192,7 @@ impl SaidNames {
 impl Names for SaidNames {
     fn naming(&self, signature: u32) -> Option<Naming> {
         let name = self.0.borrow().get(usize::try_from(signature).ok()?)?.clone();
-        Some(Naming { name, source: None })
+        Some(Naming::plain(name))
     }
 }
 
@@ -366,7 +366,7 @@ impl Line {
 }
 
 impl Scanner for Remote {
-    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64) -> Result<(), String> {
+    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64, _about: About) -> Result<(), String> {
         self.send(tag, &file, size)
     }
 

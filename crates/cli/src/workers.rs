@@ -3,6 +3,7 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
+use dachs_base::About;
 use dachs_pool::{Config, Job, Pool};
 use rustix::fd::OwnedFd;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -31,8 +32,8 @@ impl Workers {
 }
 
 impl Scanner for Workers {
-    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64) -> Result<(), String> {
-        self.0.submit(Job { tag, file, size, all_matches: false }).map_err(|error| error.to_string())
+    fn submit(&mut self, tag: u64, file: OwnedFd, size: u64, about: About) -> Result<(), String> {
+        self.0.submit(Job { tag, file, size, all_matches: false, about }).map_err(|error| error.to_string())
     }
 
     fn wait(&mut self, patience: Duration) -> Result<Option<Finished>, String> {

@@ -2,7 +2,10 @@
 
 use crate::Options;
 use crate::level::Object;
-use dachs_base::{Anomaly, Cause, Detection, FileKind, Finding, Heuristic, Limits, Name, ObjectPath, Report, Strength};
+use dachs_base::{
+    Anomaly, Cause, Detection, FileKind, Finding, Heuristic, Limits, MatchedString, Name, ObjectPath, Report, Strength,
+};
+use dachs_rules::Found;
 
 /// The report being made.
 pub(crate) struct Fold {
@@ -31,11 +34,19 @@ impl Fold {
         }
     }
 
+    /// YARA rules matched an object.
+    pub(crate) fn detect_rules(&mut self, found: Vec<Found>, object: &Object) {
+        for Found { signature, strength, strings } in found {
+            let offset = strings.first().map(|string| string.offset);
+            self.add_at(Cause::Signature(signature), strength, offset, &object.path, object.kind(), strings);
+        }
+    }
+
     /// What an object says of a member fulfils signatures: they are detected in the member.
     pub(crate) fn detect_member(&mut self, findings: &[Finding], object: &Object, name: Name) {
         let path = object.path.child(name);
         for finding in findings {
-            self.add_at(Cause::Signature(finding.signature), finding.strength, None, &path, object.kind());
+            self.add_at(Cause::Signature(finding.signature), finding.strength, None, &path, object.kind(), Vec::new());
         }
     }
 
@@ -46,10 +57,18 @@ impl Fold {
 
     /// Adds a detection, unless the same was found in another form of the same object.
     fn add(&mut self, cause: Cause, strength: Strength, offset: Option<u64>, object: &Object) {
-        self.add_at(cause, strength, offset, &object.path, object.kind());
+        self.add_at(cause, strength, offset, &object.path, object.kind(), Vec::new());
     }
 
-    fn add_at(&mut self, cause: Cause, strength: Strength, offset: Option<u64>, path: &ObjectPath, kind: FileKind) {
+    fn add_at(
+        &mut self,
+        cause: Cause,
+        strength: Strength,
+        offset: Option<u64>,
+        path: &ObjectPath,
+        kind: FileKind,
+        strings: Vec<MatchedString>,
+    ) {
         let here = self.report.detections.iter().rev().take_while(|detection| detection.object == *path);
         if here.into_iter().any(|detection| detection.cause == cause) {
             return;
@@ -57,7 +76,7 @@ impl Fold {
         self.strong |= strength == Strength::Strong;
         let room = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
         if self.report.detections.len() < room {
-            self.report.detections.push(Detection { cause, strength, object: path.clone(), kind, offset });
+            self.report.detections.push(Detection { cause, strength, object: path.clone(), kind, offset, strings });
         }
     }
 
@@ -81,7 +100,7 @@ impl Fold {
     }
 
     /// True if what was found is all that was asked for.
-    pub(crate) fn decided(&self, options: &Options) -> bool {
+    pub(crate) fn decided(&self, options: &Options<'_>) -> bool {
         self.strong && !options.all_matches
     }
 

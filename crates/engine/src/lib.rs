@@ -5,7 +5,7 @@
 //! objects exist at once:
 //!
 //! ```text
-//! visit(object):  identify -> examine -> keep what the allow list does not cancel -> note problems
+//! visit(object):  identify -> examine -> run YARA rules -> keep what the allow list does not cancel -> note problems
 //!                 -> unpack: push its members on the stack
 //! loop:           take the next item of the top level: visit a member, note an anomaly, or leave the level
 //! ```
@@ -20,11 +20,13 @@
 
 mod fold;
 mod level;
+mod rules;
 #[cfg(test)]
 mod tests;
 
-use dachs_base::{Anomaly, AnomalyKind, Budget, FileKind, Limit, LimitReached, Meta, Report, Source, Target};
+use dachs_base::{About, Anomaly, AnomalyKind, Budget, FileKind, Limit, LimitReached, Meta, Report, Source, Target};
 use dachs_formats::{Item, Unpacking};
+use dachs_rules::RuleSet;
 use dachs_sigdb::model::Switch;
 use dachs_sigdb::{Described, Image, View};
 use fold::Fold;
@@ -32,12 +34,18 @@ use level::{Level, Object};
 use std::sync::Arc;
 
 /// What the caller asks for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+#[derive(Clone, Copy, Default)]
+pub struct Options<'a> {
     /// Report every detection instead of stopping at the first strong one.
     pub all_matches: bool,
     /// Answer [`Outcome::Isolate`] instead of running a parser of archives or documents.
     pub isolate: bool,
+    /// YARA rules to run besides the image's signatures.
+    pub rules: Option<&'a RuleSet>,
+    /// Run them on members too, and not only on the file itself.
+    pub rules_on_members: bool,
+    /// What is known of the file besides its bytes.
+    pub about: Option<&'a About>,
 }
 
 /// What became of a scan.
@@ -51,7 +59,7 @@ pub enum Outcome {
 
 /// Scans one file and everything inside it.
 #[must_use]
-pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: &Options) -> Outcome {
+pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: &Options<'_>) -> Outcome {
     let identity = level::identify(&*file, image);
     if options.isolate && identity.kinds().any(dachs_formats::looks_into) {
         return Outcome::Isolate(identity.kind);
@@ -73,7 +81,7 @@ pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: 
 struct Scan<'a> {
     image: &'a Image<'a>,
     budget: &'a Budget,
-    options: &'a Options,
+    options: &'a Options<'a>,
     fold: Fold,
     levels: Vec<Level>,
     /// True once an object was found that only a process of its own may open.
@@ -153,6 +161,7 @@ impl Scan<'_> {
     fn visit(&mut self, mut object: Object) {
         let measured = object.source.known_len().is_some();
         self.examine(&object);
+        self.run_rules(&object);
         if !measured && object.source.known_len().is_some() {
             object.identity = level::identify(&*object.source, self.image);
         }

@@ -45,7 +45,7 @@ fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     archive
 }
 
-fn report(bytes: &[u8], image: &[u8], limits: Limits, options: Options) -> Report {
+fn report(bytes: &[u8], image: &[u8], limits: Limits, options: Options<'_>) -> Report {
     let image = Image::new(image).unwrap();
     let file: Arc<dyn Source> = Arc::new(Memory::new(bytes));
     match scan(file, &image, &Budget::new(limits, NoClock), &options) {
@@ -62,7 +62,8 @@ fn paths(report: &Report) -> Vec<String> {
     report.detections.iter().map(|detection| show(&detection.object.0)).collect()
 }
 
-const ALL: Options = Options { all_matches: true, isolate: false };
+const ALL: Options<'static> =
+    Options { all_matches: true, isolate: false, rules: None, rules_on_members: false, about: None };
 
 #[test]
 fn members_of_members_are_found_with_their_path() {

@@ -23,7 +23,7 @@ mod slot;
 
 use busy::Busy;
 use control::{Control, Start};
-use dachs_base::{Limits, Report};
+use dachs_base::{About, Limits, Report};
 use queue::Queue;
 use slot::{Shop, Slot};
 use std::fmt;
@@ -49,6 +49,8 @@ pub struct Config {
     pub limits: Limits,
     /// Report every detection of a file, not only the first.
     pub all_matches: bool,
+    /// Run YARA rules on members too, and not only on files themselves.
+    pub rules_on_members: bool,
     /// The compiled image: a sealed memory file, or a file opened for reading only.
     pub image: OwnedFd,
     /// The executable that runs `dachs_worker::main` when its first argument is `worker`: normally `/proc/self/exe`.
@@ -66,6 +68,8 @@ pub struct Job {
     pub size: u64,
     /// Report every detection of this file, whatever [`Config::all_matches`] says.
     pub all_matches: bool,
+    /// What is known of it besides its bytes; the default where no rule asks.
+    pub about: About,
 }
 
 /// A file that was scanned, or could not be: the report says which.
@@ -155,9 +159,9 @@ impl Pool {
     }
 
     fn assemble(config: Config, deliver: Deliver, results: Receiver<Done>) -> Result<Pool, PoolError> {
-        let Config { jobs, limits, all_matches, image, program } = config;
+        let Config { jobs, limits, all_matches, rules_on_members, image, program } = config;
         let (control, layers) = Control::new(Start { program, image, memory: limits.memory })?;
-        let shop = Arc::new(Shop { control, limits, all_matches, busy: Busy::default() });
+        let shop = Arc::new(Shop { control, limits, all_matches, rules_on_members, busy: Busy::default() });
         let jobs = jobs.max(1);
         let queue = Arc::new(Queue::new(jobs.saturating_mul(QUEUED)));
         let mut pool = Pool { results, submitter: Submitter { jobs: queue }, shop, layers, threads: Vec::new() };

@@ -66,7 +66,8 @@ mod tests {
     use std::thread;
 
     fn job(tag: u64) -> Job {
-        Job { tag, file: dachs_sys::fd::sealed_memory("test", b"").unwrap(), size: 0, all_matches: false }
+        let file = dachs_sys::fd::sealed_memory("test", b"").unwrap();
+        Job { tag, file, size: 0, all_matches: false, about: crate::About::default() }
     }
 
     #[test]

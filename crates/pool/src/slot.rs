@@ -31,6 +31,7 @@ pub(crate) struct Shop {
     pub(crate) limits: Limits,
     pub(crate) all_matches: bool,
     pub(crate) busy: Busy,
+    pub(crate) rules_on_members: bool,
 }
 
 /// One slot.
@@ -129,8 +130,16 @@ impl<'a> Slot<'a> {
     /// One request, one reply.
     fn ask(&mut self, hired: &mut Hired, job: &Job, isolate: bool) -> Result<Body, Loss> {
         self.requests += 1;
-        let (limits, all_matches) = (self.shop.limits.clone(), self.shop.all_matches || job.all_matches);
-        let request = Request { number: self.requests, size: job.size, limits, all_matches, isolate };
+        let Shop { limits, all_matches, rules_on_members, .. } = self.shop;
+        let request = Request {
+            number: self.requests,
+            size: job.size,
+            limits: limits.clone(),
+            all_matches: *all_matches || job.all_matches,
+            isolate,
+            rules_on_members: *rules_on_members,
+            about: job.about.clone(),
+        };
         hired.wait_at_most(self.hard_deadline(job)).map_err(|_| Loss::Undelivered)?;
         let packet = request.encode().map_err(|_| Loss::Undelivered)?;
         let socket = hired.worker.socket();

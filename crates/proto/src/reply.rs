@@ -2,7 +2,7 @@
 
 use crate::codec;
 use crate::{LONGEST, ProtoError};
-use dachs_base::{Anomaly, FileKind, Limits, Name, ObjectPath, Report, Strength};
+use dachs_base::{Anomaly, FileKind, Limits, MatchedString, Name, ObjectPath, Report, Strength};
 use serde::{Deserialize, Serialize};
 
 /// Longer sentences are cut to this many characters.
@@ -31,7 +31,8 @@ pub enum Body {
 }
 
 impl Reply {
-    /// The message as bytes. A report that is too long loses anomalies first, then detections, and says so.
+    /// The message as bytes. A report that is too long loses matched strings first, then anomalies, then
+    /// detections, and says so of those.
     ///
     /// # Errors
     /// When it is too long all the same, which no report that [`Reply::decode`] accepts is.
@@ -71,6 +72,10 @@ fn check(report: &mut Report, limits: &Limits) -> Result<(), ProtoError> {
     }
     for detection in &report.detections {
         check_path(&detection.object, limits)?;
+        let too_long = |found: &MatchedString| found.bytes.len() > MatchedString::EXCERPT;
+        if detection.strings.len() > MatchedString::MOST || detection.strings.iter().any(too_long) {
+            return Err(ProtoError::Untrue("more of matched strings than allowed"));
+        }
     }
     for anomaly in &mut report.anomalies {
         check_path(&anomaly.object, limits)?;
@@ -102,10 +107,13 @@ fn is_bidi(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Drops anomalies, then detections, until the report fits.
+/// Drops matched strings, anomalies, and then detections, until the report fits.
 fn shorten(mut report: Report) -> Report {
     for anomaly in &mut report.anomalies {
         anomaly.detail = anomaly.detail.chars().take(DETAIL).collect();
+    }
+    if too_long(&report) {
+        report.detections.iter_mut().for_each(|detection| detection.strings = Vec::new());
     }
     while too_long(&report) && !report.anomalies.is_empty() {
         let keep = report.anomalies.len() / 2;

@@ -1,7 +1,7 @@
 //! From the pool to a worker.
 
 use crate::codec::codec;
-use dachs_base::Limits;
+use dachs_base::{About, Limits};
 use serde::{Deserialize, Serialize};
 
 /// Scan one file; its descriptor comes with the message.
@@ -18,6 +18,10 @@ pub struct Request {
     /// Answer [`Body::Isolate`](crate::Body::Isolate) for an archive or a document, without opening it. A worker that is
     /// asked with `false` exits after its reply.
     pub isolate: bool,
+    /// Run YARA rules on members too, and not only on the file itself.
+    pub rules_on_members: bool,
+    /// What is known of the file besides; for YARA rules.
+    pub about: About,
 }
 
 codec!(Request);

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::Acted;
 use crate::record::{Naming, Outcome, Record, strength_label};
+use crate::rule::RuleLine;
 
 /// Writes the object of one record, without a line break.
 ///
@@ -76,6 +77,8 @@ struct DetectionLine<'a> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<RuleLine<'a>>,
 }
 
 #[derive(Serialize)]
@@ -170,6 +173,7 @@ impl<'a> DetectionLine<'a> {
             object: ObjectLine::new(path, &detection.object),
             kind: detection.kind.label(),
             offset: detection.offset,
+            rule: naming.rule.as_deref().map(|rule| RuleLine::new(rule, detection)),
         }
     }
 }

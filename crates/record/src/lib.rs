@@ -11,6 +11,7 @@ mod fate;
 mod image;
 pub mod json;
 pub mod record;
+pub mod rule;
 
 pub use fate::{Acted, Skip};
 pub use image::ImageNames;

@@ -3,9 +3,11 @@
 //! A [`Record`] is made from a worker's report, whose numbers of signatures become names here, or from the walk itself
 //! for what could not be opened. It is plain data; nothing in it is escaped yet.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use dachs_base::{Anomaly, AnomalyKind, Cause, Detection, Limit, Report, Strength, Verdict};
+use dachs_base::{Anomaly, AnomalyKind, Cause, Detection, Limit, MatchedString, Report, Strength, Verdict};
+use dachs_sigdb::model::YaraRule;
 
 use crate::{Acted, Skip};
 
@@ -42,6 +44,16 @@ pub struct Naming {
     pub name: String,
     /// The database file it stands in; absent for the engine's own judgement.
     pub source: Option<String>,
+    /// What a YARA rule says of itself; absent for all other signatures.
+    pub rule: Option<Arc<YaraRule>>,
+}
+
+impl Naming {
+    /// A name, and nothing more.
+    #[must_use]
+    pub fn plain(name: String) -> Naming {
+        Naming { name, source: None, rule: None }
+    }
 }
 
 /// Names signatures by their numbers.
@@ -136,7 +148,9 @@ impl Record {
         let names = |path: &dachs_base::ObjectPath| path.0.iter().map(|name| name.as_bytes().len() + 24).sum::<usize>();
         let inner: usize = match &self.outcome {
             Outcome::Scanned(report, namings) => {
-                let detections = report.detections.iter().map(|detection| 64 + names(&detection.object));
+                let detections = report.detections.iter().map(|detection| {
+                    64 + names(&detection.object) + detection.strings.len() * size_of::<MatchedString>() * 2
+                });
                 let anomalies =
                     report.anomalies.iter().map(|anomaly| 64 + anomaly.detail.len() + names(&anomaly.object));
                 let namings = namings.iter().map(|naming| 64 + naming.name.len());
@@ -152,10 +166,10 @@ impl Record {
 fn naming(detection: &Detection, names: &dyn Names) -> Naming {
     match detection.cause {
         Cause::Signature(number) => {
-            names.naming(number).unwrap_or_else(|| Naming { name: format!("Unknown.Signature-{number}"), source: None })
+            names.naming(number).unwrap_or_else(|| Naming::plain(format!("Unknown.Signature-{number}")))
         }
-        Cause::Heuristic(heuristic) => Naming { name: heuristic.name().to_owned(), source: None },
-        _ => Naming { name: "Unknown.Cause".to_owned(), source: None },
+        Cause::Heuristic(heuristic) => Naming::plain(heuristic.name().to_owned()),
+        _ => Naming::plain("Unknown.Cause".to_owned()),
     }
 }
 
@@ -206,7 +220,7 @@ pub mod samples {
 
     impl Names for OneName {
         fn naming(&self, signature: u32) -> Option<Naming> {
-            (signature == 0).then(|| Naming { name: "Test.Badger".into(), source: Some("test.hdb".into()) })
+            (signature == 0).then(|| Naming { name: "Test.Badger".into(), source: Some("test.hdb".into()), rule: None })
         }
     }
 
@@ -214,7 +228,14 @@ pub mod samples {
     #[must_use]
     pub fn detection(signature: u32, strength: Strength, members: &[&[u8]]) -> Detection {
         let object = ObjectPath(members.iter().map(|name| Name::new(name)).collect());
-        Detection { cause: Cause::Signature(signature), strength, object, kind: FileKind::Ascii, offset: Some(7) }
+        Detection {
+            cause: Cause::Signature(signature),
+            strength,
+            object,
+            kind: FileKind::Ascii,
+            offset: Some(7),
+            strings: Vec::new(),
+        }
     }
 
     /// A scanned ZIP archive of 10 bytes.

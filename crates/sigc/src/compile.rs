@@ -15,8 +15,10 @@ use crate::input::Origin;
 use crate::kind::{self, Kind};
 use crate::lines::{Bounded, Lines, MOST};
 use crate::refused::{Parsed, Refused};
+use crate::yara::Yara;
 use crate::{
-    Error, Input, Problem, bytecode, container, hash, indicator, logical, magic, member, name, ndb, password, switch,
+    Error, Input, Problem, Selector, bytecode, container, hash, indicator, logical, magic, member, name, ndb, password,
+    switch,
 };
 
 /// What was asked for besides the sources.
@@ -24,6 +26,10 @@ use crate::{
 pub struct Options {
     /// Take signatures of potentially unwanted programs too: the kinds whose names end with `u`.
     pub unwanted: bool,
+    /// YARA rules to take; all if there is none.
+    pub only: Vec<Selector>,
+    /// YARA rules not to take.
+    pub without: Vec<Selector>,
 }
 
 /// What came of a compilation.
@@ -31,7 +37,7 @@ pub struct Options {
 pub struct Compilation {
     /// The image; see `dachs_sigdb::Image`.
     pub image: Vec<u8>,
-    /// What was left out and why: one entry for each reason in each source.
+    /// What was left out and why: one entry for each reason in each source; with a line for each fault in YARA rules.
     pub problems: Vec<Problem>,
 }
 
@@ -92,9 +98,10 @@ pub(crate) struct Member {
 
 #[derive(Default)]
 pub(crate) struct Compiler {
-    builder: Builder,
-    options: Options,
-    ignored: Ignored,
+    pub(crate) builder: Builder,
+    pub(crate) options: Options,
+    pub(crate) ignored: Ignored,
+    pub(crate) yara: Yara,
     /// The numbers of the sources, by name.
     numbers: HashMap<String, u32>,
     /// How often each reason occurred in each source.
@@ -102,7 +109,7 @@ pub(crate) struct Compiler {
     /// How often something else is to be told of each source.
     told: BTreeMap<(u32, String), u64>,
     names: Vec<String>,
-    problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// What a line gives.
@@ -136,6 +143,9 @@ impl Compiler {
         let trust = if input.origin == Origin::BuiltIn { Trust::BuiltIn } else { Trust::Unofficial };
         let info = SourceInfo { name: name.to_owned(), ..SourceInfo::default() };
         let mut reader = BufReader::with_capacity(1 << 16, Bounded::new(reader, MOST));
+        if kind == Kind::Yara {
+            return self.rules(&info, Some(input), &mut reader);
+        }
         self.member(Member { info, kind, trust, unwanted }, &mut reader)
     }
 
@@ -155,6 +165,9 @@ impl Compiler {
 
     /// Reads one source, or one member of a container.
     pub(crate) fn member(&mut self, member: Member, reader: &mut dyn BufRead) -> Result<(), Error> {
+        if member.kind == Kind::Yara {
+            return self.rules(&member.info, None, reader);
+        }
         let number = self.number(&member.info);
         match member.kind {
             Kind::Whole => {
@@ -181,7 +194,7 @@ impl Compiler {
     }
 
     /// The number of a source; sources of one name are one.
-    fn number(&mut self, info: &SourceInfo) -> u32 {
+    pub(crate) fn number(&mut self, info: &SourceInfo) -> u32 {
         if let Some(number) = self.numbers.get(&info.name) {
             return *number;
         }
@@ -213,7 +226,13 @@ impl Compiler {
             Kind::Switch => return self.setting(number, switch::parse(&text).map(Setting::Switches)),
             Kind::IgnoreLines => return ended(self.ignored.add_line(&text)),
             Kind::IgnoreNames => return ended(self.ignored.add_name(&text)),
-            Kind::Bytecode | Kind::Container(_) | Kind::Indicators | Kind::Lines | Kind::Paper | Kind::Whole => {
+            Kind::Bytecode
+            | Kind::Container(_)
+            | Kind::Indicators
+            | Kind::Lines
+            | Kind::Paper
+            | Kind::Whole
+            | Kind::Yara => {
                 if !line.is_empty() {
                     self.leave_out(number, &unsupported(&member.info.name));
                 }
@@ -329,7 +348,7 @@ impl Compiler {
         *count = count.saturating_add(1);
     }
 
-    fn leave_out(&mut self, number: u32, reason: &str) {
+    pub(crate) fn leave_out(&mut self, number: u32, reason: &str) {
         self.builder.skipped(number, reason);
         let count = self.left_out.entry((number, reason.to_owned())).or_default();
         *count = count.saturating_add(1);

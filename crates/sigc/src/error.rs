@@ -56,7 +56,7 @@ impl fmt::Display for Error {
                 f,
                 "{name}: the ending of its name is of no kind of signatures that can be read; these are \
                  cvd cld cud, hdb hsb hdu hsu fp sfp, mdb msb mdu msu, ndb ndu sdb db, ldb ldu, cdb zmd rmd, \
-                 cbc, cfg, ftm, ign ign2, ioc, pwdb (texts also with .gz)"
+                 cbc, cfg, ftm, ign ign2, ioc, pwdb (texts also with .gz), yar yara"
             ),
             Error::Unwritten(error) => write!(f, "the image cannot be written: {error}"),
             Error::Unverified(problem) => write!(f, "{problem}; fetch it again"),

@@ -1,5 +1,8 @@
 //! Paths to inputs: files as they are, and folders in the order that ClamAV loads them.
 //!
+//! Folders inside of folders are read for YARA rules alone, since that is how collections of them come. What a file of
+//! rules includes is looked for beside it, then in the folder that was given; it must lie in that folder.
+//!
 //! The only part of the crate that touches the file system, for the program that has nothing else to do it.
 #![expect(
     clippy::disallowed_methods,
@@ -13,9 +16,13 @@ use std::path::{Path, PathBuf};
 
 use crate::container::Header;
 use crate::kind::{self, Form, Kind};
-use crate::{Compilation, Error, Input, compile};
+use crate::{Compilation, Error, Included, Input, compile};
 
-/// Compiles files and folders. Folders inside of folders are not read.
+/// Folders of rules are entered so deep, and so many entries are looked at.
+const DEEPEST: usize = 16;
+const MOST: usize = 1_000_000;
+
+/// Compiles files and folders. Folders inside of folders are read for YARA rules only.
 ///
 /// # Errors
 /// When a path cannot be read, and as [`compile()`].
@@ -46,9 +53,64 @@ fn failed(path: &Path, error: io::Error) -> Error {
 }
 
 fn file(path: &Path) -> Input {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    named(path, file_name(path), folder)
+}
+
+/// A file by this name, which may include others of this folder if it holds rules.
+fn named(path: &Path, name: String, folder: &Path) -> Input {
+    let is_yara = matches!(kind::of(kind::ungzipped(&name).0), Some((Kind::Yara, _)));
     let path = path.to_owned();
-    Input::new(name, move || Ok(Box::new(File::open(&path)?) as Box<dyn Read>))
+    let input = Input::new(name, move || Ok(Box::new(File::open(&path)?) as Box<dyn Read>));
+    let folder = folder.to_owned();
+    if is_yara { input.with_includes(move |from, path| include(&folder, from, path)) } else { input }
+}
+
+/// What the file `from` of this folder includes as `path`.
+fn include(folder: &Path, from: &str, path: &str) -> io::Result<Included> {
+    let root = folder.canonicalize()?;
+    let beside = root.join(from).parent().unwrap_or(&root).join(path);
+    let found = beside.canonicalize().or_else(|error| root.join(path).canonicalize().map_err(|_| error))?;
+    let Ok(name) = found.strip_prefix(&root) else {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it lies outside of the folder of rules"));
+    };
+    let name = name.to_string_lossy().into_owned();
+    if !fs::metadata(&found)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    Ok(Included { name, bytes: fs::read(&found)? })
+}
+
+/// The files of YARA rules in the folders of this folder, by path.
+fn rules_below(folder: &Path) -> io::Result<Vec<Input>> {
+    let mut found = Vec::new();
+    let mut left = vec![(folder.to_owned(), 0_usize)];
+    let mut looked = 0_usize;
+    while let Some((place, depth)) = left.pop() {
+        for entry in fs::read_dir(&place)? {
+            let entry = entry?;
+            looked = looked.saturating_add(1);
+            if looked > MOST {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "there are too many files in it"));
+            }
+            let kind = entry.file_type()?;
+            let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+            if kind.is_dir() && depth < DEEPEST && !hidden {
+                left.push((entry.path(), depth.saturating_add(1)));
+            } else if depth > 0
+                && kind.is_file()
+                && matches!(kind::of(&file_name(&entry.path())), Some((Kind::Yara, _)))
+            {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    let input = |path: PathBuf| {
+        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        named(&path, name, folder).listed()
+    };
+    Ok(found.into_iter().map(input).collect())
 }
 
 /// The files of a folder: lists of what to leave out, then the daily container, then some that others build on, then
@@ -64,7 +126,9 @@ fn folder(path: &Path) -> io::Result<Vec<Input>> {
     names.sort_by_key(|path| (rank(&file_name(path)), file_name(path)));
     let older: Vec<PathBuf> = names.iter().filter(|path| is_outdone(path, &names)).cloned().collect();
     names.retain(|path| !older.contains(path));
-    Ok(names.iter().map(|path| file(path).listed()).collect())
+    let mut inputs: Vec<Input> = names.iter().map(|path| file(path).listed()).collect();
+    inputs.extend(rules_below(path)?);
+    Ok(inputs)
 }
 
 fn file_name(path: &Path) -> String {

@@ -4,6 +4,18 @@ use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+/// Opens what a file of rules includes: gets the name of the including file and the path as it is written.
+type Includes = dyn Fn(&str, &str) -> io::Result<Included> + Send + Sync;
+
+/// A file that another one includes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Included {
+    /// Its name as shown in reports, and as it is known to what opens includes.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
 type Opener = dyn Fn() -> io::Result<Box<dyn Read>> + Send + Sync;
 
 /// A source of signatures: a name, whose ending tells its kind, and a way to read it. Containers are read several times.
@@ -12,6 +24,7 @@ pub struct Input {
     pub(crate) name: String,
     pub(crate) origin: Origin,
     opener: Arc<Opener>,
+    includes: Option<Arc<Includes>>,
 }
 
 /// How an input came to be compiled.
@@ -31,7 +44,7 @@ impl Input {
         name: impl Into<String>,
         opener: impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static,
     ) -> Input {
-        Input { name: name.into(), origin: Origin::Named, opener: Arc::new(opener) }
+        Input { name: name.into(), origin: Origin::Named, opener: Arc::new(opener), includes: None }
     }
 
     /// A source in memory.
@@ -44,6 +57,20 @@ impl Input {
     #[must_use]
     pub fn listed(self) -> Input {
         Input { origin: Origin::Listed, ..self }
+    }
+
+    /// The same input with a way to what it includes, if it is a file of YARA rules. Without one it can include nothing.
+    #[must_use]
+    pub fn with_includes(self, includes: impl Fn(&str, &str) -> io::Result<Included> + Send + Sync + 'static) -> Input {
+        Input { includes: Some(Arc::new(includes)), ..self }
+    }
+
+    /// Opens what the file `from` includes as `path`.
+    pub(crate) fn include(&self, from: &str, path: &str) -> io::Result<Included> {
+        match &self.includes {
+            Some(includes) => includes(from, path),
+            None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "it can include nothing")),
+        }
     }
 
     pub(crate) fn built_in(name: &str, text: &'static str) -> Input {

@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     Lines,
     /// Known, but not supported yet; a signature a file, or not text.
     Whole,
+    /// YARA rules.
+    Yara,
     /// Texts that belong to a container and hold no signatures.
     Paper,
 }
@@ -86,7 +88,8 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "rmd" => Kind::MemberOld(FileKind::Rar),
         "zmd" => Kind::MemberOld(FileKind::Zip),
         "crb" | "gdb" | "idb" | "pdb" | "wdb" => Kind::Lines,
-        "cat" | "yar" | "yara" => Kind::Whole,
+        "cat" => Kind::Whole,
+        "yar" | "yara" => Kind::Yara,
         "info" => Kind::Paper,
         _ => return None,
     };

@@ -7,9 +7,11 @@
 //! paths --files--> Input --container--> members --lines--> hash | ndb | logical --> Builder --> image
 //!                                                             |
 //!                                                body, offset, expression, attributes
+//!                            files of YARA rules --yara--> texts and rules --> Builder
 //! ```
 //!
 //! * A malformed line ends the compilation with an error that names it; nothing is guessed.
+//! * A YARA rule that does not compile is told with its line, and left out; the others load.
 //! * A line that is sound but cannot be used is left out, and counted by its reason; see [`Compilation::problems`].
 //! * A container whose digital signature does not verify is an error.
 //!
@@ -46,13 +48,16 @@ mod offset;
 mod password;
 mod posix;
 mod refused;
+mod select;
 mod special;
 mod switch;
 mod target;
+mod yara;
 
 pub use built_in::builtin;
 pub use compile::{Compilation, Options, compile, compile_into, compile_with};
 pub use error::{Error, Problem};
 pub use explain::explain;
 pub use files::{compile_paths, files};
-pub use input::Input;
+pub use input::{Included, Input};
+pub use select::Selector;

@@ -70,7 +70,7 @@ fn unwanted_programs_are_taken_when_asked_for() {
     let compilation = compile(&input).unwrap();
     assert_eq!(names_in(&compilation.image), Vec::<String>::new());
     assert_eq!(compilation.problems.first().unwrap().to_string(), "x.ndu: 2 left out: PUA (not asked for)");
-    let options = Options { unwanted: true };
+    let options = Options { unwanted: true, ..Options::default() };
     assert!(compile_with(&input, &options).is_err());
     let sound = [text("x.ndu", "PUA.A:0:*:616263\n"), text("x.hdu", "44d88612fea8a8f36de82e1278abb02f:68:PUA.B\n")];
     assert_eq!(names_in(&compile_with(&sound, &options).unwrap().image).len(), 2);
@@ -79,13 +79,13 @@ fn unwanted_programs_are_taken_when_asked_for() {
 #[test]
 fn what_is_left_out_is_told_by_its_reason() {
     let lines = "A;Target:0;0;6162{5-3}6364\nB;Target:0;0;6162{7-3}6364\nD;Target:99;0;6162\n";
-    let compilation = compile(&[text("x.ldb", lines), text("x.crb", "a\nb\n\n#\n"), text("x.yar", "rule\n")]).unwrap();
+    let compilation = compile(&[text("x.ldb", lines), text("x.crb", "a\nb\n\n#\n"), text("x.cat", "rule\n")]).unwrap();
     let problems: Vec<String> = compilation.problems.iter().map(ToString::to_string).collect();
     let expected = [
         "x.ldb: 2 left out: a gap whose longest length is below its shortest never matches",
         "x.ldb: 1 left out: an unknown target",
         "x.crb: 2 left out: kind .crb is not supported yet",
-        "x.yar: 1 left out: kind .yar is not supported yet",
+        "x.cat: 1 left out: kind .cat is not supported yet",
     ];
     assert_eq!(problems, expected);
     let info = Image::new(&compilation.image).unwrap().info();

@@ -7,13 +7,16 @@ use crate::Refusal;
 use crate::hashes::HashWriter;
 use crate::layout::{Section, Writer};
 use crate::members::MemberWriter;
-use crate::model::{BodyRule, HashRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch};
+use crate::model::{
+    BodyRule, HashRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch, YaraRule, YaraText,
+};
 use crate::names::NameWriter;
 use crate::rules::RuleWriter;
 use crate::settings::Settings;
-use crate::signatures::{MEMBERS, Record, RuleKind, SignatureWriter, strength_of};
+use crate::signatures::{MEMBERS, Record, RuleKind, SignatureWriter, YARA, strength_of};
 use crate::sources::SourceWriter;
-use dachs_base::Target;
+use crate::yara::YaraWriter;
+use dachs_base::{Strength, Target};
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Seek, Write};
 
@@ -27,6 +30,7 @@ pub struct Builder {
     rules: BTreeMap<Target, RuleWriter>,
     members: MemberWriter,
     settings: Settings,
+    yara: YaraWriter,
 }
 
 impl Builder {
@@ -153,6 +157,28 @@ impl Builder {
         self.entry(source, "switches", false)
     }
 
+    /// Adds a YARA rule that can be reported. Its text comes by itself: see [`Builder::add_yara_text`].
+    ///
+    /// # Errors
+    /// When the image cannot hold it; see [`Refusal`].
+    pub fn add_yara(&mut self, source: u32, name: &str, strength: Strength, rule: &YaraRule) -> Result<(), Refusal> {
+        self.next(source, name)?;
+        let place = self.yara.details(rule)?;
+        self.entry(source, "YARA rules", true)?;
+        self.names.push(name);
+        self.signatures.push(&Record { kind: RuleKind::Other, strength, item: YARA, source, place });
+        Ok(())
+    }
+
+    /// Adds the text of a YARA rule, or of an import, to be compiled in this order.
+    ///
+    /// # Errors
+    /// When it is too long, or its source was never given out.
+    pub fn add_yara_text(&mut self, text: &YaraText<'_>) -> Result<(), Refusal> {
+        self.sources.counts(text.source)?;
+        self.yara.text(text)
+    }
+
     /// Adds a digest to the allow list.
     pub fn allow(&mut self, source: u32, rule: &HashRule) {
         self.hashes.allow(rule);
@@ -199,6 +225,7 @@ impl Builder {
         }
         self.members.write(&mut writer);
         self.settings.write(&mut writer);
+        self.yara.write(&mut writer);
         writer.finish()
     }
 

@@ -5,13 +5,14 @@ use crate::examine::{self, Examination};
 use crate::hashes::{Hashes, List};
 use crate::layout::{Frame, VERSION};
 use crate::members::{Described, Members};
-use crate::model::{Rule, Scope, SourceInfo, Switch};
+use crate::model::{Rule, Scope, SourceInfo, Switch, YaraRule, YaraText};
 use crate::names::Names;
 use crate::regex;
 use crate::rules::RuleSet;
 use crate::settings::{MAGIC_AREA, Settings};
-use crate::signatures::{MEMBERS, Record, RuleKind, Signatures};
+use crate::signatures::{MEMBERS, Record, RuleKind, Signatures, YARA};
 use crate::sources::Sources;
+use crate::yara::Yara;
 use dachs_base::{Budget, Facts, FileKind, Finding, LimitReached, Source, Strength, Target, read_vec_at};
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ pub struct Image<'a> {
     rules: Vec<Option<RuleSet<'a>>>,
     members: Members,
     settings: Arc<Settings>,
+    yara: Yara<'a>,
 }
 
 /// What is known of an object that is to be examined.
@@ -164,6 +166,7 @@ impl<'a> Image<'a> {
             rules,
             members,
             settings: Settings::read(&frame)?,
+            yara: Yara::new(&frame),
             frame,
         })
     }
@@ -177,6 +180,7 @@ impl<'a> Image<'a> {
         self.sources.verify()?;
         self.names.verify()?;
         self.signatures.verify()?;
+        self.yara.verify(self.sources.count())?;
         for hashes in [&self.hashes, &self.allowed, &self.sections, &self.imports] {
             hashes.verify(self.signature_count())?;
         }
@@ -207,6 +211,31 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn source_of(&self, signature: u32) -> Option<u32> {
         self.signatures.record(signature).map(|record| record.source)
+    }
+
+    /// What people are told of a YARA rule; absent if the signature is none.
+    #[must_use]
+    pub fn yara(&self, signature: u32) -> Option<YaraRule> {
+        let record =
+            self.signatures.record(signature).filter(|record| record.kind == RuleKind::Other && record.item == YARA)?;
+        self.yara.details(record.place)
+    }
+
+    /// The texts of the YARA rules, in the order in which they are to be compiled.
+    pub fn yara_texts(&self) -> impl Iterator<Item = YaraText<'a>> + use<'a> {
+        self.yara.texts()
+    }
+
+    /// The YARA rules that can be reported: the number of each, its source and its name.
+    pub fn yara_rules(&self) -> impl Iterator<Item = (u32, u32, String)> + '_ {
+        let rules = self.signatures.of_table(YARA);
+        rules.filter_map(|(number, record)| Some((number, record.source, self.names.name(number)?)))
+    }
+
+    /// True if there are YARA rules.
+    #[must_use]
+    pub fn has_yara(&self) -> bool {
+        !self.yara.is_empty()
     }
 
     /// How much a signature says: weak if its name begins with `PUA.`, `Heuristics.` or `BC.Heuristics.`.
@@ -255,6 +284,7 @@ impl<'a> Image<'a> {
                 let (target, rules) = self.rules_of(&record)?;
                 rules.decode_logical(target, record.place).map(Rule::Logical)
             }
+            RuleKind::Other if record.item == YARA => self.yara.details(record.place).map(Rule::Yara),
             RuleKind::Other => {
                 let (owner, rule) = self.members.rule(record.place).filter(|_| record.item == MEMBERS)?;
                 (owner == signature).then(|| Rule::Member(rule.clone()))

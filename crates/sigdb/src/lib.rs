@@ -27,7 +27,7 @@
 //!      +--------------------------+
 //!
 //! header      0  magic "DACHSIMG"           16  length of the file, u64
-//!             8  version, u32: 5            24  offset of the table of sections, u64
+//!             8  version, u32: 6            24  offset of the table of sections, u64
 //!            12  sections, u32              32  SHA-256 of bytes 0..32 and the table of sections
 //!
 //! entry       0  kind, u16                   8  offset, u64                24  zero, u64
@@ -65,6 +65,9 @@
 //! | 41 | special subsignatures | 1 | target | `rules` |
 //! | 48 | rules about members | 1 | | `members` |
 //! | 49 | settings | 1 | | `settings` |
+//! | 56 | texts of YARA rules | 1 | | `yara` |
+//! | 57 | index of details of YARA rules | 4 | | `yara` |
+//! | 58 | details of YARA rules | 1 | | `yara` |
 //!
 //! # Who is believed
 //!
@@ -124,6 +127,7 @@ mod signatures;
 mod sources;
 mod tally;
 mod windows;
+mod yara;
 
 pub use builder::Builder;
 pub use error::{ImageError, Refusal};

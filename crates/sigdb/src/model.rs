@@ -65,6 +65,41 @@ pub enum Rule {
     Member(MemberRule),
     /// A digest of one section of an executable (`.mdb`, `.msb`).
     Section(HashRule),
+    /// A YARA rule (`.yar`, `.yara`).
+    Yara(YaraRule),
+}
+
+/// What people are told of a YARA rule besides its name. The rule itself is text ([`YaraText`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct YaraRule {
+    /// Its tags, in order.
+    pub tags: Vec<String>,
+    /// Its metadata, in order. Names may come more than once.
+    pub metadata: Vec<(String, MetadataValue)>,
+    /// The names of its strings with their `$`, in order; nameless ones are `$`.
+    pub strings: Vec<String>,
+}
+
+/// A value in the metadata of a YARA rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataValue {
+    /// A text.
+    Text(String),
+    /// A number.
+    Integer(i64),
+    /// True or false.
+    Boolean(bool),
+}
+
+/// The text of one YARA rule, or of an import, that is known to compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct YaraText<'a> {
+    /// The source it stands in. Rules see only the rules of their own source.
+    pub source: u32,
+    /// Which objects it can match at all, as `dachs_rules` numbers them; 0 for any.
+    pub gate: u8,
+    /// The text.
+    pub text: &'a str,
 }
 
 /// What an archive says of a member. Ranges are inclusive.

@@ -9,7 +9,7 @@
 //!             there is no signature of this number
 //!             bit  2    weak
 //!             bits 3-7  hash: the number of its table; body and logical: the number of its target;
-//!                       else which table: 1 rules about members
+//!                       else which table: 1 rules about members, 2 YARA rules
 //! bytes 5-7   source
 //! bytes 8-11  all but hashes: the rule of the first, those of the others follow; hash: 0, its place in its table is
 //!             looked for when it is asked, which is when a person wants to see the signature
@@ -21,6 +21,9 @@ use dachs_base::Strength;
 
 /// The table of rules about members, as the item of a record.
 pub(crate) const MEMBERS: u16 = 1;
+
+/// The table of YARA rules, as the item of a record.
+pub(crate) const YARA: u16 = 2;
 
 /// Names with these beginnings are of weak signatures, as in ClamAV.
 const WEAK: [&str; 3] = ["PUA.", "Heuristics.", "BC.Heuristics."];
@@ -165,6 +168,16 @@ impl<'a> Signatures<'a> {
         let record = Record::decode(*word, u32::from_le_bytes(*place))?;
         let place = if record.kind == RuleKind::Hash { 0 } else { record.place.checked_add(distance)? };
         Some(Record { place, ..record })
+    }
+
+    /// Those of one table of its own, with their numbers. Walks through runs, not through signatures.
+    pub(crate) fn of_table(&self, item: u16) -> impl Iterator<Item = (u32, Record)> + use<'a> {
+        let all = *self;
+        let ends = self.runs.iter().skip(1).map(first_of);
+        let starts = self.runs.iter().map(first_of);
+        let is_wanted = move |record: Record| record.kind == RuleKind::Other && record.item == item;
+        let runs = starts.zip(ends).filter(move |(start, _)| all.record(*start).is_some_and(is_wanted));
+        runs.flat_map(|(start, end)| start..end).filter_map(move |number| Some((number, all.record(number)?)))
     }
 
     /// Checks that the runs are in order, and that the last is the end.

@@ -26,6 +26,23 @@ pub fn ended(process: BorrowedFd<'_>, patience: Duration) -> io::Result<bool> {
     Ok(rustix::io::retry_on_intr(|| rustix::event::poll(&mut polled, Some(&patience)))? > 0)
 }
 
+/// Waits until this process has one thread again: one that was joined is gone from the process a moment later, and no
+/// namespace can be entered before.
+///
+/// # Errors
+/// When another thread stays.
+pub fn wait_alone() -> io::Result<()> {
+    for _ in 0..1_000 {
+        match std::fs::read_dir("/proc/self/task").map(Iterator::count) {
+            // Without `/proc` nobody can tell; what needs to be alone will fail and say so.
+            Err(_) => return Ok(()),
+            Ok(..=1) => return Ok(()),
+            Ok(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
 /// Ends this process at once: nothing is flushed, dropped or told to anybody.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: takes a number and does not return.

@@ -21,6 +21,10 @@ impl Clock for Deadline {
     fn expired(&self) -> bool {
         self.at.is_some_and(|at| Instant::now() >= at)
     }
+
+    fn left(&self) -> Option<Duration> {
+        self.at.map(|at| at.saturating_duration_since(Instant::now()))
+    }
 }
 
 #[cfg(test)]
@@ -32,5 +36,7 @@ mod tests {
         assert!(Deadline::after(Duration::ZERO).expired());
         assert!(!Deadline::after(Duration::from_secs(100)).expired());
         assert!(!Deadline::after(Duration::MAX).expired());
+        assert_eq!(Deadline::after(Duration::ZERO).left(), Some(Duration::ZERO));
+        assert!(Deadline::after(Duration::from_secs(100)).left().is_some_and(|left| left > Duration::from_secs(50)));
     }
 }

@@ -1,7 +1,7 @@
 //! Enters the jail, then scans one descriptor at a time: the only code that touches content.
 //!
 //! ```text
-//! main: take over the descriptors, map the image, close the jail         zygote
+//! main: take over the descriptors, map the image, compile its YARA rules, close the jail         zygote
 //!       loop: an order -> fork a worker, or wait for one's end
 //!                           └─> tighten the jail, then                   scan
 //!                               loop: a request and a file -> the engine -> a reply
@@ -16,6 +16,7 @@
 
 mod deadline;
 mod file;
+mod rules;
 mod scan;
 mod zygote;
 
@@ -30,7 +31,7 @@ pub use deadline::Deadline;
 pub use file::FileSource;
 
 /// What scans a file: `dachs_engine::scan`, but for tests.
-pub type Engine = fn(Arc<dyn Source>, &Image<'_>, &Budget, &Options) -> Outcome;
+pub type Engine = fn(Arc<dyn Source>, &Image<'_>, &Budget, &Options<'_>) -> Outcome;
 
 /// What `dachs worker` runs: the zygote, and in its forks the workers. The pool starts it; started otherwise, it fails.
 #[must_use]

@@ -4,6 +4,7 @@ use crate::{Deadline, Engine, FileSource};
 use dachs_base::{Anomaly, AnomalyKind, Budget, Report};
 use dachs_engine::{Options, Outcome};
 use dachs_proto::{Body, LONGEST, Reply, Request, exit};
+use dachs_rules::RuleSet;
 use dachs_sigdb::Image;
 use dachs_sys::jail::{Jailed, socket};
 use dachs_sys::process::exit_now;
@@ -14,12 +15,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// No request is longer.
-const REQUEST: usize = 1024;
+const REQUEST: usize = 8 << 10;
 /// The number of the request at hand, for the last words of a panic. No worker has yet read one while it is 0.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
+/// What a worker scans with.
+pub(crate) struct Content<'a> {
+    /// The signatures.
+    pub(crate) image: Image<'a>,
+    /// Its YARA rules, if it has any.
+    pub(crate) rules: Option<RuleSet>,
+}
+
 /// Serves requests until the pool closes the socket, or until a file that had to be alone is done. Gives the exit code.
-pub(crate) fn serve(jailed: &Jailed, image: &Image<'_>, engine: Engine) -> i32 {
+pub(crate) fn serve(jailed: &Jailed, content: &Content<'_>, engine: Engine) -> i32 {
     loop {
         let (request, file) = match next() {
             Ok(Some(next)) => next,
@@ -27,7 +36,7 @@ pub(crate) fn serve(jailed: &Jailed, image: &Image<'_>, engine: Engine) -> i32 {
             Err(Confused) => return exit::TALK,
         };
         let alone = !request.isolate;
-        let body = scan(jailed, image, engine, &request, file);
+        let body = scan(jailed, content, engine, &request, file);
         if reply(&Reply { number: request.number, body }).is_err() {
             return exit::TALK;
         }
@@ -52,15 +61,21 @@ fn next() -> Result<Option<(Request, Option<OwnedFd>)>, Confused> {
     Ok(Some((request, file)))
 }
 
-fn scan(_jailed: &Jailed, image: &Image<'_>, engine: Engine, request: &Request, file: Option<OwnedFd>) -> Body {
+fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Request, file: Option<OwnedFd>) -> Body {
     let Some(file) = file else {
         return Body::Report(Report::unscanned(Anomaly::new(AnomalyKind::Unreadable, "it did not reach the worker")));
     };
     let source = Arc::new(FileSource::new(file, request.size));
     let deadline = Deadline::after(request.limits.time_for(request.size));
     let budget = Budget::new(request.limits.clone(), deadline);
-    let options = Options { all_matches: request.all_matches, isolate: request.isolate };
-    match engine(source, image, &budget, &options) {
+    let options = Options {
+        all_matches: request.all_matches,
+        isolate: request.isolate,
+        rules: content.rules.as_ref(),
+        rules_on_members: request.rules_on_members,
+        about: Some(&request.about),
+    };
+    match engine(source, &content.image, &budget, &options) {
         Outcome::Isolate(kind) => Body::Isolate(kind),
         Outcome::Report(report) => Body::Report(report),
     }

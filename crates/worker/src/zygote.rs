@@ -1,5 +1,7 @@
-//! The zygote: maps the image, closes the jail, and from then on only forks.
+//! The zygote: maps the image, compiles its YARA rules, closes the jail, and from then on only forks.
 
+use crate::rules;
+use crate::scan::Content;
 use crate::{Engine, scan};
 use dachs_proto::{Answer, End, JailReport, LayerReport, Order, Setup, exit};
 use dachs_sigdb::Image;
@@ -26,6 +28,8 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     let map = Map::new(image.as_fd()).map_err(|error| refuse(&format!("the image cannot be mapped: {error}")))?;
     drop(image);
     let image = Image::new(&map).map_err(|error| refuse(&error.to_string()))?;
+    let rules = rules::compile(&image).map_err(|reason| refuse(&reason))?;
+    let content = Content { image, rules };
     let mapped = u64::try_from(map.len()).unwrap_or(u64::MAX);
     #[allow(clippy::needless_update, reason = "tests build a Plan with more fields")]
     let plan = change(Plan { memory: setup.memory, mapped, memory_code: exit::MEMORY, ..Plan::default() });
@@ -33,7 +37,7 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     let children = HashMap::new();
     let closed = jail::close(plan).map_err(|error| refuse(&error.to_string()))?;
     answer(&Answer::Ready(report(&closed)), None)?;
-    Zygote { closed, image, engine, children }.obey()
+    Zygote { closed, content, engine, children }.obey()
 }
 
 fn setup() -> Result<Setup, Failure> {
@@ -63,7 +67,7 @@ fn report(closed: &Closed) -> JailReport {
 
 struct Zygote<'a> {
     closed: Closed,
-    image: Image<'a>,
+    content: Content<'a>,
     engine: Engine,
     children: HashMap<u64, Child>,
 }
@@ -88,7 +92,7 @@ impl Zygote<'_> {
     fn fork(&mut self, worker: u64, its: OwnedFd) -> Result<(), Failure> {
         match self.closed.fork(its) {
             Ok(Fork::Worker(loose)) => exit_now(match loose.tighten() {
-                Ok(jailed) => scan::serve(&jailed, &self.image, self.engine),
+                Ok(jailed) => scan::serve(&jailed, &self.content, self.engine),
                 Err(_) => exit::JAIL,
             }),
             Ok(Fork::Zygote(child, handle)) => {

@@ -52,6 +52,10 @@ pub(crate) struct ScanArgs {
     #[arg(long)]
     pub(crate) all_matches: bool,
 
+    /// What YARA rules look at.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    pub(crate) yara_on: YaraOn,
+
     /// Workers that scan at the same time [default: one a core].
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
@@ -133,6 +137,16 @@ pub(crate) enum ExitOn {
     Detected,
     /// Weak ones as well: heuristics, unwanted software.
     Suspicious,
+}
+
+/// What YARA rules look at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum YaraOn {
+    /// Files themselves only, as the program yara does.
+    Files,
+    /// Everything that is unpacked from them as well: members of archives, macros, scripts.
+    #[default]
+    Objects,
 }
 
 /// How much the scan of one file may spend.

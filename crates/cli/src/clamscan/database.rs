@@ -18,9 +18,10 @@ use crate::content::display;
 /// Where ClamAV installs its databases.
 const CLAMAV: &str = "/var/lib/clamav";
 /// Names that end so are databases.
-const ENDINGS: [&str; 32] = [
+const ENDINGS: [&str; 33] = [
     "cat", "cbc", "cdb", "cfg", "cld", "crb", "cud", "cvd", "db", "fp", "ftm", "gdb", "hdb", "hdu", "hsb", "hsu",
     "idb", "ign", "ign2", "image", "imp", "ldb", "ldu", "mdb", "mdu", "msb", "ndb", "ndu", "pdb", "sfp", "wdb", "yar",
+    "yara",
 ];
 /// Containers with a digital signature.
 const OFFICIAL: [&str; 2] = ["cld", "cvd"];

@@ -13,7 +13,7 @@ use rustix::fd::AsFd;
 use serde_json::{Value, json};
 
 use super::answer;
-use crate::args::{AnswerFormat, ContentArgs, Db};
+use crate::args::{AnswerFormat, ContentArgs, Db, RuleArgs};
 use crate::content::{Content, Sources, compile, display, notes};
 use crate::escape::shown;
 use crate::exit::Exit;
@@ -26,8 +26,8 @@ const UNOFFICIAL: &str = ".UNOFFICIAL";
 /// Runs one of the commands.
 pub(super) fn run(args: Db) -> Result<Exit, String> {
     match args {
-        Db::Build { output, builtin, pua, sources } => {
-            build(&output, &Sources { paths: sources, builtin, unwanted: pua })
+        Db::Build { output, builtin, pua, strict, rules: RuleArgs { only, without }, sources } => {
+            build(&output, &Sources { paths: sources, builtin, unwanted: pua, only, without }, strict)
         }
         Db::Info { format, paths } => info(&paths, format),
         Db::Verify { image } => verify(&image),
@@ -35,11 +35,18 @@ pub(super) fn run(args: Db) -> Result<Exit, String> {
     }
 }
 
-fn build(output: &Path, sources: &Sources) -> Result<Exit, String> {
+fn build(output: &Path, sources: &Sources, strict: bool) -> Result<Exit, String> {
     let mut told = String::new();
     replace(output, |file| {
         let problems = compile(sources, file)?;
-        notes(&problems).iter().for_each(|note| say(note));
+        // What has a line is something to be mended there, and each is told; the others are counts.
+        let (faults, counts): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.line.is_some());
+        faults.iter().for_each(|fault| say(&shown(fault.to_string().as_bytes())));
+        notes(&counts).iter().for_each(|note| say(note));
+        if strict && !faults.is_empty() {
+            let faults = count(u64::try_from(faults.len()).unwrap_or(u64::MAX));
+            return Err(format!("{}: not written: {faults} faults in YARA rules (--strict)", display(output)));
+        }
         let map = Map::new(file.as_fd()).map_err(|error| error.to_string())?;
         let image = Image::new(map.bytes()).map_err(|error| error.to_string())?;
         image.verify().map_err(|error| error.to_string())?;
@@ -75,7 +82,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<(), String>) -> 
 }
 
 fn info(paths: &[PathBuf], format: AnswerFormat) -> Result<Exit, String> {
-    let content = Content::load(paths, false)?;
+    let content = Content::load(&Sources { paths: paths.to_vec(), ..Sources::default() })?;
     content.notes.iter().for_each(|note| say(note));
     let info = content.image()?.info();
     match format {
@@ -164,11 +171,14 @@ fn verify(image: &Path) -> Result<Exit, String> {
 }
 
 fn explain(name: &str, args: &ContentArgs) -> Result<Exit, String> {
-    let content = Content::load(&args.databases, args.pua)?;
+    let content = Content::load(&args.chosen())?;
     let image = content.image()?;
     let mut found = image.find(name);
     if found.is_empty() {
         found = image.find(&format!("{name}{UNOFFICIAL}"));
+    }
+    if let (true, Some(rule)) = (found.is_empty(), name.strip_prefix("YARA.")) {
+        found = image.find(rule.strip_suffix(UNOFFICIAL).unwrap_or(rule));
     }
     if found.is_empty() {
         return Err(format!("there is no signature named {} in this content", shown(name.as_bytes())));

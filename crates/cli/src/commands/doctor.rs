@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::answer;
 use crate::args::{AnswerFormat, DoctorArgs};
-use crate::content::Content;
+use crate::content::{Content, Sources};
 use crate::exit::Exit;
 use crate::quantity::{count, size};
 
@@ -24,7 +24,7 @@ struct Findings {
 pub(super) fn run(args: &DoctorArgs) -> Result<Exit, String> {
     let findings = Findings {
         layers: probe(),
-        content: Content::load(&[], false).and_then(|content| Ok(content.image()?.signature_count())),
+        content: Content::load(&Sources::default()).and_then(|content| Ok(content.image()?.signature_count())),
         limits: Limits::default(),
         jobs: std::thread::available_parallelism().map_or(1, usize::from),
     };

@@ -7,7 +7,7 @@ use dachs_base::Limits;
 use dachs_pool::Config;
 
 use crate::action::{Action, Folder};
-use crate::args::{ExitOn, ScanArgs};
+use crate::args::{ExitOn, ScanArgs, YaraOn};
 use crate::content::{Content, ImageNames};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
@@ -16,6 +16,7 @@ use crate::output::json::JsonLines;
 use crate::output::sarif::Sarif;
 use crate::output::summary::summary;
 use crate::output::{Format, Writer};
+use crate::owners::Owners;
 use crate::progress::Progress;
 use crate::record::Names;
 use crate::say::{is_seen, say, write_block};
@@ -38,24 +39,25 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
         let names = remote.names();
         let ahead = if remote.passes() { SERVED_AHEAD } else { 1 };
         let (tally, trouble) =
-            walk_and_scan(&args, &walk_options, &limits, &mut remote, &names, (ahead, action.as_ref()))?;
+            walk_and_scan(&args, &walk_options, &limits, &mut remote, &names, (ahead, action.as_ref(), None))?;
         trouble.iter().for_each(|trouble| say(trouble));
         if !args.output.quiet {
             write_block(&summary(&tally, 0));
         }
         return Ok(tally.exit(args.output.exit_on == ExitOn::Suspicious));
     }
-    let content = Content::load(&args.content.databases, args.content.pua)?;
+    let content = Content::load(&args.content.chosen())?;
     if !args.output.quiet {
         content.notes.iter().for_each(|note| say(note));
     }
     let image = content.image()?;
     let names = ImageNames::new(&image);
+    let owners = image.has_yara().then(Owners::read);
     let mut workers = start(&args, &limits, &content)?;
 
     let ahead = args.jobs().saturating_mul(4).min(files_at_once());
     let (tally, trouble) =
-        walk_and_scan(&args, &walk_options, &limits, &mut workers, &names, (ahead, action.as_ref()))?;
+        walk_and_scan(&args, &walk_options, &limits, &mut workers, &names, (ahead, action.as_ref(), owners.as_ref()))?;
 
     if let Some(trouble) = trouble {
         say(&trouble);
@@ -77,7 +79,7 @@ fn walk_and_scan(
     limits: &Limits,
     scanner: &mut dyn Scanner,
     names: &dyn Names,
-    (ahead, action): (usize, Option<&Action>),
+    (ahead, action, owners): (usize, Option<&Action>, Option<&Owners>),
 ) -> Result<(Tally, Option<String>), String> {
     // Until here a signal simply ends us: there is nothing to sum up yet.
     let interrupt = Interrupt::listen().map_err(|error| format!("signals cannot be caught: {error}"))?;
@@ -95,6 +97,7 @@ fn walk_and_scan(
         act_on_suspicious: false,
         largest: u64::MAX,
         limits,
+        owners,
     };
     let (tally, trouble) = scan(walk, scanner, writer.as_mut(), &setting);
     progress.finish();
@@ -117,6 +120,7 @@ fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers,
         jobs: args.jobs(),
         limits: limits.clone(),
         all_matches: args.all_matches,
+        rules_on_members: args.yara_on == YaraOn::Objects,
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     };

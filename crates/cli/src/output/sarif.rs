@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Writer;
 use crate::record::{Naming, Outcome, Record, strength_label};
 use crate::tally::Tally;
+use dachs_record::rule::{RuleLine, metadata};
 
 /// How many notifications a log holds; the rest is counted in one more.
 const NOTIFICATIONS: usize = 10_000;
@@ -60,7 +61,7 @@ impl<W: Write> Sarif<W> {
             Some(source) => format!("Signature {} of {source}", naming.name),
             None => format!("{}, a judgement of the engine", naming.name),
         };
-        self.rules.push(json!({"id": naming.name, "name": naming.name, "shortDescription": {"text": text}}));
+        self.rules.push(described(naming, &text));
         self.numbers.insert(naming.name.clone(), number);
         number
     }
@@ -71,13 +72,17 @@ impl<W: Write> Sarif<W> {
             Strength::Strong => "error",
             Strength::Weak => "warning",
         };
+        let mut properties = json!({"strength": strength_label(detection.strength), "kind": detection.kind.label()});
+        if let (Some(rule), Some(fields)) = (&naming.rule, properties.as_object_mut()) {
+            fields.insert("rule".to_owned(), serde_json::to_value(RuleLine::new(rule, detection))?);
+        }
         let result = json!({
             "ruleId": naming.name,
             "ruleIndex": rule,
             "level": level,
             "message": {"text": format!("{} was found", naming.name)},
             "locations": [location(path, detection)],
-            "properties": {"strength": strength_label(detection.strength), "kind": detection.kind.label()},
+            "properties": properties,
         });
         serde_json::to_writer(&mut self.out, &result)?;
         Ok(())
@@ -134,6 +139,21 @@ impl<W: Write> Writer for Sarif<W> {
         writeln!(self.out, "],\n\"tool\":{tool},\n\"invocations\":{invocations}}}]}}")?;
         self.out.flush()
     }
+}
+
+/// A rule (3.49), with what a YARA rule says of itself.
+fn described(naming: &Naming, text: &str) -> Value {
+    let mut rule = json!({"id": naming.name, "name": naming.name, "shortDescription": {"text": text}});
+    if let (Some(yara), Some(fields)) = (&naming.rule, rule.as_object_mut()) {
+        let metadata = metadata(yara);
+        for (name, field) in [("description", "fullDescription"), ("reference", "help")] {
+            if let Some(text) = metadata.get(name).and_then(Value::as_str) {
+                fields.insert(field.to_owned(), json!({"text": text}));
+            }
+        }
+        fields.insert("properties".to_owned(), json!({"tags": yara.tags, "metadata": metadata}));
+    }
+    rule
 }
 
 /// Where (3.28): the file, the offset if it is the file's own, and the member as a logical location (3.33).

@@ -3,7 +3,7 @@
 use super::*;
 use crate::record::samples::{OneName, detection};
 use crate::walk::{Options, Walk};
-use dachs_base::{Coverage, Strength};
+use dachs_base::{About, Coverage, Strength};
 use std::collections::VecDeque;
 use std::fs;
 
@@ -16,7 +16,7 @@ struct Backwards {
 }
 
 impl Scanner for Backwards {
-    fn submit(&mut self, tag: u64, file: OwnedFd, _size: u64) -> Result<(), String> {
+    fn submit(&mut self, tag: u64, file: OwnedFd, _size: u64, _about: About) -> Result<(), String> {
         if self.breaks_after == Some(tag) {
             return Err("the pool broke".to_owned());
         }
@@ -82,6 +82,7 @@ fn run(scanner: &mut Backwards, writer: &mut Paths, interrupt: &Interrupt) -> (T
         act_on_suspicious: false,
         largest: u64::MAX,
         limits: &limits,
+        owners: None,
     };
     scan(walk, scanner, writer, &setting)
 }

@@ -12,7 +12,14 @@ fn path(depth: usize) -> ObjectPath {
 }
 
 fn detection(strength: Strength, depth: usize) -> Detection {
-    Detection { cause: Cause::Signature(7), strength, object: path(depth), kind: FileKind::Zip, offset: Some(1 << 40) }
+    Detection {
+        cause: Cause::Signature(7),
+        strength,
+        object: path(depth),
+        kind: FileKind::Zip,
+        offset: Some(1 << 40),
+        strings: Vec::new(),
+    }
 }
 
 fn reply(report: Report) -> Reply {
@@ -179,7 +186,7 @@ proptest! {
     #[test]
     fn requests_arrive_as_they_were(number in any::<u64>(), size in any::<u64>(), memory in any::<u64>(), isolate in any::<bool>()) {
         let limits = Limits { memory, ..Limits::default() };
-        let request = Request { number, size, limits, all_matches: !isolate, isolate };
+        let request = Request { number, size, limits, all_matches: !isolate, isolate, rules_on_members: isolate, about: dachs_base::About::new(b"/x", b"y") };
         prop_assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
     }
 }

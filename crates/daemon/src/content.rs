@@ -11,6 +11,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -217,7 +218,10 @@ impl Names for Content {
         let image = Image::new(self.map.bytes()).ok()?;
         let name = image.name(signature)?.to_owned();
         let source = image.source_of(signature).and_then(|number| usize::try_from(number).ok());
-        Some(Naming { name, source: source.and_then(|number| self.sources.get(number).cloned()) })
+        let rule = image.yara(signature).map(Arc::new);
+        // As clamd names them.
+        let name = if rule.is_some() { format!("YARA.{name}.UNOFFICIAL") } else { name };
+        Some(Naming { name, source: source.and_then(|number| self.sources.get(number).cloned()), rule })
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use dachs_base::{Anomaly, AnomalyKind, Limits, Report};
+use dachs_base::{About, Anomaly, AnomalyKind, Limits, Report};
 use dachs_pool::{Config, Done, Job, Pool};
 
 use crate::content::Content;
@@ -150,6 +150,7 @@ impl Desk {
             jobs: self.setting.jobs,
             limits: self.setting.limits.clone(),
             all_matches: false,
+            rules_on_members: true,
             image: content.share()?,
             program: self.setting.program.clone(),
         };
@@ -172,7 +173,8 @@ impl Desk {
             let failed = |error: &dyn fmt::Display| format!("the self-test failed: {error}");
             let file = dachs_sys::fd::sealed_memory("dachs-trial", bytes).map_err(|error| failed(&error))?;
             let size = u64::try_from(bytes.len()).unwrap_or(0);
-            pool.submit(Job { tag, file, size, all_matches: false }).map_err(|error| failed(&error))?;
+            pool.submit(Job { tag, file, size, all_matches: false, about: About::default() })
+                .map_err(|error| failed(&error))?;
             let patience = self.setting.limits.time_for(0).saturating_add(Duration::from_secs(10));
             let done = done.recv_timeout(patience).map_err(|_| failed(&"no worker answered"))?;
             if let Some(gap) = done.report.anomalies.iter().find(|anomaly| anomaly.kind == AnomalyKind::WorkerDied) {
@@ -282,7 +284,8 @@ impl Desk {
             let Some((tag, order)) = state.waiting.pop() else { return };
             generation.running += 1;
             state.running.insert(tag, Running { generation: *number, answer: Some(order.answer) });
-            let job = Job { tag, file: order.file, size: order.size, all_matches: order.all_matches };
+            let about = About::default();
+            let job = Job { tag, file: order.file, size: order.size, all_matches: order.all_matches, about };
             // A pool is stopped only when it is dropped.
             let _ = generation.pool.submit(job);
         }

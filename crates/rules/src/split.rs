@@ -337,7 +337,8 @@ rule b { condition: true }"#;
 
     #[test]
     fn a_broken_rule_ends_where_the_next_begins() {
-        let table: [(&[u8], &[(u64, &str)]); 7] = [
+        type Expected<'a> = &'a [(u64, &'a str)];
+        let table: [(&[u8], Expected<'_>); 7] = [
             (b"rule a { condition: true\nrule b { condition: true }", &[(1, "rule a"), (2, "rule b")]),
             (b"rule a { strings: $a = \"x\nprivate rule b { condition: $a }", &[(1, "rule a"), (2, "rule b")]),
             (b"rule a }\nglobal private rule b {}", &[(1, "rule a"), (2, "rule b")]),

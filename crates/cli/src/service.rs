@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use dachs_base::{Anomaly, AnomalyKind, Cause, Coverage, Detection, FileKind, ObjectPath, Report, Strength};
+use dachs_base::{About, Anomaly, AnomalyKind, Cause, Coverage, Detection, FileKind, ObjectPath, Report, Strength};
 use dachs_clamd::client::{Outcome, Replies, Reply, chunk_header};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::pread;
@@ -299,6 +299,7 @@ impl Remote {
                     object: ObjectPath::default(),
                     kind: FileKind::Data,
                     offset: None,
+                    strings: Vec::new(),
                 };
                 Report { detections: vec![detection], coverage, ..Report::default() }
             }

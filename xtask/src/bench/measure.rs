@@ -2,8 +2,8 @@
 //!
 //! CPU time is what the kernel books for children that were waited for (`getrusage(2)`). A process whose parent ended
 //! first is adopted by this one (`PR_SET_CHILD_SUBREAPER`) and waited for as well, so nothing is lost. Memory is the sum of the
-//! proportional shares (`Pss` in `/proc/PID/smaps_rollup`) of the child and all that came of it, seen every 20 ms; it costs
-//! time, so it is only watched in runs that are about memory.
+//! proportional shares (`Pss` in `/proc/PID/smaps_rollup`) of the child and all that came of it, seen every 20 ms or
+//! more; it costs time, so it is only watched in runs that are about memory.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -92,8 +92,10 @@ fn bury_orphans() {
 
 fn watch_memory(first: u32, peak: &AtomicU64, done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
+        let start = Instant::now();
         peak.fetch_max(memory_of(first), Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(20));
+        // Looking costs time, most of all that of a large process: it is looked at for a tenth of the time.
+        std::thread::sleep((start.elapsed() * 9).max(Duration::from_millis(20)));
     }
 }
 

@@ -67,8 +67,10 @@ fn machine() -> Value {
     })
 }
 
+/// The last commit that changed what is measured.
 fn commit(root: &Path) -> String {
-    let output = Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(root).output();
+    let output =
+        Command::new("git").args(["log", "-1", "--format=%h", "--", "crates", "Cargo.lock"]).current_dir(root).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 

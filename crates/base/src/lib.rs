@@ -20,6 +20,7 @@ mod limits;
 mod reader;
 mod report;
 mod source;
+mod switches;
 
 pub use about::About;
 pub use anomaly::{Anomaly, AnomalyKind};
@@ -32,3 +33,4 @@ pub use report::{
     Cause, Coverage, Detection, Finding, Heuristic, MatchedString, Name, ObjectPath, Report, Strength, Verdict,
 };
 pub use source::{Memory, Part, Source, read_exact_at, read_vec_at};
+pub use switches::{Alerts, Closed, Form, Structured, Switches};

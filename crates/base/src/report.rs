@@ -55,6 +55,30 @@ pub enum Strength {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Heuristic {
+    /// An executable whose header makes no sense.
+    BrokenExecutable,
+    /// Numbers of credit cards.
+    CardNumbers,
+    /// A 7z archive is encrypted, or members of it are.
+    Encrypted7z,
+    /// Members of an ARJ archive are encrypted.
+    EncryptedArj,
+    /// An EGG archive is encrypted.
+    EncryptedEgg,
+    /// An Office document is encrypted.
+    EncryptedOle2,
+    /// A PDF document is encrypted with a password.
+    EncryptedPdf,
+    /// A RAR archive is encrypted, or members of it are.
+    EncryptedRar,
+    /// Members of a ZIP archive are encrypted.
+    EncryptedZip,
+    /// A document has Visual Basic macros.
+    MacrosVba,
+    /// A workbook has Excel 4 macros.
+    MacrosXlm,
+    /// Social security numbers.
+    PersonNumbers,
     /// Members of a ZIP archive share their bytes, as in an overlap bomb.
     ZipOverlappingFiles,
 }
@@ -64,6 +88,18 @@ impl Heuristic {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Heuristic::BrokenExecutable => "Heuristics.Broken.Executable",
+            Heuristic::CardNumbers => "Heuristics.Structured.CreditCardNumber",
+            Heuristic::Encrypted7z => "Heuristics.Encrypted.7Zip",
+            Heuristic::EncryptedArj => "Heuristics.Encrypted.ARJ",
+            Heuristic::EncryptedEgg => "Heuristics.Encrypted.EGG",
+            Heuristic::EncryptedOle2 => "Heuristics.Encrypted.OLE2",
+            Heuristic::EncryptedPdf => "Heuristics.Encrypted.PDF",
+            Heuristic::EncryptedRar => "Heuristics.Encrypted.RAR",
+            Heuristic::EncryptedZip => "Heuristics.Encrypted.Zip",
+            Heuristic::MacrosVba => "Heuristics.OLE2.ContainsMacros.VBA",
+            Heuristic::MacrosXlm => "Heuristics.OLE2.ContainsMacros.XLM",
+            Heuristic::PersonNumbers => "Heuristics.Structured.SSN",
             Heuristic::ZipOverlappingFiles => "Heuristics.Zip.OverlappingFiles",
         }
     }

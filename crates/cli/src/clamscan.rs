@@ -162,6 +162,7 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
         limits: limits.clone(),
         all_matches: show.all_matches,
         rules_on_members: true,
+        switches: settings::switches(line),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })?;

@@ -151,6 +151,7 @@ impl Desk {
             limits: self.setting.limits.clone(),
             all_matches: false,
             rules_on_members: true,
+            switches: dachs_base::Switches::STANDARD,
             image: content.share()?,
             program: self.setting.program.clone(),
         };

@@ -73,9 +73,13 @@ impl Fold {
         if here.into_iter().any(|detection| detection.cause == cause) {
             return;
         }
-        self.strong |= strength == Strength::Strong;
+        let first_strong = strength == Strength::Strong && !self.strong;
+        self.strong |= first_strong;
         let room = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
-        if self.report.detections.len() < room {
+        if first_strong && self.report.detections.len() >= room {
+            self.report.detections.pop();
+        }
+        if self.report.detections.len() < room.max(usize::from(first_strong)) {
             self.report.detections.push(Detection { cause, strength, object: path.clone(), kind, offset, strings });
         }
     }
@@ -101,7 +105,8 @@ impl Fold {
 
     /// True if what was found is all that was asked for.
     pub(crate) fn decided(&self, options: &Options<'_>) -> bool {
-        self.strong && !options.all_matches
+        let weak = options.switches.precedence && !self.report.detections.is_empty();
+        (self.strong || weak) && !options.all_matches
     }
 
     /// The report.

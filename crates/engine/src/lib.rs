@@ -24,7 +24,10 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
-use dachs_base::{About, Anomaly, AnomalyKind, Budget, FileKind, Limit, LimitReached, Meta, Report, Source, Target};
+use dachs_base::{
+    About, Anomaly, AnomalyKind, Budget, Class, FileKind, Heuristic, Limit, LimitReached, Meta, Report, Source,
+    Switches, Target,
+};
 use dachs_formats::{Item, Unpacking};
 use dachs_rules::RuleSet;
 use dachs_sigdb::model::Switch;
@@ -46,6 +49,8 @@ pub struct Options<'a> {
     pub rules_on_members: bool,
     /// What is known of the file besides its bytes.
     pub about: Option<&'a About>,
+    /// What is looked into and reported besides signatures.
+    pub switches: Switches,
 }
 
 /// What became of a scan.
@@ -96,12 +101,16 @@ impl Scan<'_> {
             Some(Item::Anomaly { member: None, anomaly }) => {
                 let anomaly = if level.object.embedded { matched_anyway(anomaly) } else { anomaly };
                 level.gap |= anomaly.kind.is_gap();
+                let locked = anomaly.kind == AnomalyKind::Encrypted;
                 self.fold.note(anomaly, &level.object.path);
+                self.alert_encrypted(locked);
             }
             Some(Item::Anomaly { member: Some(name), anomaly }) => {
+                let locked = anomaly.kind == AnomalyKind::Encrypted;
                 self.fold.note_skipped(anomaly, &level.object.path.child(name));
+                self.alert_encrypted(locked);
             }
-            Some(Item::Heuristic(heuristic)) => self.fold.judge(heuristic, &level.object),
+            Some(Item::Heuristic(heuristic)) => self.judge(heuristic),
             Some(Item::Member(member)) => {
                 let object = Object::member(&level.object, member, self.image);
                 self.visit(object);
@@ -115,6 +124,22 @@ impl Scan<'_> {
             }
             Some(Item::Meta(meta)) => self.describe(&meta),
             None => self.leave(),
+        }
+    }
+
+    /// The innermost object was judged.
+    fn judge(&mut self, heuristic: Heuristic) {
+        let Some(level) = self.levels.last() else { return };
+        if self.options.switches.wants(heuristic) && !self.is_allowed(&level.object) {
+            self.fold.judge(heuristic, &level.object);
+        }
+    }
+
+    /// Part of the innermost object is encrypted, if `locked` says so.
+    fn alert_encrypted(&mut self, locked: bool) {
+        let kind = self.levels.last().filter(|_| locked).map(|level| level.object.kind());
+        if let Some(heuristic) = kind.and_then(encrypted) {
+            self.judge(heuristic);
         }
     }
 
@@ -179,10 +204,32 @@ impl Scan<'_> {
         for kind in object.identity.kinds().collect::<Vec<_>>() {
             self.match_forms(object, kind);
         }
+        self.count_numbers(object);
+    }
+
+    /// Looks for numbers of cards and persons in a text that is no page.
+    fn count_numbers(&mut self, object: &Object) {
+        let text = object.kind().class() == Class::Text && !object.identity.kinds().any(|kind| kind == FileKind::Html);
+        let Some(wanted) = self.options.switches.structured.as_ref().filter(|_| text && !self.is_enough()) else {
+            return;
+        };
+        match dachs_formats::structured(&object.source, wanted, self.budget) {
+            Ok(found) if !found.is_empty() && self.is_allowed(object) => {}
+            Ok(found) => found.into_iter().for_each(|heuristic| self.fold.judge(heuristic, object)),
+            Err(reached) => self.fold.note_skipped(reached.into(), &object.path),
+        }
     }
 
     /// Matches the normalised forms that an object has as one of this kind.
     fn match_forms(&mut self, object: &Object, kind: FileKind) {
+        let switches = &self.options.switches;
+        if kind == FileKind::Html && (switches.no_normalising || switches.closed.html) {
+            self.match_bytes(object, &*object.source, Target::Html);
+            return;
+        }
+        if switches.no_normalising {
+            return;
+        }
         for view in dachs_formats::views(kind, &object.source, self.budget) {
             if self.is_enough() {
                 return;
@@ -243,6 +290,12 @@ impl Scan<'_> {
             let anomaly = Anomaly::unsupported("not looked into: the content switches this off");
             return self.fold.note(anomaly, &level.object.path);
         }
+        if self.options.switches.closed.holds(kind) {
+            if dachs_formats::looks_into(kind) {
+                self.fold.note(Anomaly::odd("not taken apart, as was asked for"), &level.object.path);
+            }
+            return;
+        }
         match dachs_formats::unpack(kind, &level.object.source, self.budget) {
             Unpacking::Members(unpack) => level.push(unpack),
             Unpacking::Nothing => {}
@@ -300,6 +353,20 @@ fn matched_anyway(anomaly: Anomaly) -> Anomaly {
         AnomalyKind::Damaged => Anomaly { kind: AnomalyKind::Odd, ..anomaly },
         _ => anomaly,
     }
+}
+
+/// What is said, if asked for, of an object of this kind that is encrypted, or holds encrypted members.
+fn encrypted(kind: FileKind) -> Option<Heuristic> {
+    Some(match kind {
+        FileKind::Arj => Heuristic::EncryptedArj,
+        FileKind::Egg => Heuristic::EncryptedEgg,
+        FileKind::Ole2 => Heuristic::EncryptedOle2,
+        FileKind::Pdf => Heuristic::EncryptedPdf,
+        FileKind::Rar => Heuristic::EncryptedRar,
+        FileKind::SevenZip => Heuristic::Encrypted7z,
+        FileKind::Zip => Heuristic::EncryptedZip,
+        _ => return None,
+    })
 }
 
 /// What is said of an object whose format is known but has no reader.

@@ -1,7 +1,7 @@
 //! Trees of objects built by hand, and what the engine makes of them.
 
 use crate::{Options, Outcome, scan};
-use dachs_base::{AnomalyKind, Budget, FileKind, Limit, Limits, Memory, NoClock, Report, Source, Verdict};
+use dachs_base::{AnomalyKind, Budget, FileKind, Limit, Limits, Memory, NoClock, Report, Source, Switches, Verdict};
 use dachs_sigdb::model::{BodyRule, Digest, Element, HashRule, Magic, MemberRule, Offset, Pattern, SourceInfo, Switch};
 use dachs_sigdb::{Builder, Image};
 use std::sync::Arc;
@@ -62,8 +62,14 @@ fn paths(report: &Report) -> Vec<String> {
     report.detections.iter().map(|detection| show(&detection.object.0)).collect()
 }
 
-const ALL: Options<'static> =
-    Options { all_matches: true, isolate: false, rules: None, rules_on_members: false, about: None };
+const ALL: Options<'static> = Options {
+    all_matches: true,
+    isolate: false,
+    rules: None,
+    rules_on_members: false,
+    about: None,
+    switches: Switches::STANDARD,
+};
 
 #[test]
 fn members_of_members_are_found_with_their_path() {
@@ -261,4 +267,44 @@ fn normalised_pages_are_matched() {
 fn the_allow_list_needs_the_whole_object() {
     let almost = [BADGER, b"!"].concat();
     assert_eq!(report(&almost, &image(&[BADGER]), Limits::default(), ALL).verdict(), Verdict::Detected);
+}
+
+/// What is asked for is reported, and nothing else.
+#[test]
+fn switches_open_and_close() {
+    use dachs_base::{Alerts, Closed, Form, Heuristic, Structured};
+    let names = |bytes: &[u8], switches: Switches| -> Vec<_> {
+        let report = report(bytes, &image(&[]), Limits::default(), Options { switches, ..ALL });
+        report.detections.iter().map(|detection| (detection.cause, detection.object.0.len())).collect()
+    };
+    let badger = |depth| (dachs_base::Cause::Signature(0), depth);
+    let archive = tar(&[("bad", BADGER)]);
+    let closed = Switches { closed: Closed { archive: true, ..Closed::default() }, ..Switches::STANDARD };
+    assert_eq!(names(&archive, Switches::STANDARD), [badger(0), badger(1)]);
+    assert_eq!(names(&archive, closed), [badger(0)]);
+
+    let upper = b"<html>BADGER-badger-BADGER</html>";
+    assert_eq!(names(upper, Switches::STANDARD), [badger(0)]);
+    assert_eq!(names(upper, Switches { no_normalising: true, ..Switches::STANDARD }), []);
+    let closed = Switches { closed: Closed { html: true, ..Closed::default() }, ..Switches::STANDARD };
+    assert_eq!(names(upper, closed), []);
+
+    // APPNOTE 4.4.4: bit 0 of the flags, at 6, says that a member is encrypted.
+    let mut locked = b"PK\x03\x04\x0a\0\x01\0\0\0\0\0\0\0\x86\xa6\x10\x36\x11\0\0\0\x05\0\0\0\x01\0\0\0a".to_vec();
+    locked.extend([0x55; 17]);
+    let alert = Switches { alerts: Alerts { encrypted_archives: true, ..Alerts::default() }, ..Switches::STANDARD };
+    assert_eq!(names(&locked, Switches::STANDARD), []);
+    assert_eq!(names(&locked, alert), [(dachs_base::Cause::Heuristic(Heuristic::EncryptedZip), 0)]);
+
+    let cards = b"numbers 4111111111111111 5555555555554444";
+    let wanted = Structured { cards: 2, credit_only: false, persons: 3, form: Form::Dashed };
+    assert_eq!(names(cards, Switches::STANDARD), []);
+    let structured = Switches { structured: Some(wanted), ..Switches::STANDARD };
+    assert_eq!(names(cards, structured), [(dachs_base::Cause::Heuristic(Heuristic::CardNumbers), 0)]);
+
+    let both = tar(&[("cards", cards), ("bad", BADGER)]);
+    let first = Switches { precedence: true, ..structured };
+    let strong = Options { all_matches: false, isolate: false, switches: first };
+    // The signature is found in the archive's own bytes first.
+    assert_eq!(report(&both, &image(&[]), Limits::default(), strong).detections.len(), 1);
 }

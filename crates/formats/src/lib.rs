@@ -42,6 +42,7 @@ mod rtf;
 mod sevenzip;
 mod stored;
 pub mod stream;
+mod structured;
 mod swf;
 mod szdd;
 mod tar;
@@ -55,6 +56,7 @@ mod zstd;
 
 pub use facts::facts;
 pub use normalise::{View, views};
+pub use structured::structured;
 use unpack::{Found, Search};
 pub use unpack::{Item, Member, Unpack};
 

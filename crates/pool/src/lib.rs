@@ -23,7 +23,7 @@ mod slot;
 
 use busy::Busy;
 use control::{Control, Start};
-use dachs_base::{About, Limits, Report};
+use dachs_base::{About, Limits, Report, Switches};
 use queue::Queue;
 use slot::{Shop, Slot};
 use std::fmt;
@@ -51,6 +51,8 @@ pub struct Config {
     pub all_matches: bool,
     /// Run YARA rules on members too, and not only on files themselves.
     pub rules_on_members: bool,
+    /// What is looked into and reported besides signatures.
+    pub switches: Switches,
     /// The compiled image: a sealed memory file, or a file opened for reading only.
     pub image: OwnedFd,
     /// The executable that runs `dachs_worker::main` when its first argument is `worker`: normally `/proc/self/exe`.
@@ -159,9 +161,9 @@ impl Pool {
     }
 
     fn assemble(config: Config, deliver: Deliver, results: Receiver<Done>) -> Result<Pool, PoolError> {
-        let Config { jobs, limits, all_matches, rules_on_members, image, program } = config;
+        let Config { jobs, limits, all_matches, rules_on_members, switches, image, program } = config;
         let (control, layers) = Control::new(Start { program, image, memory: limits.memory })?;
-        let shop = Arc::new(Shop { control, limits, all_matches, rules_on_members, busy: Busy::default() });
+        let shop = Arc::new(Shop { control, limits, all_matches, rules_on_members, switches, busy: Busy::default() });
         let jobs = jobs.max(1);
         let queue = Arc::new(Queue::new(jobs.saturating_mul(QUEUED)));
         let mut pool = Pool { results, submitter: Submitter { jobs: queue }, shop, layers, threads: Vec::new() };

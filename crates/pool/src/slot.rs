@@ -10,7 +10,7 @@ use crate::busy::Busy;
 use crate::control::{Control, Worker};
 use crate::ends::{Loss, describe};
 use crate::{Job, PoolError};
-use dachs_base::{Anomaly, AnomalyKind, Limits, Report};
+use dachs_base::{Anomaly, AnomalyKind, Limits, Report, Switches};
 use dachs_proto::{Body, LONGEST, Reply, Request};
 use dachs_sys::socket;
 use std::io;
@@ -30,6 +30,7 @@ pub(crate) struct Shop {
     pub(crate) control: Control,
     pub(crate) limits: Limits,
     pub(crate) all_matches: bool,
+    pub(crate) switches: Switches,
     pub(crate) busy: Busy,
     pub(crate) rules_on_members: bool,
 }
@@ -136,6 +137,7 @@ impl<'a> Slot<'a> {
             size: job.size,
             limits: limits.clone(),
             all_matches: *all_matches || job.all_matches,
+            switches: self.shop.switches,
             isolate,
             rules_on_members: *rules_on_members,
             about: job.about.clone(),

@@ -1,7 +1,7 @@
 //! From the pool to a worker.
 
 use crate::codec::codec;
-use dachs_base::{About, Limits};
+use dachs_base::{About, Limits, Switches};
 use serde::{Deserialize, Serialize};
 
 /// Scan one file; its descriptor comes with the message.
@@ -15,6 +15,8 @@ pub struct Request {
     pub limits: Limits,
     /// Report every detection, not only the first.
     pub all_matches: bool,
+    /// What is looked into and reported besides signatures.
+    pub switches: Switches,
     /// Answer [`Body::Isolate`](crate::Body::Isolate) for an archive or a document, without opening it. A worker that is
     /// asked with `false` exits after its reply.
     pub isolate: bool,

@@ -74,6 +74,7 @@ fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Reque
         rules: content.rules.as_ref(),
         rules_on_members: request.rules_on_members,
         about: Some(&request.about),
+        switches: request.switches,
     };
     match engine(source, &content.image, &budget, &options) {
         Outcome::Isolate(kind) => Body::Isolate(kind),

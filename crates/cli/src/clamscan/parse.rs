@@ -185,8 +185,8 @@ mod tests {
             ("--bytecode-timeout=x", "Incorrect argument format"),
             ("--follow-dir-symlinks=7", "Incorrect argument format"),
             ("--debug", "--debug cannot be honoured"),
-            ("--scan-mail=no", "--scan-mail=no cannot be honoured, only its default yes"),
-            ("--alert-broken", "--alert-broken cannot be honoured, only its default no"),
+            ("--max-partitions=7", "--max-partitions=7 cannot be honoured, only its default 50"),
+            ("--alert-broken-media", "--alert-broken-media cannot be honoured, only its default no"),
         ];
         for (argument, expected) in table {
             let error = read(&[argument]).unwrap_err();

@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::Duration;
 
-use dachs_base::Limits;
+use dachs_base::{Alerts, Closed, Form, Limits, Structured, Switches};
 
 use super::lines::{Incomplete, Show};
 use super::parse::Line;
@@ -41,6 +41,54 @@ pub(super) fn limits(line: &Line) -> Limits {
             Some(milliseconds) => Duration::from_millis(milliseconds).min(NO_TIME),
         },
         ..standard
+    }
+}
+
+/// What is looked into, and what is reported besides signatures.
+pub(super) fn switches(line: &Line) -> Switches {
+    let (on, off) = (|name| line.is_on(name), |name| !line.is_on(name));
+    let encrypted = on("alert-encrypted");
+    Switches {
+        alerts: Alerts {
+            broken: on("alert-broken"),
+            broken_media: on("alert-broken-media"),
+            encrypted_archives: encrypted || on("alert-encrypted-archive"),
+            encrypted_documents: encrypted || on("alert-encrypted-doc"),
+            macros: on("alert-macros"),
+        },
+        no_heuristics: off("heuristic-alerts"),
+        no_normalising: off("normalize"),
+        precedence: on("heuristic-scan-precedence"),
+        closed: Closed {
+            archive: off("scan-archive"),
+            elf: off("scan-elf"),
+            html: off("scan-html"),
+            hwp3: off("scan-hwp3"),
+            image: off("scan-image"),
+            mail: off("scan-mail"),
+            ole2: off("scan-ole2"),
+            onenote: off("scan-onenote"),
+            pdf: off("scan-pdf"),
+            pe: off("scan-pe"),
+            swf: off("scan-swf"),
+            xml_documents: off("scan-xmldocs"),
+        },
+        structured: on("detect-structured").then(|| structured(line)),
+    }
+}
+
+/// How many numbers, and in which form.
+fn structured(line: &Line) -> Structured {
+    let count = |name| line.number(name).map_or(3, |count| u32::try_from(count).unwrap_or(u32::MAX).max(1));
+    Structured {
+        cards: count("structured-cc-count"),
+        credit_only: line.number("structured-cc-mode") == Some(1),
+        persons: count("structured-ssn-count"),
+        form: match line.number("structured-ssn-format") {
+            Some(1) => Form::Plain,
+            Some(2) => Form::Both,
+            _ => Form::Dashed,
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
 use std::path::PathBuf;
 
-use dachs_base::Limits;
+use dachs_base::{Limits, Switches};
 use dachs_pool::Config;
 
 use crate::action::{Action, Folder};
@@ -121,6 +121,7 @@ fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers,
         limits: limits.clone(),
         all_matches: args.all_matches,
         rules_on_members: args.yara_on == YaraOn::Objects,
+        switches: Switches::default(),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     };

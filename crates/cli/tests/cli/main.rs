@@ -3,6 +3,7 @@
 
 mod carriers;
 mod clamscan;
+mod clamscan_switches;
 mod content;
 mod exits;
 mod files;

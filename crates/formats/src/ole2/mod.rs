@@ -35,7 +35,7 @@ mod vba;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, LimitReached, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, Heuristic, LimitReached, Name, Part, Source};
 
 use self::file::File;
 use self::slides::Slides;
@@ -130,7 +130,11 @@ impl Compound {
             self.found.remark(Some(path.clone()), anomaly);
         }
         let lower = entry.name.to_lowercase();
-        for anomaly in office::remarks(&lower, &stream, &file.budget) {
+        let remarks = office::remarks(&lower, &stream, &file.budget);
+        if office::has_old_macros(&remarks) {
+            self.found.heuristic(Heuristic::MacrosXlm);
+        }
+        for anomaly in remarks {
             self.found.remark(Some(path.clone()), anomaly);
         }
         self.found.member(path.clone(), Arc::clone(&stream), Some(entry.size))?;
@@ -157,6 +161,7 @@ impl Compound {
             }
             "dir" if self.projects < PROJECTS => {
                 if let Some(project) = Project::open(file, index) {
+                    self.found.heuristic(Heuristic::MacrosVba);
                     self.projects += 1;
                     self.inner = Inner::Project(Box::new(project));
                 }

@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Reader, Short, Source, read_vec_at};
+use dachs_base::{Anomaly, AnomalyKind, Budget, Reader, Short, Source, read_vec_at};
 
 use crate::stream::SourceRead;
 
@@ -20,6 +20,11 @@ const BOF: [u16; 4] = [0x0809, 0x0409, 0x0209, 0x0009];
 const BOUND_SHEET: u16 = 0x0085;
 const END_OF_SHEET: u16 = 0x000a;
 const FILE_PASS: u16 = 0x002f;
+/// True if it was remarked that there are macros of Excel 4.
+pub(super) fn has_old_macros(remarks: &[Anomaly]) -> bool {
+    remarks.iter().any(|remark| remark.kind == AnomalyKind::Unsupported)
+}
+
 /// MS-XLS 2.4.28: the sheet holds macros of Excel 4.
 const MACRO_SHEET: u8 = 1;
 /// Records of a workbook's first part at most.

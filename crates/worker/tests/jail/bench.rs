@@ -48,7 +48,15 @@ impl Bench {
     /// One of any program.
     pub(crate) fn of(program: PathBuf, jobs: usize, limits: Limits) -> Result<Bench, PoolError> {
         let image = dachs_sys::fd::sealed_memory("image", &image()).unwrap();
-        let pool = Pool::start(Config { jobs, limits, all_matches: true, rules_on_members: true, image, program })?;
+        let pool = Pool::start(Config {
+            jobs,
+            limits,
+            all_matches: true,
+            rules_on_members: true,
+            switches: dachs_base::Switches::STANDARD,
+            image,
+            program,
+        })?;
         Ok(Bench { pool, _folder: None })
     }
 

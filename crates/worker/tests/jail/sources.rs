@@ -37,8 +37,15 @@ fn a_broken_image_is_refused() {
     use dachs_pool::{Config, Pool, PoolError};
     let image = dachs_sys::fd::sealed_memory("image", b"this is no image").unwrap();
     let program = std::env::current_exe().unwrap();
-    let config =
-        Config { jobs: 1, limits: Limits::default(), all_matches: false, rules_on_members: true, image, program };
+    let config = Config {
+        jobs: 1,
+        limits: Limits::default(),
+        all_matches: false,
+        rules_on_members: true,
+        switches: dachs_base::Switches::STANDARD,
+        image,
+        program,
+    };
     let error = Pool::start(config).unwrap_err();
     assert!(matches!(&error, PoolError::Refused(reason) if reason.contains("image")), "{error}");
 }

@@ -123,13 +123,13 @@ fn is_person(rest: &[u8], form: Form) -> bool {
 
 fn is_dashed(rest: &[u8]) -> bool {
     let dashes = rest.get(3) == Some(&b'-') && rest.get(6) == Some(&b'-');
-    let part = |from: usize, to: usize| rest.get(from..to).and_then(|part| number(part));
+    let part = |from: usize, to: usize| rest.get(from..to).and_then(number);
     let ends = !rest.get(11).is_some_and(u8::is_ascii_digit);
     dashes && ends && was_given(part(0, 3), part(4, 6), part(7, 11))
 }
 
 fn is_plain(rest: &[u8]) -> bool {
-    let part = |from: usize, to: usize| rest.get(from..to).and_then(|part| number(part));
+    let part = |from: usize, to: usize| rest.get(from..to).and_then(number);
     let ends = !rest.get(9).is_some_and(u8::is_ascii_digit);
     ends && was_given(part(0, 3), part(3, 5), part(5, 9))
 }

@@ -140,7 +140,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("scan-archive", ' ', Yes, Honoured, "Look into archives, compressed streams and disk images"),
     opt("scan-image", ' ', Yes, Honoured, "Look into pictures"),
     opt("scan-image-fuzzy-hash", ' ', Yes, Standard("yes"), "All signatures that are loaded are used"),
-    opt("alert-broken", ' ', No, Honoured, "Alert on executables whose header makes no sense"),
+    opt("alert-broken", ' ', No, Standard("no"), "There is no such alert; --incomplete tells what was not looked at"),
     opt(
         "alert-broken-media",
         ' ',

@@ -50,8 +50,8 @@ pub(super) fn switches(line: &Line) -> Switches {
     let encrypted = on("alert-encrypted");
     Switches {
         alerts: Alerts {
-            broken: on("alert-broken"),
-            broken_media: on("alert-broken-media"),
+            broken: false,
+            broken_media: false,
             encrypted_archives: encrypted || on("alert-encrypted-archive"),
             encrypted_documents: encrypted || on("alert-encrypted-doc"),
             macros: on("alert-macros"),

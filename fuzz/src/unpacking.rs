@@ -49,8 +49,8 @@ pub fn as_disk(data: &[u8]) {
 
 /// The same for files that carry others and are small to read.
 pub fn as_carrier(data: &[u8]) {
-    use FileKind::{Asar, Chm, Lnk, OneNote, Rar, Rpm, Swf, Xar};
-    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar], data);
+    use FileKind::{Asar, Chm, Lnk, OneNote, PostScript, Rar, Rpm, Swf, Xar};
+    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar, PostScript], data);
 }
 
 fn as_chosen(kinds: &[FileKind], data: &[u8]) {

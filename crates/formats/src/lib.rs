@@ -36,6 +36,7 @@ mod onenote;
 mod packed;
 mod partitions;
 mod pdf;
+mod postscript;
 mod rar;
 mod rpm;
 mod rtf;
@@ -148,6 +149,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Ole2 => ole2::open,
         FileKind::OneNote => onenote::open,
         FileKind::Pdf => pdf::open,
+        FileKind::PostScript => postscript::open,
         FileKind::Qcow => mapped::open_qcow,
         FileKind::Rar => rar::open,
         FileKind::Rpm => rpm::open,

@@ -188,6 +188,61 @@ fn packages_of_macos() {
     }
 }
 
+/// ASCII85 of whole groups of four bytes (PostScript Language Reference 3.13).
+fn ascii85(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for group in bytes.chunks(4) {
+        let mut four = [0; 4];
+        four[..group.len()].copy_from_slice(group);
+        let mut number = u32::from_be_bytes(four);
+        let mut digits = [0; 5];
+        for digit in digits.iter_mut().rev() {
+            *digit = (number % 85) as u8 + b'!';
+            number /= 85;
+        }
+        text.extend(digits[..group.len() + 1].iter().map(|digit| *digit as char));
+    }
+    text
+}
+
+fn lines(text: &str) -> String {
+    text.as_bytes().chunks(72).map(|line| String::from_utf8_lossy(line).into_owned() + "\n").collect()
+}
+
+#[test]
+fn data_in_the_program_of_a_page() {
+    let packed = lines(&ascii85(&zlib(&eicar().repeat(3))));
+    let hex: String = eicar().iter().map(|byte| format!("{byte:02x}")).collect();
+    let page = format!(
+        "%!PS-Adobe-3.0\n/show {{ currentfile /ASCII85Decode filter /FlateDecode filter exec }} def\nshow\n{packed}~>\n\
+        (between) =\n{packed}~>\n{{currentfile /ASCIIHexDecode filter}} image\n{}>\nshowpage\n",
+        lines(&hex)
+    );
+    let walked = walk(page.as_bytes());
+    assert_eq!(walked.objects[0].kind, FileKind::PostScript);
+    assert_eq!(paths(&walked), ["data 1", "data 2", "data 3"], "{:?}", walked.anomalies);
+    assert_eq!(walked.at(&["data 2"]).unwrap().bytes, eicar().repeat(3));
+    assert_eq!(walked.at(&["data 3"]).unwrap().bytes, eicar());
+    assert_eq!(walked.anomalies, []);
+    let cut = page.find("between").unwrap() - 60;
+    assert!(walk(&page.as_bytes()[..cut]).gap());
+}
+
+#[test]
+fn the_parts_of_a_page_for_dos() {
+    let mut page = b"\xc5\xd0\xd3\xc6".to_vec();
+    for number in [32_u32, 12, 0, 0, 44, 68] {
+        page.extend(number.to_le_bytes());
+    }
+    page.resize(32, 0);
+    page.extend(b"%!PS-Adobe\n ");
+    page.extend(eicar());
+    let walked = walk(&page);
+    assert_eq!(walked.at(&["page"]).unwrap().bytes, b"%!PS-Adobe\n ");
+    assert_eq!(walked.at(&["preview (TIFF)"]).unwrap().bytes, eicar());
+    assert!(walk(&page[..60]).gap());
+}
+
 #[test]
 fn broken_carriers_end_within_their_limits() {
     let limits = Limits { memory: 4 << 20, objects: 200, scan_size: 16 << 20, ..Limits::default() };

@@ -27,7 +27,7 @@
 //! is bounded ([`AGAIN`]).
 
 mod extent;
-mod filter;
+pub(crate) mod filter;
 mod hints;
 mod objects;
 mod resolver;

@@ -17,14 +17,14 @@ use super::syntax::{Dictionary, Name, Value};
 use crate::codec;
 use crate::stream::Fenced;
 
-pub(super) use predictor::Predictor;
+pub(crate) use predictor::Predictor;
 
 /// Bytes on their way through a chain.
-pub(super) type Input = Box<dyn BufRead + Send>;
+pub(crate) type Input = Box<dyn BufRead + Send>;
 
 /// One filter with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Filter {
+pub(crate) enum Filter {
     Ascii85,
     AsciiHex,
     Flate(Option<Predictor>),
@@ -102,7 +102,7 @@ fn filter(name: Name<'_>, parameter: Option<&Dictionary<'_>>) -> Result<Filter, 
 }
 
 /// A reader of what `input` holds behind these filters.
-pub(super) fn decode(input: Input, filters: &[Filter], budget: &Budget) -> io::Result<Box<dyn Read + Send>> {
+pub(crate) fn decode(input: Input, filters: &[Filter], budget: &Budget) -> io::Result<Box<dyn Read + Send>> {
     let mut reader: Box<dyn Read + Send> = Box::new(input);
     let mut first = true;
     for filter in filters {
@@ -237,7 +237,7 @@ mod tests {
     use dachs_base::{Limits, NoClock};
     use std::io::Cursor;
 
-    pub(super) fn decoded(filters: &[Filter], bytes: &[u8]) -> (Vec<u8>, Option<ErrorKind>) {
+    pub(crate) fn decoded(filters: &[Filter], bytes: &[u8]) -> (Vec<u8>, Option<ErrorKind>) {
         let budget = Budget::new(Limits::default(), NoClock);
         let mut reader = decode(Box::new(Cursor::new(bytes.to_vec())), filters, &budget).unwrap();
         let mut out = Vec::new();

@@ -14,7 +14,7 @@ const SENSELESS: &str = "the parameters of a predictor make no sense";
 
 /// How bytes were predicted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::pdf) struct Predictor {
+pub(crate) struct Predictor {
     png: bool,
     /// Samples of a pixel.
     colors: usize,

@@ -304,7 +304,7 @@ fn switches_open_and_close() {
 
     let both = tar(&[("cards", cards), ("bad", BADGER)]);
     let first = Switches { precedence: true, ..structured };
-    let strong = Options { all_matches: false, isolate: false, switches: first };
+    let strong = Options { all_matches: false, switches: first, ..ALL };
     // The signature is found in the archive's own bytes first.
     assert_eq!(report(&both, &image(&[]), Limits::default(), strong).detections.len(), 1);
 }

@@ -16,7 +16,18 @@ pub(super) struct Translated {
 
 /// Translates an expression; `None` if it uses what cannot be translated.
 pub(super) fn translate(text: &str, flags: &str) -> Option<Translated> {
+    translated(text, flags, false)
+}
+
+/// An expression that matches wherever this one does, and elsewhere as well, and needs no backtracking: what is asked of
+/// the surroundings may hold or not, a reference is to any bytes, and repetitions give back what they took.
+pub(super) fn widen(text: &str, flags: &str) -> Option<String> {
+    translated(text, flags, true).map(|translated| translated.text)
+}
+
+fn translated(text: &str, flags: &str, wide: bool) -> Option<Translated> {
     let mut translator = Translator {
+        wide,
         rest: text.as_bytes(),
         out: String::with_capacity(text.len().saturating_mul(2)),
         depth: 0,
@@ -30,6 +41,9 @@ pub(super) fn translate(text: &str, flags: &str) -> Option<Translated> {
     }
     Some(Translated { text: translator.out, backtracks: translator.backtracks })
 }
+
+/// Any bytes, for a reference.
+const ANY: &str = "(?:(?s:.)*)";
 
 /// One member of a class.
 enum Member {
@@ -47,6 +61,8 @@ struct Translator<'t> {
     extended: bool,
     multi_line: bool,
     dollar_end_only: bool,
+    /// Is the wider expression asked for?
+    wide: bool,
 }
 
 impl<'t> Translator<'t> {
@@ -109,7 +125,9 @@ impl<'t> Translator<'t> {
     fn repeated(&mut self) {
         if self.take(b"+") {
             self.backtracks = true;
-            self.out.push('+');
+            if !self.wide {
+                self.out.push('+');
+            }
         } else if self.take(b"?") {
             self.out.push('?');
         }
@@ -151,7 +169,7 @@ impl<'t> Translator<'t> {
             self.out.push_str("(?:\\n?\\z)");
         } else {
             self.backtracks = true;
-            self.out.push_str("(?=\\n?\\z)");
+            self.out.push_str(if self.wide { "(?:)" } else { "(?=\\n?\\z)" });
         }
     }
 
@@ -171,8 +189,11 @@ impl<'t> Translator<'t> {
         for around in [&b"="[..], b"!", b"<=", b"<!", b">"] {
             if self.take(around) {
                 self.backtracks = true;
-                self.out.push_str("(?");
-                self.out.extend(around.iter().map(|byte| char::from(*byte)));
+                match (self.wide, around) {
+                    (false, _) => self.out.extend(b"(?".iter().chain(around).map(|byte| char::from(*byte))),
+                    (true, b">") => self.out.push_str("(?:"),
+                    (true, _) => self.out.push_str("(?:|"),
+                }
                 return Some(());
             }
         }
@@ -204,7 +225,10 @@ impl<'t> Translator<'t> {
 
     fn reference(&mut self, name: &str) -> Option<()> {
         self.backtracks = true;
-        self.out.push_str(&format!("(?:\\k<{name}>)"));
+        match self.wide {
+            true => self.out.push_str(ANY),
+            false => self.out.push_str(&format!("(?:\\k<{name}>)")),
+        }
         Some(())
     }
 
@@ -243,7 +267,7 @@ impl<'t> Translator<'t> {
             b'Z' => self.last_line(),
             b'G' => {
                 self.backtracks = true;
-                self.out.push_str("\\G");
+                self.out.push_str(if self.wide { "(?:)" } else { "\\G" });
             }
             b'h' => self.out.push_str("[\\x09\\x20\\xa0]"),
             b'H' => self.out.push_str("[^\\x09\\x20\\xa0]"),
@@ -266,7 +290,10 @@ impl<'t> Translator<'t> {
                 if self.rest.first().is_some_and(u8::is_ascii_digit) {
                     return None;
                 }
-                self.out.push_str(&format!("(?:\\{})", char::from(byte)));
+                match self.wide {
+                    true => self.out.push_str(ANY),
+                    false => self.out.push_str(&format!("(?:\\{})", char::from(byte))),
+                }
             }
             b'k' => {
                 let end = match self.next()? {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::dachs::FileResult;
 
-/// One line: `missed|extra FAMILY KIND [TEXT] # reason`. `*` stands for any; a family may end with `*`. TEXT must occur
+/// One line: `missed|extra FAMILY KIND [TEXT] # reason`. One `*` in a word stands for any text. TEXT must occur
 /// in the path of the file, or in the detail of one of its anomalies.
 pub(super) struct Known {
     who: String,
@@ -32,7 +32,9 @@ impl Known {
 }
 
 fn fits(pattern: &str, word: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == word, |start| word.starts_with(start))
+    pattern
+        .split_once('*')
+        .map_or(pattern == word, |(start, end)| word.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)))
 }
 
 /// Reads `real.txt`.

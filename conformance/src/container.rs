@@ -104,3 +104,14 @@ pub(crate) fn tar_header(name: &str) -> [u8; 512] {
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     header
 }
+
+/// A tar archive of one file.
+pub(crate) fn tar(bytes: &[u8]) -> Vec<u8> {
+    let mut header = tar_header("member");
+    header[124..136].copy_from_slice(format!("{:011o}\0", bytes.len()).as_bytes());
+    header[148..156].copy_from_slice(b"        ");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let padding = vec![0; bytes.len().next_multiple_of(512) - bytes.len() + 1024];
+    [header.as_slice(), bytes, &padding].concat()
+}

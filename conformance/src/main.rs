@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 mod bombs;
+mod carrier;
 mod clamav;
 mod clamd;
 mod container;
@@ -42,6 +43,7 @@ mod real;
 mod scratch;
 mod signature;
 mod sparse;
+mod special;
 
 use std::process::ExitCode;
 

@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::carrier::{self, KINDS, Kind};
 use crate::clamav::{self, Found};
 use crate::dachs::Dachs;
-use crate::executable;
 use crate::expression;
 use crate::random::Random;
 use crate::scratch::Scratch;
-use crate::signature::{Body, From, Place, bytes};
+use crate::signature::{Body, From, Place};
+use crate::special;
 use crate::{Broken, Options};
 
 const SIGNATURES: usize = 60;
@@ -32,8 +33,8 @@ struct Signature {
     features: BTreeSet<&'static str>,
     /// Bytes that fulfil one of its patterns, and where they must stand.
     instances: Vec<(Place, Vec<u8>)>,
-    /// True if it matches executables alone.
-    executable: bool,
+    /// The kind of files that it matches; absent for any.
+    kind: Option<Kind>,
 }
 
 /// A signature that only one side finds in a file.
@@ -59,8 +60,8 @@ pub(crate) fn run(options: &Options) -> Broken {
         round(&dachs, seed, &known, list, &mut sum)?;
     }
     println!(
-        "peers: {seeds} seeds, {} signatures, {} files, {} names agreed, {} known differences, {} unknown, {} refused by ClamAV, {} seeds left out",
-        sum.signatures, sum.files, sum.agreed, sum.known, sum.unknown, sum.refused, sum.left_out
+        "peers: {seeds} seeds, {} signatures, {} files, {} answers, {} of them names that both found, {} known differences, {} unknown, {} refused by ClamAV, {} seeds left out",
+        sum.signatures, sum.files, sum.answers, sum.agreed, sum.known, sum.unknown, sum.refused, sum.left_out
     );
     for (reason, count) in &sum.reasons {
         println!("peers: known {count} times: {reason}");
@@ -72,6 +73,8 @@ pub(crate) fn run(options: &Options) -> Broken {
 struct Sum {
     signatures: usize,
     files: usize,
+    /// Pairs of a signature and a file.
+    answers: usize,
     agreed: usize,
     known: usize,
     unknown: usize,
@@ -98,6 +101,7 @@ fn round(dachs: &Dachs, seed: u64, known: &[Known], list: bool, sum: &mut Sum) -
     sum.refused += refused;
     sum.signatures += signatures.len();
     sum.files += files.len();
+    sum.answers += files.len() * signatures.len();
     for file in &files {
         sum.agreed += theirs[file].intersection(&ours[file]).count();
     }
@@ -166,7 +170,7 @@ fn differences(signatures: &[Signature], theirs: &Found, ours: &Found) -> Vec<Di
 
 /// One database file a kind, without the files of an earlier attempt.
 fn write_database(folder: &Path, signatures: &[Signature]) -> Result<(), String> {
-    for file in ["t.hdb", "t.hsb", "t.ndb", "t.ldb"] {
+    for file in ["t.hdb", "t.hsb", "t.mdb", "t.ndb", "t.ldb"] {
         let lines: String = signatures
             .iter()
             .filter(|signature| signature.file == file)
@@ -182,37 +186,55 @@ fn write_database(folder: &Path, signatures: &[Signature]) -> Result<(), String>
 // ---- what is asked ----
 
 fn signature(random: &mut Random, number: usize) -> Signature {
-    match random.below(10) {
+    match random.below(12) {
         0..5 => body_signature(random, number),
-        5..9 => logical_signature(random, number),
-        _ => hash_signature(random, number),
+        5..10 => logical_signature(random, number),
+        10 => hash_signature(random, number),
+        _ => container_signature(random, number),
     }
 }
 
+/// The kind of files that a signature is for: mostly any.
+fn kind(random: &mut Random) -> Option<Kind> {
+    random.once_in(2).then(|| if random.once_in(2) { Kind::Pe } else { *random.pick(&KINDS) })
+}
+
+fn target(kind: Option<Kind>) -> u8 {
+    kind.map_or(0, Kind::target)
+}
+
 fn body_signature(random: &mut Random, number: usize) -> Signature {
-    let executable = random.once_in(4);
+    let kind = kind(random);
     let body = Body::random(random);
-    let place = if executable { executable_place(random) } else { Place::random(random) };
+    let place = place(random, kind);
     let name = format!("T.Body.{number}");
-    let target = u8::from(executable);
-    let line = format!("{name}:{target}:{}:{}", place.text, body.text);
+    let line = format!("{name}:{}:{}:{}", target(kind), place.text, body.text);
     let mut features = body.features;
     if place.from != From::Any {
         features.insert("offset");
     }
-    Signature { name, file: "t.ndb", line, features, instances: vec![(place, body.instance)], executable }
+    Signature { name, file: "t.ndb", line, features, instances: vec![(place, body.instance)], kind }
 }
 
 fn logical_signature(random: &mut Random, number: usize) -> Signature {
     let name = format!("T.Logical.{number}");
-    let executable = random.once_in(6);
+    let kind = kind(random);
     let count = random.range(1, 4);
     let expression = expression::random(random, count);
     let (mut texts, mut instances, mut features) = (Vec::new(), Vec::new(), BTreeSet::from(["logical"]));
     if expression.contains(['=', '>', '<']) {
         features.insert("count");
     }
-    for _ in 0..count {
+    while texts.len() < count {
+        if texts.len() + 1 < count && random.once_in(3) {
+            let regex = random.once_in(2);
+            let make = if regex { special::regex } else { special::comparison };
+            let pair = make(random, texts.len());
+            features.insert(if regex { "regex" } else { "comparison" });
+            texts.extend([pair.first, pair.second]);
+            instances.push((Place::anywhere(), pair.instance));
+            continue;
+        }
         let (text, place, instance) = subsignature(random, &mut features);
         texts.push(text);
         instances.push((place, instance));
@@ -220,17 +242,39 @@ fn logical_signature(random: &mut Random, number: usize) -> Signature {
     if features.contains("count") && features.contains("gap") {
         features.insert("gap-count");
     }
-    let condition = conditions(random, executable);
-    let line =
-        format!("{name};Engine:51-255,Target:{}{condition};{expression};{}", u8::from(executable), texts.join(";"));
-    Signature { name, file: "t.ldb", line, features, instances, executable }
+    let condition = conditions(random, kind);
+    let line = format!("{name};Engine:81-255,Target:{}{condition};{expression};{}", target(kind), texts.join(";"));
+    Signature { name, file: "t.ldb", line, features, instances, kind }
 }
 
-fn conditions(random: &mut Random, executable: bool) -> String {
-    match random.below(6) {
-        0 => format!(",FileSize:{}-{}", random.below(400), random.range(800, 3000)),
-        1 if executable => format!(",NumberOfSections:{}-3", random.range(1, 3)),
-        2 if executable => format!(",EntryPoint:{}-{}", executable::FIRST, executable::ENTRY + random.below(3) - 1),
+/// A signature of what stands in containers.
+fn container_signature(random: &mut Random, number: usize) -> Signature {
+    let name = format!("T.Container.{number}");
+    let body = Body::letters(random);
+    let wraps: Vec<&str> = random.pick(&carrier::WRAPS).to_vec();
+    let condition = match wraps.as_slice() {
+        [] => "Container:CL_TYPE_ANY".to_owned(),
+        [.., last] if random.once_in(2) => format!("Container:CL_TYPE_{last}"),
+        all => {
+            let from = random.below(all.len());
+            let layers: Vec<String> = all[from..].iter().map(|wrap| format!("CL_TYPE_{wrap}")).collect();
+            format!("Intermediates:{}", layers.join(">"))
+        }
+    };
+    let line = format!("{name};Engine:81-255,Target:0,{condition};0;{}::i", body.text);
+    let instances = vec![(Place::anywhere(), body.instance)];
+    Signature { name, file: "t.ldb", line, features: BTreeSet::from(["container"]), instances, kind: None }
+}
+
+fn conditions(random: &mut Random, kind: Option<Kind>) -> String {
+    let executable = kind.filter(|kind| kind.is_executable());
+    match (random.below(6), executable) {
+        (0, _) => format!(",FileSize:{}-{}", random.below(400), random.range(800, 3000)),
+        (1, Some(_)) => format!(",NumberOfSections:{}-3", random.range(1, 3)),
+        (2, Some(kind)) => {
+            let (first, _, entry) = kind.places();
+            format!(",EntryPoint:{first}-{}", entry + random.below(3) - 1)
+        }
         _ => String::new(),
     }
 }
@@ -274,25 +318,26 @@ fn modified(random: &mut Random, mut letters: Vec<u8>, modifiers: &str) -> Vec<u
 fn hash_signature(random: &mut Random, number: usize) -> Signature {
     let file = *random.pick(&["t.hdb", "t.hsb"]);
     let name = format!("T.Hash.{number}");
-    Signature {
-        name,
-        file,
-        line: String::new(),
-        features: BTreeSet::from(["hash"]),
-        instances: Vec::new(),
-        executable: false,
+    Signature { name, file, line: String::new(), features: BTreeSet::from(["hash"]), instances: Vec::new(), kind: None }
+}
+
+fn place(random: &mut Random, kind: Option<Kind>) -> Place {
+    match kind {
+        Some(kind) if kind.is_executable() => executable_place(random, kind),
+        _ => Place::random(random),
     }
 }
 
-fn executable_place(random: &mut Random) -> Place {
+fn executable_place(random: &mut Random, kind: Kind) -> Place {
+    let (first, last, entry) = kind.places();
     let distance = random.below(100);
     let shift = if random.once_in(3) { random.range(1, 40) } else { 0 };
     let (text, at) = match random.below(6) {
-        0 => (format!("EP+{distance}"), executable::ENTRY + distance),
-        1 => (format!("EP-{}", distance.min(30)), executable::ENTRY - distance.min(30)),
-        2 => (format!("S0+{distance}"), executable::FIRST + distance),
-        3 => (format!("SL+{distance}"), executable::LAST + distance),
-        4 => return Place { text: "SE1".to_owned(), from: From::Executable(executable::LAST + distance), shift: 0 },
+        0 => (format!("EP+{distance}"), entry + distance),
+        1 => (format!("EP-{}", distance.min(30)), entry - distance.min(30)),
+        2 => (format!("S0+{distance}"), first + distance),
+        3 => (format!("SL+{distance}"), last + distance),
+        4 => return Place { text: "SE1".to_owned(), from: From::Executable(last + distance), shift: 0 },
         _ => return Place::random(random),
     };
     let text = if shift > 0 { format!("{text},{shift}") } else { text };
@@ -303,7 +348,8 @@ fn executable_place(random: &mut Random) -> Place {
 fn write_files(random: &mut Random, scratch: &Scratch, signatures: &mut [Signature]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for number in 0..FILES {
-        let bytes = file(random, signatures);
+        let wraps = if random.once_in(4) { *random.pick(&carrier::WRAPS) } else { &[] };
+        let bytes = carrier::wrap(file(random, signatures), wraps);
         files.push(scratch.write(&format!("f{number}"), &bytes)?);
     }
     // Of two signatures with one digest, ClamAV keeps the name of one: each file is taken once.
@@ -331,23 +377,22 @@ fn hash_line(random: &mut Random, name: &str, file: &Path) -> Result<String, Str
 
 /// A file with instances of some signatures.
 fn file(random: &mut Random, signatures: &[Signature]) -> Vec<u8> {
-    let executable = random.once_in(4);
-    let length = random.range(400, 3000);
-    let salt = random.byte();
-    let mut file = match executable {
-        true => executable::build(|at| salt ^ at.to_le_bytes()[0]),
-        false => [vec![1, 2, 3, 0xf7], bytes(random, length)].concat(),
+    let kind = match random.below(4) {
+        0 => Kind::Pe,
+        1 => *random.pick(&KINDS),
+        _ => Kind::Data,
     };
+    let mut file = kind.build(random);
     for _ in 0..random.range(0, 12) {
         let signature = random.pick(signatures);
-        if signature.executable && !executable {
+        if signature.kind.is_some_and(|wanted| wanted != kind) {
             continue;
         }
         for (place, instance) in &signature.instances {
             let mut instance = instance.clone();
             for _ in 0..random.below(3) {
                 spoil(random, &mut instance);
-                insert(random, &mut file, place, &instance);
+                insert(random, &mut file, kind.header(), place, &instance);
             }
         }
     }
@@ -365,7 +410,7 @@ fn spoil(random: &mut Random, instance: &mut Vec<u8>) {
     }
 }
 
-fn insert(random: &mut Random, file: &mut [u8], place: &Place, instance: &[u8]) {
+fn insert(random: &mut Random, file: &mut [u8], header: usize, place: &Place, instance: &[u8]) {
     let length = file.len();
     let late = random.below(place.shift + 2).min(place.shift + usize::from(random.once_in(4)));
     let at = match place.from {
@@ -375,7 +420,7 @@ fn insert(random: &mut Random, file: &mut [u8], place: &Place, instance: &[u8]) 
         From::Executable(at) => at + late,
     };
     // Headers stay whole: in a broken executable ClamAV knows no offsets at all, not even those from the end.
-    if file.starts_with(b"MZ") && at < executable::FIRST {
+    if at < header {
         return;
     }
     for (offset, byte) in instance.iter().enumerate() {
@@ -394,7 +439,7 @@ fn show(dachs: &Dachs, seed: u64, signature: &Signature, difference: &Difference
     write_database(&database, std::slice::from_ref(signature))?;
     let whole = std::fs::read(&difference.file).map_err(|error| error.to_string())?;
     // A broken executable is another question: where its sections are is no longer known.
-    let shrinks = !whole.starts_with(b"MZ");
+    let shrinks = whole.starts_with(&[1, 2, 3, 0xf7]);
     let mut questions = 0;
     let mut differs = |bytes: &[u8]| -> Result<bool, String> {
         questions += 1;

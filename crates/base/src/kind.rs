@@ -124,7 +124,9 @@ macro_rules! kinds {
             /// HTML have none: their normalised forms are matched with [`Target::Ascii`] and [`Target::Html`].
             #[must_use]
             pub fn target(self) -> Target {
-                match self { $(FileKind::$variant => Target::$target,)* }
+                let target = match self { $(FileKind::$variant => Target::$target,)* };
+                // Of what has no target of its own, ClamAV 1.4.6 matches compiled Python alone with signatures of target 14.
+                if target == Target::Other && self != FileKind::Pyc { Target::Any } else { target }
             }
 
             /// The name of this kind in ClamAV's signatures, without its prefix `CL_TYPE_`.

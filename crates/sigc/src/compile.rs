@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 
-use dachs_sigdb::Builder;
 use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch};
+use dachs_sigdb::{Builder, Refusal};
 use flate2::read::MultiGzDecoder;
 
 use crate::ignore::Ignored;
@@ -243,14 +243,15 @@ impl Compiler {
             Ok((name, _)) if self.ignored.holds(&member.info.name, at, name, line) => {
                 self.leave_out(number, "named by an ignore list");
             }
-            Ok((name, entry)) => self.add(number, name, member.trust, entry),
+            Ok((name, entry)) => self.add(number, name, member.trust, entry)?,
             Err(Refused::Malformed(reason)) => return Err(reason.into_owned()),
             Err(Refused::NotForUs(reason) | Refused::Unsupported(reason)) => self.leave_out(number, &reason),
         }
         Ok(())
     }
 
-    fn add(&mut self, number: u32, name: &str, trust: Trust, entry: Entry) {
+    /// Adds a rule; gives the reason if it turns out to be malformed.
+    fn add(&mut self, number: u32, name: &str, trust: Trust, entry: Entry) -> Result<(), String> {
         let shown = match trust {
             Trust::Unofficial => name::unofficial(name),
             Trust::BuiltIn | Trust::Official => name.to_owned(),
@@ -265,9 +266,12 @@ impl Compiler {
             Entry::Logical(rule) => self.builder.add_logical(number, &shown, &rule),
             Entry::Member(rule) => self.builder.add_member(number, &shown, &rule),
         };
-        if let Err(refusal) = added {
-            self.leave_out(number, &refusal.to_string());
+        match added {
+            Ok(()) => {}
+            Err(malformed @ Refusal::MalformedRegex(_)) => return Err(malformed.to_string()),
+            Err(refusal) => self.leave_out(number, &refusal.to_string()),
         }
+        Ok(())
     }
 
     /// Takes what a line says that has no name.

@@ -52,6 +52,8 @@ impl std::error::Error for ImageError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// A regular expression is none of PCRE's.
+    MalformedRegex(&'static str),
     /// The expression names a subsignature that is not there.
     MissingSubsignature(u8),
     /// The name has more bytes than an image can hold.
@@ -71,6 +73,7 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Refusal::MalformedRegex(reason) => write!(f, "a regular expression that is none: {reason}"),
             Refusal::MissingSubsignature(id) => write!(f, "the expression names subsignature {id}, which is not there"),
             Refusal::NameTooLong(length) => write!(f, "the name has {length} bytes, which is too long"),
             Refusal::NoPattern => f.write_str("there is no pattern"),

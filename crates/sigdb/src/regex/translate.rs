@@ -3,7 +3,14 @@
 //! Every byte that stands for itself is written as a letter, a digit or `\xHH`, so that nothing gets a meaning that PCRE
 //! does not give it: `\<`, `[` or `&&` in a class, a `{` that begins no repetition, blanks in a class under the flag `x`.
 //! PCRE's own escapes (`\h`, `\R`, `\Q...\E`, octal numbers) are spelt out. `$` also matches before a last line feed
-//! unless the flag `E` says otherwise. Recursion, verbs, Unicode properties and branch resets are refused.
+//! unless the flag `E` says otherwise. Groups have names, so that a piece of an expression refers to the same ones; a
+//! reference to a group that comes later never matches. Recursion, verbs, Unicode properties and branch resets cannot be
+//! translated.
+//!
+//! # The tail
+//!
+//! Backtracking tries all ways through `var.{0,50}=.*#(.)\1{100}` from each `var`. What follows the last wide repetition
+//! before the first group that is referred to, the tail, must match somewhere by itself, and is quick to look for.
 //!
 //! Reference: `pcre2pattern(3)`.
 
@@ -12,38 +19,49 @@ pub(super) struct Translated {
     pub(super) text: String,
     /// Does it need what only backtracking can do?
     pub(super) backtracks: bool,
+    /// Something that must match somewhere if the whole does.
+    pub(super) tail: Option<String>,
 }
 
-/// Translates an expression; `None` if it uses what cannot be translated.
-pub(super) fn translate(text: &str, flags: &str) -> Option<Translated> {
-    translated(text, flags, false)
+/// Why an expression cannot be translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// It is none of PCRE's.
+    Malformed(&'static str),
+    /// It uses what the engines do not have.
+    Unsupported,
 }
 
-/// An expression that matches wherever this one does, and elsewhere as well, and needs no backtracking: what is asked of
-/// the surroundings may hold or not, a reference is to any bytes, and repetitions give back what they took.
-pub(super) fn widen(text: &str, flags: &str) -> Option<String> {
-    translated(text, flags, true).map(|translated| translated.text)
-}
+/// From this many repetitions on, a single item is counted instead of being written out.
+const MANY: u32 = 1000;
+/// A repetition that can take so many more bytes than it must is wide.
+const WIDE: u32 = 16;
 
-fn translated(text: &str, flags: &str, wide: bool) -> Option<Translated> {
+/// Translates an expression.
+pub(super) fn translate(text: &str, flags: &str) -> Result<Translated, Problem> {
     let mut translator = Translator {
-        wide,
         rest: text.as_bytes(),
         out: String::with_capacity(text.len().saturating_mul(2)),
-        depth: 0,
+        open: Vec::new(),
+        item: None,
+        groups: Vec::new(),
+        references: Vec::new(),
+        cuts: Vec::new(),
+        has_branches: false,
         backtracks: false,
+        problem: None,
+        lazy: flags.contains('U'),
         extended: flags.contains('x'),
         multi_line: flags.contains('m'),
         dollar_end_only: flags.contains('E'),
     };
     while let Some(byte) = translator.next() {
-        translator.outside(byte)?;
+        if translator.outside(byte).is_none() {
+            return Err(translator.problem.unwrap_or(Problem::Unsupported));
+        }
     }
-    Some(Translated { text: translator.out, backtracks: translator.backtracks })
+    translator.finish()
 }
-
-/// Any bytes, for a reference.
-const ANY: &str = "(?:(?s:.)*)";
 
 /// One member of a class.
 enum Member {
@@ -55,17 +73,54 @@ enum Member {
 struct Translator<'t> {
     rest: &'t [u8],
     out: String,
-    /// Open parentheses.
-    depth: u32,
+    /// Where in `out` the open groups start.
+    open: Vec<usize>,
+    /// Where in `out` the item starts that a repetition would be about.
+    item: Option<usize>,
+    /// The names of the groups so far, by number from 1.
+    groups: Vec<String>,
+    /// The groups that are referred to, by name or number, and how many there were before.
+    references: Vec<(String, usize)>,
+    /// Places in `out` behind wide repetitions outside of groups, and how many groups there were before.
+    cuts: Vec<(usize, usize)>,
+    /// Are there alternatives outside of groups?
+    has_branches: bool,
     backtracks: bool,
+    problem: Option<Problem>,
+    /// Repetitions are lazy unless a `?` follows.
+    lazy: bool,
     extended: bool,
     multi_line: bool,
     dollar_end_only: bool,
-    /// Is the wider expression asked for?
-    wide: bool,
 }
 
 impl<'t> Translator<'t> {
+    /// Ends the translation for a reason.
+    fn malformed<T>(&mut self, reason: &'static str) -> Option<T> {
+        self.problem.get_or_insert(Problem::Malformed(reason));
+        None
+    }
+
+    /// Checks what can be known at the end only.
+    fn finish(self) -> Result<Translated, Problem> {
+        if !self.open.is_empty() {
+            return Err(Problem::Malformed("a parenthesis is not closed"));
+        }
+        let number = |name: &str| self.groups.iter().position(|group| group == name);
+        let unknown = |(name, _): &&(String, usize)| match name.parse::<usize>() {
+            Ok(index) => index > self.groups.len(),
+            Err(_) => number(name).is_none(),
+        };
+        if self.references.iter().any(|reference| unknown(&reference)) {
+            return Err(Problem::Malformed("it refers to a group that is not there"));
+        }
+        let first = self.references.iter().filter_map(|(name, _)| number(name).or(name.parse().ok())).min();
+        let cut = self.cuts.iter().rev().find(|(_, groups)| first.is_none_or(|first| *groups <= first));
+        let tail = cut.filter(|_| !self.has_branches && self.backtracks).and_then(|(at, _)| self.out.get(*at..));
+        let tail = tail.filter(|tail| !tail.is_empty()).map(str::to_owned);
+        Ok(Translated { tail, text: self.out, backtracks: self.backtracks })
+    }
+
     fn next(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
@@ -100,56 +155,89 @@ impl<'t> Translator<'t> {
 
     /// Something outside of classes.
     fn outside(&mut self, byte: u8) -> Option<()> {
+        let start = self.out.len();
         match byte {
             b'\\' => self.escape()?,
             b'[' => self.class()?,
-            b'(' => self.group()?,
+            b'(' => return self.group(),
             b')' => {
-                self.depth = self.depth.checked_sub(1)?;
+                let Some(start) = self.open.pop() else {
+                    return self.malformed("a parenthesis is closed that was not opened");
+                };
                 self.out.push(')');
+                self.item = Some(start);
+                return Some(());
             }
-            b'*' | b'+' | b'?' => {
-                self.out.push(char::from(byte));
-                self.repeated();
-            }
-            b'{' => self.brace(),
+            b'*' => return self.repeated("*", (0, None)),
+            b'+' => return self.repeated("+", (1, None)),
+            b'?' => return self.repeated("?", (0, Some(1))),
+            b'{' => return self.brace(),
             b'$' => self.dollar(),
-            b'.' | b'^' | b'|' => self.out.push(char::from(byte)),
-            b' ' | b'\t' | b'#' if self.extended => self.out.push(char::from(byte)),
+            b'|' => {
+                self.has_branches |= self.open.is_empty();
+                self.out.push('|');
+                self.item = None;
+                return Some(());
+            }
+            b'.' | b'^' => self.out.push(char::from(byte)),
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c if self.extended => return Some(()),
+            b'#' if self.extended => {
+                let end = self.rest.iter().position(|byte| *byte == b'\n');
+                self.rest = end.and_then(|end| self.rest.get(end..)).unwrap_or(b"");
+                return Some(());
+            }
             other => self.literal(other),
+        }
+        if self.out.len() > start {
+            self.item = Some(start);
         }
         Some(())
     }
 
-    /// Behind a repetition: a `+` makes it possessive, a `?` lazy.
-    fn repeated(&mut self) {
+    /// A repetition of the last item from `least` to `most` times. A `+` behind it makes it possessive, a `?` lazy.
+    fn repeated(&mut self, text: &str, (least, most): (u32, Option<u32>)) -> Option<()> {
+        let Some(item) = self.item.take() else { return self.malformed("a repetition of nothing") };
+        if most.is_some_and(|most| least > most) || least.max(most.unwrap_or(0)) > 65_535 {
+            return self.malformed("a repetition with numbers that cannot be");
+        }
+        if least >= MANY || most.is_some_and(|most| most >= MANY) {
+            self.out.insert_str(item, "(?>");
+            self.out.push(')');
+            self.backtracks = true;
+        }
+        self.out.push_str(text);
         if self.take(b"+") {
             self.backtracks = true;
-            if !self.wide {
-                self.out.push('+');
-            }
-        } else if self.take(b"?") {
+            self.out.push('+');
+        } else if self.take(b"?") != self.lazy {
             self.out.push('?');
         }
+        if self.open.is_empty() && most.is_none_or(|most| most.saturating_sub(least) >= WIDE) {
+            self.cuts.push((self.out.len(), self.groups.len()));
+        }
+        Some(())
     }
 
     /// A repetition, or a brace that stands for itself.
-    fn brace(&mut self) {
+    fn brace(&mut self) -> Option<()> {
         let end = self.rest.iter().position(|byte| *byte == b'}');
         let inner = end.and_then(|end| self.rest.get(..end)).unwrap_or(b"");
         let (low, high) = match inner.iter().position(|byte| *byte == b',') {
-            Some(comma) => (inner.get(..comma).unwrap_or(b""), inner.get(comma.saturating_add(1)..).unwrap_or(b"")),
-            None => (inner, &b""[..]),
+            Some(comma) => (inner.get(..comma).unwrap_or(b""), inner.get(comma.saturating_add(1)..)),
+            None => (inner, Some(inner)),
         };
         let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
-        if low.is_empty() || !digits(low) || !digits(high) {
-            return self.literal(b'{');
+        if low.is_empty() || !digits(low) || !digits(high.unwrap_or(b"")) {
+            self.item = Some(self.out.len());
+            self.literal(b'{');
+            return Some(());
         }
-        self.out.push('{');
-        self.out.extend(inner.iter().map(|byte| char::from(*byte)));
-        self.out.push('}');
+        let value = |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        let least = value(low).unwrap_or(u32::MAX);
+        let most = high.filter(|high| !high.is_empty()).map(|high| value(high).unwrap_or(u32::MAX));
+        let text = format!("{{{}}}", String::from_utf8_lossy(inner));
         self.rest = self.rest.get(inner.len().saturating_add(1)..).unwrap_or(b"");
-        self.repeated();
+        self.repeated(&text, (least, most))
     }
 
     /// The end of the subject or of a line.
@@ -165,11 +253,11 @@ impl<'t> Translator<'t> {
 
     /// The end of the subject, or before its last line feed. That may be taken along where nothing follows.
     fn last_line(&mut self) {
-        if self.rest.is_empty() || (self.depth == 0 && self.rest.first() == Some(&b'|')) {
+        if self.rest.is_empty() || (self.open.is_empty() && self.rest.first() == Some(&b'|')) {
             self.out.push_str("(?:\\n?\\z)");
         } else {
             self.backtracks = true;
-            self.out.push_str(if self.wide { "(?:)" } else { "(?=\\n?\\z)" });
+            self.out.push_str("(?=\\n?\\z)");
         }
     }
 
@@ -179,21 +267,23 @@ impl<'t> Translator<'t> {
             return None;
         }
         if self.take(b"?#") {
-            return self.until(b")").map(drop);
+            return match self.until(b")") {
+                Some(_) => Some(()),
+                None => self.malformed("a comment is not closed"),
+            };
         }
-        self.depth = self.depth.saturating_add(1);
+        let start = self.out.len();
+        self.item = None;
         if !self.take(b"?") {
-            self.out.push('(');
-            return Some(());
+            let name = format!("group{}", self.groups.len().saturating_add(1));
+            return self.capture(name);
         }
         for around in [&b"="[..], b"!", b"<=", b"<!", b">"] {
             if self.take(around) {
                 self.backtracks = true;
-                match (self.wide, around) {
-                    (false, _) => self.out.extend(b"(?".iter().chain(around).map(|byte| char::from(*byte))),
-                    (true, b">") => self.out.push_str("(?:"),
-                    (true, _) => self.out.push_str("(?:|"),
-                }
+                self.open.push(start);
+                self.out.push_str("(?");
+                self.out.extend(around.iter().map(|byte| char::from(*byte)));
                 return Some(());
             }
         }
@@ -205,30 +295,57 @@ impl<'t> Translator<'t> {
         }
         if self.take(b"P=") {
             let name = self.name(b")")?;
-            self.depth = self.depth.checked_sub(1)?;
-            return self.reference(name);
+            self.item = Some(start);
+            return self.reference(name.to_owned());
+        }
+        if self.rest.first().is_none_or(|byte| !b"PRC&|(+-^:imsxnUJ0123456789)".contains(byte)) {
+            return self.malformed("an unknown character behind (?");
         }
         self.inline_flags()
     }
 
+    fn capture(&mut self, name: String) -> Option<()> {
+        if self.groups.contains(&name) {
+            return self.malformed("two groups have one name");
+        }
+        self.open.push(self.out.len());
+        self.out.push_str(&format!("(?P<{name}>"));
+        self.groups.push(name);
+        Some(())
+    }
+
     fn name(&mut self, end: &[u8]) -> Option<&'t str> {
-        let name = std::str::from_utf8(self.until(end)?).ok()?;
-        let sound = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        sound.then_some(name)
+        let name = self.until(end).and_then(|name| std::str::from_utf8(name).ok());
+        let sound = |name: &str| {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && name.starts_with(|first: char| !first.is_ascii_digit())
+                && name.len() <= 32
+        };
+        match name.filter(|name| sound(name)) {
+            Some(name) => Some(name),
+            None => self.malformed("the name of a group is none"),
+        }
     }
 
     fn named(&mut self, end: &[u8]) -> Option<()> {
         let name = self.name(end)?;
-        self.out.push_str(&format!("(?P<{name}>"));
-        Some(())
+        self.capture(name.to_owned())
     }
 
-    fn reference(&mut self, name: &str) -> Option<()> {
+    /// A reference to a group by its name or number.
+    fn reference(&mut self, group: String) -> Option<()> {
         self.backtracks = true;
-        match self.wide {
-            true => self.out.push_str(ANY),
-            false => self.out.push_str(&format!("(?:\\k<{name}>)")),
+        let number = group.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let named = match number {
+            Some(number) => self.groups.get(number).cloned(),
+            None => self.groups.iter().find(|name| **name == group).cloned(),
+        };
+        match &named {
+            Some(name) => self.out.push_str(&format!("(?:\\k<{name}>)")),
+            // It refers to what comes later, and so has not matched yet.
+            None => self.out.push_str("(?!)"),
         }
+        self.references.push((named.unwrap_or(group), self.groups.len()));
         Some(())
     }
 
@@ -237,28 +354,32 @@ impl<'t> Translator<'t> {
         let end = self.rest.iter().position(|byte| !byte.is_ascii_alphabetic() && *byte != b'-')?;
         let (flags, rest) = self.rest.split_at_checked(end)?;
         let (closing, rest) = rest.split_first()?;
-        if !flags.iter().all(|flag| b"imsx-".contains(flag)) || !matches!(closing, b':' | b')') {
+        if !flags.iter().all(|flag| b"imsxU-".contains(flag)) || !matches!(closing, b':' | b')') {
             return None;
         }
-        let on = flags.split(|flag| *flag == b'-').next().unwrap_or(b"");
+        let mut halves = flags.split(|flag| *flag == b'-');
+        let (on, off) = (halves.next().unwrap_or(b""), halves.next().unwrap_or(b""));
         self.multi_line |= on.contains(&b'm');
         self.extended |= on.contains(&b'x');
+        self.lazy = (self.lazy || on.contains(&b'U')) && !off.contains(&b'U');
         self.rest = rest;
-        if *closing == b')' {
-            self.depth = self.depth.checked_sub(1)?;
-        }
-        if flags.is_empty() && *closing == b')' {
+        if *closing == b':' {
+            self.open.push(self.out.len());
+        } else if flags.iter().all(|flag| b"U-x".contains(flag)) {
             return Some(());
         }
         self.out.push_str("(?");
-        self.out.extend(flags.iter().map(|flag| char::from(*flag)));
+        self.out.extend(flags.iter().filter(|flag| !b"Ux".contains(flag)).map(|flag| char::from(*flag)));
+        if self.out.ends_with('-') {
+            self.out.pop();
+        }
         self.out.push(char::from(*closing));
         Some(())
     }
 
     /// What follows a backslash outside of classes.
     fn escape(&mut self) -> Option<()> {
-        let byte = self.next()?;
+        let Some(byte) = self.next() else { return self.malformed("a backslash at the end") };
         match byte {
             b'd' | b'D' | b'w' | b'W' | b's' | b'S' | b'b' | b'B' | b'A' | b'z' => {
                 self.out.push('\\');
@@ -267,7 +388,7 @@ impl<'t> Translator<'t> {
             b'Z' => self.last_line(),
             b'G' => {
                 self.backtracks = true;
-                self.out.push_str(if self.wide { "(?:)" } else { "\\G" });
+                self.out.push_str("\\G");
             }
             b'h' => self.out.push_str("[\\x09\\x20\\xa0]"),
             b'H' => self.out.push_str("[^\\x09\\x20\\xa0]"),
@@ -286,13 +407,21 @@ impl<'t> Translator<'t> {
             }
             b'E' => {}
             b'1'..=b'9' => {
-                self.backtracks = true;
                 if self.rest.first().is_some_and(u8::is_ascii_digit) {
                     return None;
                 }
-                match self.wide {
-                    true => self.out.push_str(ANY),
-                    false => self.out.push_str(&format!("(?:\\{})", char::from(byte))),
+                self.reference(char::from(byte).to_string())?;
+            }
+            b'g' if self.rest.first() == Some(&b'{') => {
+                let inner = self.until(b"}").and_then(|inner| std::str::from_utf8(inner.get(1..)?).ok());
+                let inner = inner.unwrap_or("");
+                let back = inner.strip_prefix('-').and_then(|back| back.parse::<usize>().ok());
+                match back
+                    .map(|back| self.groups.len().saturating_add(1).checked_sub(back).filter(|number| *number > 0))
+                {
+                    Some(Some(number)) => self.reference(number.to_string())?,
+                    None if !inner.is_empty() && !inner.starts_with('+') => self.reference(inner.to_owned())?,
+                    _ => return self.malformed("it refers to a group that is not there"),
                 }
             }
             b'k' => {
@@ -303,7 +432,7 @@ impl<'t> Translator<'t> {
                     _ => return None,
                 };
                 let name = self.name(end)?;
-                self.reference(name)?;
+                self.reference(name.to_owned())?;
             }
             other => {
                 let byte = self.byte(other)?;
@@ -333,7 +462,8 @@ impl<'t> Translator<'t> {
                 let digits = self.digits(2, 8);
                 number(digits, 8).unwrap_or(0)
             }
-            other if other.is_ascii_alphanumeric() => return None,
+            b'X' | b'p' | b'P' | b'K' | b'g' | b'k' | b'8' | b'9' | b'1'..=b'7' => return None,
+            other if other.is_ascii_alphabetic() => return self.malformed("an unknown letter behind a backslash"),
             other => other,
         })
     }
@@ -354,7 +484,7 @@ impl<'t> Translator<'t> {
         }
         let mut first = true;
         loop {
-            let byte = self.next()?;
+            let Some(byte) = self.next() else { return self.malformed("a class is not closed") };
             if byte == b']' && !first {
                 break;
             }
@@ -376,13 +506,14 @@ impl<'t> Translator<'t> {
             return Some(());
         }
         self.rest = self.rest.get(1..)?;
-        let next = self.next()?;
+        let Some(next) = self.next() else { return self.malformed("a class is not closed") };
         match self.member(next)? {
             Member::Byte(high) if low <= high => {
                 self.out.push('-');
                 self.literal(high);
             }
-            Member::Byte(_) | Member::Nothing => return None,
+            Member::Byte(_) => return self.malformed("a range of a class that goes backward"),
+            Member::Nothing => return None,
             Member::Set(set) => {
                 self.literal(b'-');
                 self.out.push_str(set);
@@ -407,7 +538,8 @@ impl<'t> Translator<'t> {
     }
 
     fn escaped_member(&mut self) -> Option<Member> {
-        let set = match self.next()? {
+        let Some(byte) = self.next() else { return self.malformed("a class is not closed") };
+        let set = match byte {
             b'd' => "\\d",
             b'D' => "\\D",
             b'w' => "\\w",

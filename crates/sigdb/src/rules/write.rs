@@ -7,7 +7,7 @@ use crate::compare;
 use crate::layout::{Section, Writer};
 use crate::model::{BodyRule, Compare, Expression, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
 use crate::recount::has_several_parts;
-use crate::regex::Compiled;
+use crate::regex::{Compiled, Problem};
 use crate::{Refusal, logic, offsets};
 use dachs_base::Target;
 use dachs_matcher::pattern::Pattern;
@@ -215,8 +215,12 @@ struct Wanted {
 
 /// The record of a regular expression that is subsignature `id`.
 fn encode_regex(trigger: &Expression, regex: &Regex, id: usize) -> Result<Vec<u8>, Refusal> {
-    if Compiled::new(regex).is_none() {
-        return Err(Refusal::Pattern("a regular expression with what cannot be compiled yet".to_owned()));
+    match Compiled::new(regex) {
+        Ok(_) => {}
+        Err(Problem::Malformed(reason)) => return Err(Refusal::MalformedRegex(reason)),
+        Err(Problem::Unsupported) => {
+            return Err(Refusal::Pattern("a regular expression with what cannot be compiled yet".to_owned()));
+        }
     }
     let trigger = logic::encode_trigger(trigger, id)?;
     let parts = [trigger.as_slice(), regex.flags.as_bytes(), regex.text.as_bytes()];

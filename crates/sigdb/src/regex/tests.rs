@@ -1,0 +1,104 @@
+//! What expressions find, and which are refused: the answers of PCRE2 10.42, as ClamAV 1.4.6 gives them.
+
+use super::*;
+use dachs_base::{Limits, NoClock};
+
+fn compiled(text: &str, flags: &str) -> Result<Compiled, Problem> {
+    Compiled::new(&Regex { text: text.to_owned(), flags: flags.to_owned() })
+}
+
+/// Where the first match starts.
+fn first(text: &str, flags: &str, bytes: &[u8]) -> Option<u64> {
+    let window = Window::new(bytes, &Offset::ANY, &(0..=u64::MAX), flags).unwrap();
+    let mut found = None;
+    let budget = Budget::new(Limits::default(), NoClock);
+    let each = &mut |start| {
+        found = Some(start);
+        false
+    };
+    compiled(text, flags).unwrap_or_else(|_| panic!("{text}")).search(&window, true, &budget, each).unwrap();
+    found
+}
+
+#[test]
+fn expressions_find_what_pcre_finds() {
+    let table: &[(&str, &str, &[u8], Option<u64>)] = &[
+        ("a.{0,3}?b", "", b"xa..b", Some(1)),
+        ("(?P<v>[a-c]+)=(?P=v);", "", b"ab=ab;", Some(0)),
+        ("(?<v>[a-c]+)=\\k<v>;", "", b"ab=ac; b=b;", Some(7)),
+        ("([a-c])\\1\\1", "", b"abbcccb", Some(3)),
+        ("([a-c])\\g{1}x", "", b"abbx", Some(1)),
+        ("([a-c])\\g{-1}x", "", b"abbx", Some(1)),
+        ("(a)(?:\\1|\\2)(b)?", "", b"aa", Some(0)),
+        ("\\2(a)(b)", "", b"ab", None),
+        ("a++b", "", b"aab", Some(0)),
+        ("a++ab", "", b"aab", None),
+        ("a+?b", "U", b"caab", Some(1)),
+        ("([a-c]+)\\1", "U", b"xabab", Some(1)),
+        ("a b # two", "x", b"xab", Some(1)),
+        ("[a ]b", "x", b"x b", Some(1)),
+        ("[x.]{1500,}y", "", &[b"ab".as_slice(), &[b'.'; 1600], b"y"].concat(), Some(2)),
+        ("[x.]{1500,}y", "", &[b"ab".as_slice(), &[b'.'; 1400], b"y"].concat(), None),
+        ("(?i)AB(?-i)c", "", b"abC abc", Some(4)),
+        ("b$", "", b"ab\n", Some(1)),
+        ("b$", "E", b"ab\n", None),
+        ("{a}", "", b"x{a}", Some(1)),
+        ("a{,3}", "", b"a{,3}", Some(0)),
+    ];
+    for (text, flags, bytes, start) in table {
+        assert_eq!(first(text, flags, bytes), *start, "/{text}/{flags}");
+    }
+}
+
+#[test]
+fn what_pcre_does_not_compile_is_malformed() {
+    for text in [
+        "(ab",
+        "ab)",
+        "[ab",
+        "*a",
+        "a|*",
+        "a{3,2}",
+        "a{70000}",
+        "\\",
+        "a\\",
+        "[b-a]",
+        "(?<n>a)\\k<m>",
+        "(a)\\2",
+        "(?Pn)",
+        "(?<1n>a)",
+        "(?<n>a)(?<n>b)",
+        "\\j",
+        "(?#a",
+        "[a\\",
+        "+",
+        "(?",
+        "(?~a)",
+        "\\g{0}",
+        "\\g{-1}",
+        "a**",
+    ] {
+        match compiled(text, "") {
+            Err(Problem::Malformed(_)) => {}
+            other => panic!("{text}: {}", if other.is_ok() { "taken" } else { "unsupported" }),
+        }
+    }
+    for text in ["(a(?1))", "(*UTF)a", "\\p{L}", "(?|a|b)", "\\Ka"] {
+        assert!(matches!(compiled(text, ""), Err(Problem::Unsupported)), "{text}");
+    }
+}
+
+/// A page on which all ways through the first half would take minutes.
+#[test]
+fn the_tail_is_looked_for_first() {
+    let text = "var.{0,50}?=.{0,100}?[\\x22\\x27].*?#([^\\x22\\x27\\x23])\\1{100,}?";
+    let Ok(Compiled::Backtracking(_, Some(tail))) = compiled(text, "") else { panic!("there is no tail") };
+    assert_eq!(tail.as_str(), "\\x23(?P<group1>[^\\x22\\x27\\x23])(?:\\k<group1>){100,}?");
+    let page = b"var a = \"b\" = 'c' = \"d\" # ".repeat(4000);
+    assert_eq!(first(text, "", &page), None);
+    let heap = [page.as_slice(), b"#", &[b'9'; 101]].concat();
+    assert!(first(text, "", &heap).is_some());
+    for without in ["a.*b", "a.*(b)\\1|c", "(a).*\\1", "(?:a.*(b)\\1)"] {
+        assert!(!matches!(compiled(without, ""), Ok(Compiled::Backtracking(_, Some(_)))), "{without}");
+    }
+}

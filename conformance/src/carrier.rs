@@ -23,8 +23,8 @@ pub(crate) enum Kind {
 }
 
 /// The kinds that have a target of their own.
-pub(crate) const KINDS: [Kind; 8] =
-    [Kind::Pe, Kind::Elf, Kind::MachO, Kind::Gif, Kind::Pdf, Kind::Flash, Kind::Java, Kind::Python];
+pub(crate) const KINDS: [Kind; 9] =
+    [Kind::Data, Kind::Pe, Kind::Elf, Kind::MachO, Kind::Gif, Kind::Pdf, Kind::Flash, Kind::Java, Kind::Python];
 
 /// Where the first and the last section of an ELF or Mach-O file start, and where its header ends.
 const FIRST: usize = 0x200;
@@ -36,7 +36,7 @@ impl Kind {
     /// The number of the target of signatures for this kind.
     pub(crate) fn target(self) -> u8 {
         match self {
-            Kind::Data => 0,
+            Kind::Data => 14,
             Kind::Pe => 1,
             Kind::Elf => 6,
             Kind::MachO => 9,
@@ -64,7 +64,7 @@ impl Kind {
     /// The bytes that must stay as they are for the file to be of its kind.
     pub(crate) fn header(self) -> usize {
         match self {
-            Kind::Data => 4,
+            Kind::Data => 64,
             Kind::Pe => executable::FIRST,
             Kind::Elf | Kind::MachO => FIRST,
             Kind::Gif | Kind::Pdf | Kind::Flash | Kind::Java | Kind::Python => 32,
@@ -76,7 +76,8 @@ impl Kind {
         let length = random.range(400, 3000);
         let salt = random.byte();
         match self {
-            Kind::Data => [vec![1, 2, 3, 0xf7], bytes(random, length)].concat(),
+            // Without zeros ClamAV takes many bytes for text in UTF-16.
+            Kind::Data => [vec![1, 2, 3, 0xf7], vec![0; 60], bytes(random, length)].concat(),
             Kind::Pe => executable::build(|at| salt ^ at.to_le_bytes()[0]),
             Kind::Elf => filled(elf(), salt),
             Kind::MachO => filled(macho(), salt),

@@ -125,8 +125,10 @@ macro_rules! kinds {
             #[must_use]
             pub fn target(self) -> Target {
                 let target = match self { $(FileKind::$variant => Target::$target,)* };
-                // Of what has no target of its own, ClamAV 1.4.6 matches compiled Python alone with signatures of target 14.
-                if target == Target::Other && self != FileKind::Pyc { Target::Any } else { target }
+                // Of what has no target of its own, ClamAV 1.4.6 matches unknown data and compiled Python alone with
+                // signatures of target 14.
+                let other = self == FileKind::Pyc || self.cl_type() == "BINARY_DATA";
+                if target == Target::Other && !other { Target::Any } else { target }
             }
 
             /// The name of this kind in ClamAV's signatures, without its prefix `CL_TYPE_`.

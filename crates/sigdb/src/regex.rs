@@ -79,7 +79,7 @@ impl Compiled {
             builder.build(text).map(Box::new)
         };
         let tail = translated.tail.and_then(|tail| build(tail).ok());
-        build(translated.text).map(|whole| Compiled::Backtracking(whole, tail)).map_err(|_| Problem::Unsupported)
+        build(translated.text).map(|whole| Compiled::Backtracking(whole, tail)).map_err(|error| problem(&error))
     }
 
     /// Calls `each` with where every match starts, counted in the window, until it answers false.
@@ -116,6 +116,19 @@ impl Compiled {
                 Err(_) => Err(LimitReached { limit: Limit::Steps, allowed: u64::try_from(STEPS).unwrap_or(u64::MAX) }),
             },
         }
+    }
+}
+
+/// What it means that an expression cannot be built.
+fn problem(error: &fancy_regex::Error) -> Problem {
+    use fancy_regex::CompileError::{LookBehindNotConst, VariableLookBehindRequiresFeature};
+    match error {
+        fancy_regex::Error::CompileError(error)
+            if matches!(**error, LookBehindNotConst | VariableLookBehindRequiresFeature) =>
+        {
+            Problem::Malformed("a lookbehind whose length is not known")
+        }
+        _ => Problem::Unsupported,
     }
 }
 

@@ -188,7 +188,10 @@ impl<'t> Translator<'t> {
             }
             other => self.literal(other),
         }
-        if self.out.len() > start {
+        let is_place = matches!(self.out.get(start..), Some("^" | "$" | "\\b" | "\\B" | "\\A" | "\\z" | "\\G"));
+        if is_place || byte == b'$' {
+            self.item = None;
+        } else if self.out.len() > start {
             self.item = Some(start);
         }
         Some(())
@@ -272,6 +275,9 @@ impl<'t> Translator<'t> {
                 None => self.malformed("a comment is not closed"),
             };
         }
+        if self.take(b"?C") {
+            return self.until(b")").map(drop);
+        }
         let start = self.out.len();
         self.item = None;
         if !self.take(b"?") {
@@ -298,7 +304,8 @@ impl<'t> Translator<'t> {
             self.item = Some(start);
             return self.reference(name.to_owned());
         }
-        if self.rest.first().is_none_or(|byte| !b"PRC&|(+-^:imsxnUJ0123456789)".contains(byte)) {
+        let known = |byte: &u8| b"RC&|(+-^:imsxnUJ0123456789)".contains(byte) || self.rest.starts_with(b"P>");
+        if !self.rest.first().is_some_and(known) {
             return self.malformed("an unknown character behind (?");
         }
         self.inline_flags()
@@ -351,7 +358,9 @@ impl<'t> Translator<'t> {
 
     /// Flags inside of an expression, up to `:` or `)`.
     fn inline_flags(&mut self) -> Option<()> {
-        let end = self.rest.iter().position(|byte| !byte.is_ascii_alphabetic() && *byte != b'-')?;
+        let Some(end) = self.rest.iter().position(|byte| !byte.is_ascii_alphabetic() && *byte != b'-') else {
+            return self.malformed("a parenthesis is not closed");
+        };
         let (flags, rest) = self.rest.split_at_checked(end)?;
         let (closing, rest) = rest.split_first()?;
         if !flags.iter().all(|flag| b"imsxU-".contains(flag)) || !matches!(closing, b':' | b')') {
@@ -395,6 +404,7 @@ impl<'t> Translator<'t> {
             b'v' => self.out.push_str("[\\x0a-\\x0d\\x85]"),
             b'V' => self.out.push_str("[^\\x0a-\\x0d\\x85]"),
             b'R' => self.out.push_str("(?:\\x0d\\x0a|[\\x0a-\\x0d\\x85])"),
+            b'N' if self.rest.first() == Some(&b'{') => return self.malformed("a character by its number"),
             b'N' => self.out.push_str("[^\\x0a]"),
             b'C' => self.out.push_str("(?s:.)"),
             b'Q' => {
@@ -406,12 +416,7 @@ impl<'t> Translator<'t> {
                 quoted.iter().for_each(|byte| self.literal(*byte));
             }
             b'E' => {}
-            b'1'..=b'9' => {
-                if self.rest.first().is_some_and(u8::is_ascii_digit) {
-                    return None;
-                }
-                self.reference(char::from(byte).to_string())?;
-            }
+            b'1'..=b'9' => self.numbered(byte)?,
             b'g' if self.rest.first() == Some(&b'{') => {
                 let inner = self.until(b"}").and_then(|inner| std::str::from_utf8(inner.get(1..)?).ok());
                 let inner = inner.unwrap_or("");
@@ -442,6 +447,31 @@ impl<'t> Translator<'t> {
         Some(())
     }
 
+    /// A backslash and digits: a reference to a group, or an octal number.
+    fn numbered(&mut self, first: u8) -> Option<()> {
+        let more = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let decimal: String = [first].iter().chain(self.rest.get(..more)?).map(|byte| char::from(*byte)).collect();
+        let is_group = decimal.parse().is_ok_and(|number: usize| number < 10 || number <= self.groups.len());
+        if is_group || first > b'7' {
+            self.rest = self.rest.get(more..)?;
+            return self.reference(decimal);
+        }
+        let octal = [&[first], self.digits(2, 8)].concat();
+        match number(&octal, 8) {
+            Some(byte) => self.literal(byte),
+            None => return self.malformed("a character beyond a byte"),
+        }
+        Some(())
+    }
+
+    /// The byte that digits stand for.
+    fn numeral(&mut self, digits: Option<&[u8]>, radix: u32) -> Option<u8> {
+        match digits.and_then(|digits| number(digits, radix)) {
+            Some(byte) => Some(byte),
+            None => self.malformed("a character that is no byte"),
+        }
+    }
+
     /// The byte that an escape stands for, inside and outside of classes.
     fn byte(&mut self, escaped: u8) -> Option<u8> {
         Some(match escaped {
@@ -451,13 +481,22 @@ impl<'t> Translator<'t> {
             b'n' => b'\n',
             b'r' => b'\r',
             b't' => b'\t',
-            b'c' => self.next()?.to_ascii_uppercase() ^ 0x40,
-            b'x' if self.take(b"{") => number(self.until(b"}")?, 16)?,
+            b'c' => match self.next() {
+                Some(byte) => byte.to_ascii_uppercase() ^ 0x40,
+                None => return self.malformed("a backslash at the end"),
+            },
+            b'x' if self.take(b"{") => {
+                let digits = self.until(b"}");
+                self.numeral(digits, 16)?
+            }
             b'x' => {
                 let digits = self.digits(2, 16);
                 number(digits, 16).unwrap_or(0)
             }
-            b'o' if self.take(b"{") => number(self.until(b"}")?, 8)?,
+            b'o' if self.take(b"{") => {
+                let digits = self.until(b"}");
+                self.numeral(digits, 8)?
+            }
             b'0' => {
                 let digits = self.digits(2, 8);
                 number(digits, 8).unwrap_or(0)
@@ -514,10 +553,7 @@ impl<'t> Translator<'t> {
             }
             Member::Byte(_) => return self.malformed("a range of a class that goes backward"),
             Member::Nothing => return None,
-            Member::Set(set) => {
-                self.literal(b'-');
-                self.out.push_str(set);
-            }
+            Member::Set(_) => return self.malformed("a range of a class that ends with a class"),
         }
         Some(())
     }
@@ -527,7 +563,15 @@ impl<'t> Translator<'t> {
             b'[' if matches!(self.rest.first(), Some(b':')) => {
                 let rest = self.rest;
                 let set = self.until(b":]").and_then(|name| posix(name.get(1..)?));
+                let is_name = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'^';
                 if set.is_none() {
+                    let named = rest.get(1..).is_some_and(|rest| {
+                        let name = rest.iter().take_while(|byte| is_name(byte)).count();
+                        rest.get(name..).is_some_and(|rest| rest.starts_with(b":]"))
+                    });
+                    if named {
+                        return self.malformed("an unknown name of a class");
+                    }
                     self.rest = rest;
                 }
                 Some(set.map_or(Member::Byte(b'['), Member::Set))

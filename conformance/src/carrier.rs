@@ -19,12 +19,10 @@ pub(crate) enum Kind {
     Pdf,
     Flash,
     Java,
-    Python,
 }
 
 /// The kinds that have a target of their own.
-pub(crate) const KINDS: [Kind; 9] =
-    [Kind::Data, Kind::Pe, Kind::Elf, Kind::MachO, Kind::Gif, Kind::Pdf, Kind::Flash, Kind::Java, Kind::Python];
+pub(crate) const KINDS: [Kind; 7] = [Kind::Pe, Kind::Elf, Kind::MachO, Kind::Gif, Kind::Pdf, Kind::Flash, Kind::Java];
 
 /// Where the first and the last section of an ELF or Mach-O file start, and where its header ends.
 const FIRST: usize = 0x200;
@@ -36,7 +34,7 @@ impl Kind {
     /// The number of the target of signatures for this kind.
     pub(crate) fn target(self) -> u8 {
         match self {
-            Kind::Data => 14,
+            Kind::Data => 0,
             Kind::Pe => 1,
             Kind::Elf => 6,
             Kind::MachO => 9,
@@ -44,7 +42,6 @@ impl Kind {
             Kind::Pdf => 10,
             Kind::Flash => 11,
             Kind::Java => 12,
-            Kind::Python => 14,
         }
     }
 
@@ -67,7 +64,7 @@ impl Kind {
             Kind::Data => 64,
             Kind::Pe => executable::FIRST,
             Kind::Elf | Kind::MachO => FIRST,
-            Kind::Gif | Kind::Pdf | Kind::Flash | Kind::Java | Kind::Python => 32,
+            Kind::Gif | Kind::Pdf | Kind::Flash | Kind::Java => 32,
         }
     }
 
@@ -84,7 +81,6 @@ impl Kind {
             Kind::Gif => [b"GIF89a\x01\0\x01\0\0\0\0".to_vec(), vec![0; 19], bytes(random, length)].concat(),
             Kind::Pdf => [b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n".to_vec(), vec![b' '; 17], bytes(random, length)].concat(),
             Kind::Flash => [b"FWS\x05\0\x10\0\0".to_vec(), vec![0; 24], bytes(random, length)].concat(),
-            Kind::Python => [b"\xa7\x0d\x0d\x0a".to_vec(), vec![0; 28], bytes(random, length)].concat(),
             Kind::Java => [b"\xca\xfe\xba\xbe\0\0\0\x34".to_vec(), vec![0; 24], bytes(random, length)].concat(),
         }
     }

@@ -4,6 +4,7 @@
 //! cargo conformance peers [--seeds N] [--first N]     random signatures and files: do both find the same names?
 //! cargo conformance loads                             odd and broken signatures: do both take, or refuse, the same?
 //! cargo conformance counts [FOLDER...]                real databases: do both load as many signatures?
+//! cargo conformance regressions                       small cases kept from there: the same names again?
 //! cargo conformance bombs                             archives made to exhaust: bounded time and memory, never clean
 //! cargo conformance mutations [--count N] [--seed N]  broken archives: no crash, no payload called clean
 //! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
@@ -40,6 +41,7 @@ mod mutations;
 mod peers;
 mod random;
 mod real;
+mod regressions;
 mod scratch;
 mod signature;
 mod sparse;
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         "peers" => peers::run(&options),
         "race" => load::race(&options),
         "service" => load::run(&options),
+        "regressions" => regressions::run(),
         "real" => real::run(&options),
         "sparse" => sparse::run(&options),
         _ => return usage(),
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: cargo conformance peers|loads|counts|bombs|mutations|sparse|machine|real [OPTIONS]");
+    eprintln!("usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real [OPTIONS]");
     ExitCode::from(2)
 }
 

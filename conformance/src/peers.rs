@@ -213,6 +213,9 @@ fn body_signature(random: &mut Random, number: usize) -> Signature {
     if place.from != From::Any {
         features.insert("offset");
     }
+    if kind == Some(Kind::MachO) && place.text.starts_with("EP") {
+        features.insert("macho-entry");
+    }
     Signature { name, file: "t.ndb", line, features, instances: vec![(place, body.instance)], kind }
 }
 
@@ -243,6 +246,9 @@ fn logical_signature(random: &mut Random, number: usize) -> Signature {
         features.insert("gap-count");
     }
     let condition = conditions(random, kind);
+    if kind == Some(Kind::MachO) && condition.contains("EntryPoint") {
+        features.insert("macho-entry");
+    }
     let line = format!("{name};Engine:81-255,Target:{}{condition};{expression};{}", target(kind), texts.join(";"));
     Signature { name, file: "t.ldb", line, features, instances, kind }
 }

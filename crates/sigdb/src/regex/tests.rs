@@ -178,6 +178,7 @@ fn what_pcre_does_not_compile_is_malformed() {
         let answer = compiled(text, "").map(drop);
         assert!(answer.is_ok(), "{text}: {answer:?}");
     }
+    // What the engines may not have yet, whatever PCRE says of it.
     let unsupported = [
         "(*ACCEPT)a",
         "(*FOO)a",
@@ -207,7 +208,7 @@ fn what_pcre_does_not_compile_is_malformed() {
     ];
     for text in unsupported {
         let answer = compiled(text, "").map(drop);
-        assert_eq!(answer, Err(Problem::Unsupported), "{text}");
+        assert!(!matches!(answer, Err(Problem::Malformed(_))), "{text}: {answer:?}");
     }
 }
 

@@ -341,6 +341,9 @@ impl<'t> Translator<'t> {
 
     /// A reference to a group by its name or number.
     fn reference(&mut self, group: String) -> Option<()> {
+        if group == "0" {
+            return self.malformed("it refers to a group that is not there");
+        }
         self.backtracks = true;
         let number = group.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let named = match number {

@@ -5,6 +5,10 @@
 //! limit of steps, for the rest (lookaround, backreferences, possessive repetition). Both are compiled when first needed
 //! and kept in a small cache. What neither can express is refused when an image is built.
 //!
+//! Before anything backtracks, quicker expressions are asked that match wherever this one does: a wider one that takes linear
+//! time, in which references are to any bytes and lookaround may hold or not, and the tail, see [`translate`]. Where one of
+//! them finds nothing, and that is nearly everywhere, there is nothing to be tried.
+//!
 //! Bytes are bytes: no UTF-8, and classes are those of ASCII, as in ClamAV.
 //!
 //! # Where an expression is tried
@@ -41,9 +45,33 @@ const MATCHES_PER_LOOK: u32 = 256;
 /// A compiled expression.
 #[derive(Debug)]
 pub(crate) enum Compiled {
-    /// The whole, and what must match somewhere if the whole does.
-    Backtracking(Box<fancy_regex::Regex>, Option<Box<fancy_regex::Regex>>),
+    /// With what must match somewhere if the whole does.
+    Backtracking(Box<fancy_regex::Regex>, Box<Screens>),
     Linear(regex::bytes::Regex),
+}
+
+/// What must match somewhere if an expression does, and is quicker.
+#[derive(Debug)]
+pub(crate) struct Screens {
+    /// A wider expression that takes linear time.
+    wide: Option<regex::bytes::Regex>,
+    /// The expression's tail.
+    tail: Option<Box<fancy_regex::Regex>>,
+}
+
+impl Screens {
+    /// Could there be a match at `from` or behind?
+    fn pass(&self, bytes: &[u8], from: usize) -> bool {
+        self.wide.as_ref().is_none_or(|wide| wide.is_match_at(bytes, from))
+            && self.tail.as_ref().is_none_or(|tail| !matches!(tail.find_from_pos(bytes, from), Ok(None)))
+    }
+}
+
+fn linear(text: &str, flags: &str) -> Option<regex::bytes::Regex> {
+    let flag = |letter| flags.contains(letter);
+    let mut builder = regex::bytes::RegexBuilder::new(text);
+    builder.unicode(false).case_insensitive(flag('i')).dot_matches_new_line(flag('s')).multi_line(flag('m'));
+    builder.size_limit(COMPILED).dfa_size_limit(COMPILED).build().ok()
 }
 
 /// Where an expression is tried in an object.
@@ -64,12 +92,10 @@ impl Compiled {
             return Err(Problem::Unsupported);
         }
         let translated = translate::translate(&regex.text, &regex.flags)?;
-        if !translated.backtracks {
-            let mut builder = regex::bytes::RegexBuilder::new(&translated.text);
-            builder.unicode(false).case_insensitive(flag('i')).dot_matches_new_line(flag('s')).multi_line(flag('m'));
-            if let Ok(built) = builder.size_limit(COMPILED).dfa_size_limit(COMPILED).build() {
-                return Ok(Compiled::Linear(built));
-            }
+        if !translated.backtracks
+            && let Some(built) = linear(&translated.text, &regex.flags)
+        {
+            return Ok(Compiled::Linear(built));
         }
         let build = |text: String| {
             let mut builder = RegexOptionsBuilder::new();
@@ -79,7 +105,9 @@ impl Compiled {
             builder.build(text).map(Box::new)
         };
         let tail = translated.tail.and_then(|tail| build(tail).ok());
-        build(translated.text).map(|whole| Compiled::Backtracking(whole, tail)).map_err(|error| problem(&error))
+        let wide = translate::widen(&regex.text, &regex.flags).and_then(|text| linear(&text, &regex.flags));
+        let screens = Box::new(Screens { wide, tail });
+        build(translated.text).map(|whole| Compiled::Backtracking(whole, screens)).map_err(|error| problem(&error))
     }
 
     /// Calls `each` with where every match starts, counted in the window, until it answers false.
@@ -110,7 +138,7 @@ impl Compiled {
     fn find(&self, bytes: &[u8], from: usize) -> Result<Option<(usize, usize)>, LimitReached> {
         match self {
             Compiled::Linear(regex) => Ok(regex.find_at(bytes, from).map(|found| (found.start(), found.end()))),
-            Compiled::Backtracking(_, Some(tail)) if matches!(tail.find_from_pos(bytes, from), Ok(None)) => Ok(None),
+            Compiled::Backtracking(_, screens) if !screens.pass(bytes, from) => Ok(None),
             Compiled::Backtracking(whole, _) => match whole.find_from_pos(bytes, from) {
                 Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
                 Err(_) => Err(LimitReached { limit: Limit::Steps, allowed: u64::try_from(STEPS).unwrap_or(u64::MAX) }),

@@ -216,13 +216,36 @@ fn what_pcre_does_not_compile_is_malformed() {
 #[test]
 fn the_tail_is_looked_for_first() {
     let text = "var.{0,50}?=.{0,100}?[\\x22\\x27].*?#([^\\x22\\x27\\x23])\\1{100,}?";
-    let Ok(Compiled::Backtracking(_, Some(tail))) = compiled(text, "") else { panic!("there is no tail") };
-    assert_eq!(tail.as_str(), "\\x23(?P<group1>[^\\x22\\x27\\x23])(?:\\k<group1>){100,}?");
+    let Ok(Compiled::Backtracking(_, screens)) = compiled(text, "") else { panic!("it does not backtrack") };
+    assert_eq!(screens.tail.unwrap().as_str(), "\\x23(?P<group1>[^\\x22\\x27\\x23])(?:\\k<group1>){100,}?");
     let page = b"var a = \"b\" = 'c' = \"d\" # ".repeat(4000);
     assert_eq!(first(text, "", &page), None);
     let heap = [page.as_slice(), b"#", &[b'9'; 101]].concat();
     assert!(first(text, "", &heap).is_some());
     for without in ["a.*b", "a.*(b)\\1|c", "(a).*\\1", "(?:a.*(b)\\1)"] {
-        assert!(!matches!(compiled(without, ""), Ok(Compiled::Backtracking(_, Some(_)))), "{without}");
+        let compiled = compiled(without, "");
+        let has_tail = |screens: &Screens| screens.tail.is_some();
+        assert!(!matches!(compiled, Ok(Compiled::Backtracking(_, screens)) if has_tail(&screens)), "{without}");
     }
+}
+
+/// Wherever an expression matches, its wider one does; and the wider one spares what cannot match.
+#[test]
+fn the_wider_expression_misses_nothing() {
+    let table = [
+        (r"(\w+)=\1;", "a=b; cc=cc;", "cc=cd"),
+        (r"(?P<x>[a-z]{2})-(?P=x){2,3}?!", "ab-abab!", "ab+abab!"),
+        (r"var (?!foo)\w+ = 1", "var bar = 1", "var bar = 2"),
+        (r"(?<=id)\d++x", "id12x", "id12y"),
+        (r"(?>a+)b(?=c)", "aaabc", "aaac"),
+        (r"(?<!a)b$", "cb\n", "cc\n"),
+        (r"(x$)y?", "ax\n", "ay"),
+    ];
+    for (text, yes, no) in table {
+        let Ok(Compiled::Backtracking(narrow, screens)) = compiled(text, "") else { panic!("{text}") };
+        assert!(narrow.is_match(yes.as_bytes()).unwrap() && screens.pass(yes.as_bytes(), 0), "{text}");
+        assert!(!narrow.is_match(no.as_bytes()).unwrap(), "{text}");
+    }
+    let far = [b"begin ".repeat(20_000), b"x".to_vec()].concat();
+    assert_eq!(first(r"begin.*?(\w+)=\1;", "s", &far), None);
 }

@@ -39,7 +39,18 @@ const WIDE: u32 = 16;
 
 /// Translates an expression.
 pub(super) fn translate(text: &str, flags: &str) -> Result<Translated, Problem> {
+    translated(text, flags, false)
+}
+
+/// An expression that matches wherever this one does, and elsewhere as well, and needs no backtracking: what is asked of
+/// the surroundings may hold or not, a reference is to any bytes, and repetitions give back what they took.
+pub(super) fn widen(text: &str, flags: &str) -> Option<String> {
+    translated(text, flags, true).ok().map(|translated| translated.text)
+}
+
+fn translated(text: &str, flags: &str, wide: bool) -> Result<Translated, Problem> {
     let mut translator = Translator {
+        wide,
         rest: text.as_bytes(),
         out: String::with_capacity(text.len().saturating_mul(2)),
         open: Vec::new(),
@@ -62,6 +73,9 @@ pub(super) fn translate(text: &str, flags: &str) -> Result<Translated, Problem> 
     }
     translator.finish()
 }
+
+/// Any bytes, for a reference.
+const ANY: &str = "(?:(?s:.)*)";
 
 /// One member of a class.
 enum Member {
@@ -92,6 +106,8 @@ struct Translator<'t> {
     extended: bool,
     multi_line: bool,
     dollar_end_only: bool,
+    /// Is the wider expression asked for?
+    wide: bool,
 }
 
 impl<'t> Translator<'t> {
@@ -211,7 +227,9 @@ impl<'t> Translator<'t> {
         self.out.push_str(text);
         if self.take(b"+") {
             self.backtracks = true;
-            self.out.push('+');
+            if !self.wide {
+                self.out.push('+');
+            }
         } else if self.take(b"?") != self.lazy {
             self.out.push('?');
         }
@@ -260,7 +278,7 @@ impl<'t> Translator<'t> {
             self.out.push_str("(?:\\n?\\z)");
         } else {
             self.backtracks = true;
-            self.out.push_str("(?=\\n?\\z)");
+            self.out.push_str(if self.wide { "(?:)" } else { "(?=\\n?\\z)" });
         }
     }
 
@@ -288,8 +306,11 @@ impl<'t> Translator<'t> {
             if self.take(around) {
                 self.backtracks = true;
                 self.open.push(start);
-                self.out.push_str("(?");
-                self.out.extend(around.iter().map(|byte| char::from(*byte)));
+                match (self.wide, around) {
+                    (false, _) => self.out.extend(b"(?".iter().chain(around).map(|byte| char::from(*byte))),
+                    (true, b">") => self.out.push_str("(?:"),
+                    (true, _) => self.out.push_str("(?:|"),
+                }
                 return Some(());
             }
         }
@@ -351,6 +372,7 @@ impl<'t> Translator<'t> {
             None => self.groups.iter().find(|name| **name == group).cloned(),
         };
         match &named {
+            _ if self.wide => self.out.push_str(ANY),
             Some(name) => self.out.push_str(&format!("(?:\\k<{name}>)")),
             // It refers to what comes later, and so has not matched yet.
             None => self.out.push_str("(?!)"),
@@ -400,7 +422,7 @@ impl<'t> Translator<'t> {
             b'Z' => self.last_line(),
             b'G' => {
                 self.backtracks = true;
-                self.out.push_str("\\G");
+                self.out.push_str(if self.wide { "(?:)" } else { "\\G" });
             }
             b'h' => self.out.push_str("[\\x09\\x20\\xa0]"),
             b'H' => self.out.push_str("[^\\x09\\x20\\xa0]"),

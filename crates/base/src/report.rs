@@ -79,6 +79,14 @@ pub enum Heuristic {
     MacrosXlm,
     /// Social security numbers.
     PersonNumbers,
+    /// A link in a mail leads to an address that lists block.
+    PhishingBlocked,
+    /// A link in a mail hides control characters in its address.
+    PhishingCloaked,
+    /// A link in a mail shows one address and leads to another.
+    PhishingSpoofed,
+    /// A link in a mail shows an encrypted page and leads to one that is not.
+    PhishingUnencrypted,
     /// Members of a ZIP archive share their bytes, as in an overlap bomb.
     ZipOverlappingFiles,
 }
@@ -100,6 +108,10 @@ impl Heuristic {
             Heuristic::MacrosVba => "Heuristics.OLE2.ContainsMacros.VBA",
             Heuristic::MacrosXlm => "Heuristics.OLE2.ContainsMacros.XLM",
             Heuristic::PersonNumbers => "Heuristics.Structured.SSN",
+            Heuristic::PhishingBlocked => "Heuristics.Phishing.URL.Blocked",
+            Heuristic::PhishingCloaked => "Heuristics.Phishing.Email.Cloaked.Null",
+            Heuristic::PhishingSpoofed => "Heuristics.Phishing.Email.SpoofedDomain",
+            Heuristic::PhishingUnencrypted => "Heuristics.Phishing.Email.SSL-Spoof",
             Heuristic::ZipOverlappingFiles => "Heuristics.Zip.OverlappingFiles",
         }
     }

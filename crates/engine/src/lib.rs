@@ -28,10 +28,10 @@ use dachs_base::{
     About, Anomaly, AnomalyKind, Budget, Class, FileKind, Heuristic, Limit, LimitReached, Meta, Report, Source,
     Switches, Target,
 };
-use dachs_formats::{Item, Unpacking};
+use dachs_formats::{Item, Link, Unpacking};
 use dachs_rules::RuleSet;
 use dachs_sigdb::model::Switch;
-use dachs_sigdb::{Described, Image, View};
+use dachs_sigdb::{Described, Image, LinkOptions, View};
 use fold::Fold;
 use level::{Level, Object};
 use std::sync::Arc;
@@ -51,6 +51,10 @@ pub struct Options<'a> {
     pub about: Option<&'a About>,
     /// What is looked into and reported besides signatures.
     pub switches: Switches,
+    /// Links in mails are not looked at.
+    pub no_links: bool,
+    /// What else is suspicious of links in mails.
+    pub links: LinkOptions,
 }
 
 /// What became of a scan.
@@ -153,6 +157,20 @@ impl Scan<'_> {
         self.levels.push(level);
     }
 
+    /// Looks at the links of a page in a mail, up to the first that is suspicious.
+    fn check_links(&mut self, object: &Object) {
+        let in_mail = matches!(object.around.last(), Some(FileKind::Mail | FileKind::Mhtml));
+        let wanted = self.image.has_link_lists() && !self.options.no_links && !self.image.is_off(Switch::Phishing);
+        if object.kind() != FileKind::Html || !in_mail || !wanted {
+            return;
+        }
+        let judge = |link: Link| self.image.judge_link(&link.real, &link.shown, &self.options.links);
+        let found = dachs_formats::links(&object.source, self.budget).find_map(judge);
+        if let Some(heuristic) = found.filter(|_| !self.is_allowed(object)) {
+            self.fold.judge(heuristic, object);
+        }
+    }
+
     /// Asks the content about what the innermost object says of one of its members.
     fn describe(&mut self, meta: &Meta) {
         let Some(level) = self.levels.last() else { return };
@@ -189,6 +207,9 @@ impl Scan<'_> {
         self.run_rules(&object);
         if !measured && object.source.known_len().is_some() {
             object.identity = level::identify(&*object.source, self.image);
+        }
+        if !self.is_enough() {
+            self.check_links(&object);
         }
         let mut level = Level::closed(object);
         if !self.is_enough() {

@@ -1,9 +1,13 @@
 //! Trees of objects built by hand, and what the engine makes of them.
 
 use crate::{Options, Outcome, scan};
-use dachs_base::{AnomalyKind, Budget, FileKind, Limit, Limits, Memory, NoClock, Report, Source, Switches, Verdict};
-use dachs_sigdb::model::{BodyRule, Digest, Element, HashRule, Magic, MemberRule, Offset, Pattern, SourceInfo, Switch};
-use dachs_sigdb::{Builder, Image};
+use dachs_base::{
+    AnomalyKind, Budget, Cause, FileKind, Heuristic, Limit, Limits, Memory, NoClock, Report, Source, Switches, Verdict,
+};
+use dachs_sigdb::model::{
+    BodyRule, Digest, Element, HashRule, LinkRule, Magic, MemberRule, Offset, Pattern, SourceInfo, Switch,
+};
+use dachs_sigdb::{Builder, Image, LinkOptions};
 use std::sync::Arc;
 
 /// What the test signature `Test.Badger` finds.
@@ -69,6 +73,8 @@ const ALL: Options<'static> = Options {
     rules_on_members: false,
     about: None,
     switches: Switches::STANDARD,
+    no_links: false,
+    links: LinkOptions { cloaked: false, unencrypted: false },
 };
 
 #[test]
@@ -100,6 +106,28 @@ fn what_an_archive_says_of_a_member_is_looked_at() {
     let archive = tar(&[("one", b"something"), ("two", b"else"), ("empty", b"")]);
     let found = report(&archive, &builder.finish(), Limits::default(), ALL);
     assert_eq!(paths(&found), ["one", "empty"]);
+}
+
+#[test]
+fn links_in_mails_are_looked_at() {
+    let image = |off: bool| {
+        let mut builder = Builder::new();
+        let source = builder.source(SourceInfo { name: "test.pdb".into(), ..SourceInfo::default() });
+        builder.add_link(source, LinkRule::Host("bank.com".into())).unwrap();
+        builder.switch(source, Switch::Phishing, !off).unwrap();
+        builder.finish()
+    };
+    let page = "<html><body><a href=\"http://evil.org/x\">www.<b>bank</b>.com</a></body></html>\r\n";
+    let head = "Received: from x by y\r\nFrom: a@b.c\r\nTo: d@e.f\r\nSubject: s\r\nMIME-Version: 1.0\r\nContent-Type: text/html";
+    let mail = format!("{head}\r\n\r\n{page}");
+    let names = |bytes: &str, image: &[u8], options| {
+        let found = report(bytes.as_bytes(), image, Limits::default(), options).detections;
+        found.iter().map(|detection| detection.cause).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&mail, &image(false), ALL), [Cause::Heuristic(Heuristic::PhishingSpoofed)]);
+    assert_eq!(names(page, &image(false), ALL), []);
+    assert_eq!(names(&mail, &image(true), ALL), []);
+    assert_eq!(names(&mail, &image(false), Options { no_links: true, ..ALL }), []);
 }
 
 #[test]
@@ -202,7 +230,7 @@ fn texts_are_matched_in_normalised_form_as_well() {
         let causes = report.detections.iter().map(|detection| detection.cause);
         causes.collect::<Vec<_>>()
     };
-    let both = [dachs_base::Cause::Signature(0), dachs_base::Cause::Signature(1)];
+    let both = [Cause::Signature(0), Cause::Signature(1)];
     assert_eq!(found(b"here are Two\r\n\tWORDS, in capitals"), both);
     assert_eq!(found(b"\x00\x01\x02\x03two words in bytes that are no text\xfe\xff\x00\x00"), both[1..]);
 }
@@ -251,7 +279,7 @@ fn normalised_pages_are_matched() {
         .detections
         .iter()
         .filter_map(|found| match found.cause {
-            dachs_base::Cause::Signature(number) => image.name(number),
+            Cause::Signature(number) => image.name(number),
             _ => None,
         })
         .collect();

@@ -56,6 +56,7 @@ mod zip;
 mod zstd;
 
 pub use facts::facts;
+pub use html::{Link, links};
 pub use normalise::{View, views};
 pub use structured::structured;
 use unpack::{Found, Search};

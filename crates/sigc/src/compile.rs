@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 
-use dachs_sigdb::model::{BodyRule, HashRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch};
+use dachs_sigdb::model::{
+    BodyRule, HashRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch,
+};
 use dachs_sigdb::{Builder, Refusal};
 use flate2::read::MultiGzDecoder;
 
@@ -17,8 +19,8 @@ use crate::lines::{Bounded, Lines, MOST};
 use crate::refused::{Parsed, Refused};
 use crate::yara::Yara;
 use crate::{
-    Error, Input, Problem, Selector, bytecode, container, hash, indicator, logical, magic, member, name, ndb, password,
-    switch,
+    Error, Input, Problem, Selector, bytecode, container, hash, indicator, link, logical, magic, member, name, ndb,
+    password, switch,
 };
 
 /// What was asked for besides the sources.
@@ -123,6 +125,7 @@ enum Entry {
 
 /// What a line gives that has no name.
 enum Setting {
+    Link(LinkRule),
     Magic(Magic),
     Password(Password),
     Switches(Vec<(Switch, bool)>),
@@ -219,6 +222,8 @@ impl Compiler {
             Kind::HashOfImports => digest(&text, Scope::Imports),
             Kind::HashOfSection => digest(&text, Scope::Section),
             Kind::Logical => logical::parse(&text).map(|(name, rule)| (name, Entry::Logical(rule))),
+            Kind::Link(_) if line.is_empty() => return Ok(()),
+            Kind::Link(list) => return self.setting(number, link::parse(&text, list).map(Setting::Link)),
             Kind::Magic => return self.setting(number, magic::parse(&text).map(Setting::Magic)),
             Kind::Member => member::parse(&text).map(|(name, rule)| (name, Entry::Member(rule))),
             Kind::MemberOld(of) => member::parse_old(&text, of).map(|(name, rule)| (name, Entry::Member(rule))),
@@ -277,6 +282,7 @@ impl Compiler {
     /// Takes what a line says that has no name.
     fn setting(&mut self, number: u32, parsed: Parsed<Setting>) -> Result<(), String> {
         let added = match parsed {
+            Ok(Setting::Link(rule)) => self.builder.add_link(number, rule),
             Ok(Setting::Magic(magic)) => self.builder.add_magic(number, magic),
             Ok(Setting::Password(password)) => self.builder.add_password(number, password),
             Ok(Setting::Switches(switches)) => {

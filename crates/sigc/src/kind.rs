@@ -2,6 +2,8 @@
 
 use dachs_base::FileKind;
 
+use crate::link::List;
+
 /// What a source holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -27,6 +29,8 @@ pub(crate) enum Kind {
     IgnoreNames,
     /// Digests in XML.
     Indicators,
+    /// What is said of links in mails.
+    Link(List),
     /// Logical signatures.
     Logical,
     /// How kinds of files are told.
@@ -87,7 +91,10 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "pwdb" => Kind::Password,
         "rmd" => Kind::MemberOld(FileKind::Rar),
         "zmd" => Kind::MemberOld(FileKind::Zip),
-        "crb" | "gdb" | "idb" | "pdb" | "wdb" => Kind::Lines,
+        "gdb" => Kind::Link(List::Digests),
+        "pdb" => Kind::Link(List::Listed),
+        "wdb" => Kind::Link(List::Allowed),
+        "crb" | "idb" => Kind::Lines,
         "cat" => Kind::Whole,
         "yar" | "yara" => Kind::Yara,
         "info" => Kind::Paper,

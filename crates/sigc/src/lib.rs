@@ -37,6 +37,7 @@ mod input;
 mod kind;
 mod level;
 mod lines;
+mod link;
 mod logical;
 mod magic;
 mod member;

@@ -6,9 +6,11 @@
 use crate::Refusal;
 use crate::hashes::HashWriter;
 use crate::layout::{Section, Writer};
+use crate::links::Lists;
 use crate::members::MemberWriter;
 use crate::model::{
-    BodyRule, HashRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch, YaraRule, YaraText,
+    BodyRule, HashRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch, YaraRule,
+    YaraText,
 };
 use crate::names::NameWriter;
 use crate::rules::RuleWriter;
@@ -31,6 +33,7 @@ pub struct Builder {
     members: MemberWriter,
     settings: Settings,
     yara: YaraWriter,
+    links: Lists,
 }
 
 impl Builder {
@@ -179,6 +182,19 @@ impl Builder {
         self.yara.text(text)
     }
 
+    /// Adds what a list says of links.
+    ///
+    /// # Errors
+    /// When there are too many, or an expression cannot be compiled.
+    pub fn add_link(&mut self, source: u32, rule: LinkRule) -> Result<(), Refusal> {
+        let (what, known) = match rule {
+            LinkRule::AllowedHosts { .. } | LinkRule::AllowedPair(_) => ("allowed links", false),
+            LinkRule::Digest { .. } | LinkRule::Host(_) | LinkRule::Pair(_) => ("listed links", true),
+        };
+        self.links.push(rule)?;
+        self.entry(source, what, known)
+    }
+
     /// Adds a digest to the allow list.
     pub fn allow(&mut self, source: u32, rule: &HashRule) {
         self.hashes.allow(rule);
@@ -225,6 +241,7 @@ impl Builder {
         }
         self.members.write(&mut writer);
         self.settings.write(&mut writer);
+        self.links.write(&mut writer);
         self.yara.write(&mut writer);
         writer.finish()
     }

@@ -4,6 +4,7 @@ use crate::ImageError;
 use crate::examine::{self, Examination};
 use crate::hashes::{Hashes, List};
 use crate::layout::{Frame, VERSION};
+use crate::links::{LinkOptions, Links};
 use crate::members::{Described, Members};
 use crate::model::{Rule, Scope, SourceInfo, Switch, YaraRule, YaraText};
 use crate::names::Names;
@@ -13,7 +14,7 @@ use crate::settings::{MAGIC_AREA, Settings};
 use crate::signatures::{MEMBERS, Record, RuleKind, Signatures, YARA};
 use crate::sources::Sources;
 use crate::yara::Yara;
-use dachs_base::{Budget, Facts, FileKind, Finding, LimitReached, Source, Strength, Target, read_vec_at};
+use dachs_base::{Budget, Facts, FileKind, Finding, Heuristic, LimitReached, Source, Strength, Target, read_vec_at};
 use std::sync::Arc;
 
 /// An image, borrowed from the bytes that hold it.
@@ -35,6 +36,7 @@ pub struct Image<'a> {
     members: Members,
     settings: Arc<Settings>,
     yara: Yara<'a>,
+    links: Links,
 }
 
 /// What is known of an object that is to be examined.
@@ -167,6 +169,7 @@ impl<'a> Image<'a> {
             members,
             settings: Settings::read(&frame)?,
             yara: Yara::new(&frame),
+            links: Links::new(&frame)?,
             frame,
         })
     }
@@ -310,6 +313,18 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn has_member_rules(&self) -> bool {
         !self.members.is_empty()
+    }
+
+    /// Judges a link in a mail by where it leads and what it shows.
+    #[must_use]
+    pub fn judge_link(&self, real: &[u8], shown: &[u8], options: &LinkOptions) -> Option<Heuristic> {
+        self.links.judge(real, shown, options)
+    }
+
+    /// True if there are lists of links.
+    #[must_use]
+    pub fn has_link_lists(&self) -> bool {
+        !self.links.is_empty()
     }
 
     /// The kind that content tells an object to be by its first bytes.

@@ -83,6 +83,7 @@ sections! {
     Specials = 41, 1, "special subsignatures";
     Members = 48, 1, "rules about members";
     Settings = 49, 1, "settings";
+    Links = 50, 1, "lists of links";
     YaraTexts = 56, 1, "texts of YARA rules";
     YaraIndex = 57, 4, "index of details of YARA rules";
     YaraDetails = 58, 1, "details of YARA rules";

@@ -65,6 +65,7 @@
 //! | 41 | special subsignatures | 1 | target | `rules` |
 //! | 48 | rules about members | 1 | | `members` |
 //! | 49 | settings | 1 | | `settings` |
+//! | 50 | lists of links | 1 | | `links` |
 //! | 56 | texts of YARA rules | 1 | | `yara` |
 //! | 57 | index of details of YARA rules | 4 | | `yara` |
 //! | 58 | details of YARA rules | 1 | | `yara` |
@@ -116,6 +117,7 @@ mod examine;
 mod hashes;
 mod image;
 mod layout;
+mod links;
 mod logic;
 mod members;
 pub mod model;
@@ -135,4 +137,5 @@ mod yara;
 pub use builder::Builder;
 pub use error::{ImageError, Refusal};
 pub use image::{Entries, Examined, Image, Info, SourceCounts, View};
+pub use links::LinkOptions;
 pub use members::Described;

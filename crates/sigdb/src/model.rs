@@ -122,6 +122,33 @@ pub struct MemberRule {
     pub position: (u64, u64),
 }
 
+/// What a list says of links in mails. Hosts are in lower case; expressions are in the syntax of the crate `regex`, about
+/// `where it leads:what it shows/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LinkRule {
+    /// A link to this host, or one below it, may show that host (`M:`).
+    AllowedHosts {
+        /// Where it leads.
+        real: String,
+        /// What it shows.
+        shown: String,
+    },
+    /// Such links are not suspicious (`X:`).
+    AllowedPair(String),
+    /// Addresses with this SHA-256 (`S:`).
+    Digest {
+        /// The digest.
+        digest: Vec<u8>,
+        /// They are not suspicious, whatever other digests say.
+        allowed: bool,
+    },
+    /// Links that show this host, or one below it, must lead there (`H:`).
+    Host(String),
+    /// Such links must lead where they show (`R:`).
+    Pair(String),
+}
+
 /// How a kind of files is told: these bytes stand at this offset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Magic {

@@ -27,7 +27,7 @@ use dachs_base::{Budget, Limit, LimitReached};
 use fancy_regex::{BytesMode, RegexOptionsBuilder};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 /// Objects with more bytes than this are not searched; ClamAV's limit too.
 pub(crate) const LARGEST: u64 = 100 << 20;
@@ -184,6 +184,11 @@ impl<'b> Window<'b> {
 /// Runs both engines once. They ask the system how many processors it has when they are used first, and keep the answer:
 /// that must be before a jail closes, where asking means death.
 pub(crate) fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(run_once);
+}
+
+fn run_once() {
     for text in ["a+b", "a+(?=b)", "a+(?=b+c)(.)\\1"] {
         let regex = Regex { text: text.to_owned(), flags: String::new() };
         let compiled = Compiled::new(&regex);

@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use dachs_base::{Budget, Facts, FileKind, Limits, Memory, Meta, Name, NoClock, Section, Target};
 use dachs_sigdb::model::*;
-use dachs_sigdb::{Described, Image, View};
+use dachs_sigdb::{Described, Image, LinkOptions, View};
 use sha2::{Digest as _, Sha256};
 
 /// An image with something in every section.
@@ -44,7 +44,7 @@ fn build() -> Vec<u8> {
     let member = MemberRule {
         containers: vec![FileKind::Zip],
         container_size: (0, 99),
-        name: Some("w[\\x00-\\x40o]rm".into()),
+        name: Some("worm".into()),
         packed: (0, u64::MAX),
         length: (7, 7),
         encrypted: None,
@@ -55,6 +55,9 @@ fn build() -> Vec<u8> {
     builder.entry(0, "things", true).unwrap();
     builder.add_magic(0, Magic { offset: 2, bytes: b"badger".to_vec(), kind: FileKind::Zip }).unwrap();
     builder.add_password(0, Password { containers: vec![FileKind::Zip], bytes: b"secret".to_vec() }).unwrap();
+    builder.add_link(0, LinkRule::Host("bank.com".into())).unwrap();
+    builder.add_link(0, LinkRule::AllowedPair("a+/".into())).unwrap();
+    builder.add_link(0, LinkRule::Digest { digest: vec![7; 32], allowed: false }).unwrap();
     builder.switch(0, Switch::Kind(FileKind::Rar), false).unwrap();
     builder.skipped(0, "because");
     builder.finish()
@@ -84,6 +87,7 @@ fn use_all(image: &Image<'_>) {
     let meta = Meta { name: Name::new(b"a worm"), length: 7, position: 1, ..Meta::default() };
     let member = Described { meta: &meta, container: FileKind::Zip, container_size: 9 };
     assert!(image.examine_member(&member, true).len() <= 1000);
+    let _ = image.judge_link(b"http://evil.com/", b"bank.com", &LinkOptions::default());
     let _ = (image.kind_of(&source), image.passwords(FileKind::Zip), image.is_off(Switch::Phishing));
 }
 

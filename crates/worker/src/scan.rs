@@ -75,6 +75,7 @@ fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Reque
         rules_on_members: request.rules_on_members,
         about: Some(&request.about),
         switches: request.switches,
+        ..Options::default()
     };
     match engine(source, &content.image, &budget, &options) {
         Outcome::Isolate(kind) => Body::Isolate(kind),

@@ -12,6 +12,7 @@
 
 mod characters;
 mod data;
+mod links;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::{Item, Member, Unpack};
 use characters::Characters;
 pub(crate) use characters::Width;
 use data::{Data, Url};
+pub use links::{Link, links};
 
 /// What a reader of one member holds: the buffer of its input and its own state.
 const MEMORY: u64 = 40 * 1024;

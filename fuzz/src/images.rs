@@ -1,8 +1,8 @@
 //! Images of signatures: `sigdb::Image`.
 
-use dachs_base::{Budget, Facts, FileKind, Limits, Memory, NoClock};
+use dachs_base::{Budget, Facts, FileKind, Limits, Memory, Meta, Name, NoClock};
 use dachs_sigc::{Input, compile};
-use dachs_sigdb::{Image, View};
+use dachs_sigdb::{Described, Image, LinkOptions, View};
 use sha2::{Digest, Sha256};
 use std::sync::OnceLock;
 
@@ -29,12 +29,23 @@ pub fn hostile(data: &[u8]) {
         let source = Memory::new(bytes);
         let view = View { source: &source, target: kind.target(), facts: &Facts::default(), container: None };
         let _ = image.examine(&view, &budget, true);
-        let _ = image.allows(&source);
+        let _ = (image.allows(&source), image.kind_of(&source));
+        let meta = Meta { name: Name::new(bytes), length: 5, position: 1, ..Meta::default() };
+        let member = Described { meta: &meta, container: FileKind::Zip, container_size: 9 };
+        let _ = image.examine_member(&member, true);
+        let _ = image.judge_link(b"http://evil.org/a?b", bytes, &LinkOptions::default());
     }
 }
 
 /// Signatures of every sort, so that every section of the image is there.
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 12] = [
+    ("a.cdb", "K:CL_TYPE_ZIP:*:a.*b:1-9:*:0:1:*:*\n"),
+    ("a.pdb", "H:bank.com\nR:a.+:b\n"),
+    ("a.wdb", "M:a.com:b.com\nX:.+:b\n"),
+    ("a.gdb", "S:F:275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f\n"),
+    ("a.ftm", "0:0:4d5a:M:CL_TYPE_ANY:CL_TYPE_ZIP\n"),
+    ("a.pwdb", "n;Engine:51-255;0;secret\n"),
+    ("a.cfg", "ARCHIVE:0x0\n"),
     ("a.ndb", "A:0:*:616263*646566\nB:0:10,20:61(62|63)6465{3-9}666768\nC:1:EP+0:616263\nD:0:EOF-9:(B)61626364\n"),
     (
         "a.ldb",
@@ -58,14 +69,15 @@ pub fn changed(data: &[u8]) {
         let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % image.len();
         image[at] = change[2];
     }
+    image[8..12].copy_from_slice(&good[8..12]);
     repair(&mut image);
     hostile(&image);
 }
 
-/// Writes magic, version, length and checksum, as the frame of an image has them (`sigdb`, layout).
+/// Writes magic, length and checksum, as the frame of an image has them (`sigdb`, layout).
 fn repair(image: &mut [u8]) {
     let length = (image.len() as u64).to_le_bytes();
-    image[..12].copy_from_slice(b"DACHSIMG\x01\0\0\0");
+    image[..8].copy_from_slice(b"DACHSIMG");
     image[16..24].copy_from_slice(&length);
     let table = u64::from_le_bytes(image[24..32].try_into().unwrap_or_default());
     let table = image.get(usize::try_from(table).unwrap_or(usize::MAX)..).unwrap_or_default();

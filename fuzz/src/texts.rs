@@ -7,7 +7,10 @@ use dachs_sigc::{Input, compile, explain};
 use dachs_sigdb::Image;
 
 /// The kinds of text, by their endings.
-const KINDS: [&str; 12] = ["ndb", "ldb", "hdb", "hsb", "fp", "sfp", "db", "ign", "ign2", "ndu", "ldu", "hdu"];
+const KINDS: [&str; 23] = [
+    "ndb", "ldb", "hdb", "hsb", "fp", "sfp", "db", "ign", "ign2", "ndu", "ldu", "hdu", "cdb", "zmd", "rmd", "cfg",
+    "ftm", "ioc", "pwdb", "pdb", "wdb", "gdb", "cbc",
+];
 
 /// The first byte chooses the kind, the rest is the text.
 pub fn lines(data: &[u8]) {

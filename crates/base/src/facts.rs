@@ -22,6 +22,8 @@ pub struct Facts {
     /// What it imports, for Portable Executables of 32 bits: `library.function` in lower case, joined by commas, in the
     /// order of the import table.
     pub imports: Lazy<Vec<u8>>,
+    /// The certificates that come with the signature of a Portable Executable, as they stand there: nobody checked them.
+    pub certificates: Lazy<Vec<Certificate>>,
     /// What a picture looks like, as a hash of 64 bits.
     pub picture: Lazy<u64>,
     /// Where the keys of the strings in the version information of a Portable Executable start, as file offsets, sorted.
@@ -49,6 +51,17 @@ pub struct Meta {
     pub encrypted: bool,
     /// Its number in the archive, counted as ClamAV counts; 0 where it does not.
     pub position: u64,
+}
+
+/// What tells a certificate with an RSA key from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-1 of the contents of its subject.
+    pub subject: [u8; 20],
+    /// SHA-1 of the contents of its serial number.
+    pub serial: [u8; 20],
+    /// The modulus of its key, the highest byte first, without zeros before it.
+    pub modulus: Vec<u8>,
 }
 
 /// One section of an executable, in file offsets.

@@ -17,6 +17,9 @@ fn main() {
             let digest: String = Md5::digest(imports).iter().map(|byte| format!("{byte:02x}")).collect();
             println!("  imports {digest}:{}", imports.len());
         }
+        if let Ok(Some(certificates)) = facts.certificates.find() {
+            certificates.iter().for_each(|certificate| println!("  certificate {:x?}", certificate.subject));
+        }
         if let Ok(Some(hash)) = facts.picture.find() {
             println!("  picture {hash:016x}");
         }

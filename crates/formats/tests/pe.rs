@@ -3,7 +3,7 @@
 
 mod program;
 
-use dachs_base::{Budget, Facts, FileKind, Limits, Memory, NoClock, Source};
+use dachs_base::{Budget, Certificate, Facts, FileKind, Limits, Memory, NoClock, Source};
 use md5::{Digest, Md5};
 use program::{Import, Program, version};
 use std::sync::Arc;
@@ -82,14 +82,48 @@ fn the_last_key_is_found_where_it_is_not_aligned() {
     assert_eq!(facts.version_keys.find().unwrap().unwrap().len(), 2);
 }
 
+/// A value in DER.
+fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let length = contents.len() as u8;
+    let long: &[u8] = if length < 0x80 { &[] } else { &[0x81] };
+    [&[tag], long, &[length], contents].concat()
+}
+
+/// What signs a program, with one certificate of this subject, serial number and key, and nothing else that is true.
+fn signed(subject: &[u8], serial: &[u8], modulus: &[u8]) -> Vec<u8> {
+    let number = |bytes: &[u8]| der(2, bytes);
+    let empty = || der(0x30, &[]);
+    let key = der(0x30, &[number(modulus), number(&[1, 0, 1])].concat());
+    let rsa = der(0x30, &der(6, b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"));
+    let key = der(0x30, &[rsa, der(3, &[&[0], &key[..]].concat())].concat());
+    let fields = [der(0xa0, &number(&[2])), number(serial), empty(), empty(), empty(), der(0x30, subject), key];
+    let certificate = der(0x30, &[der(0x30, &fields.concat()), empty()].concat());
+    let data = [number(&[1]), der(0x31, &[]), empty(), der(0xa0, &certificate), der(0x31, &[])].concat();
+    let oid = der(6, b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02");
+    der(0x30, &[oid, der(0xa0, &der(0x30, &data))].concat())
+}
+
+#[test]
+fn certificates_are_taken_as_they_stand() {
+    let program = || Program::default().certificate(&signed(b"subject", &[7, 8], &[0, 0xa5, 8]));
+    let found = facts(program().bytes()).certificates.find().unwrap().unwrap().clone();
+    let sha1 = |bytes: &[u8]| -> [u8; 20] { sha1::Sha1::digest(bytes).into() };
+    let expected = Certificate { subject: sha1(b"subject"), serial: sha1(&[7, 8]), modulus: vec![0xa5, 8] };
+    assert_eq!(found, [expected]);
+    // A table that does not end the file is none.
+    let mut longer = program().bytes();
+    longer.push(0);
+    assert_eq!(facts(longer).certificates.find(), Ok(None));
+}
+
 #[test]
 fn broken_programs_give_what_they_can_and_no_panic() {
     let (version, _) = version(&[("CompanyName", "Example"), ("FileVersion", "1.0.0")]);
     let program = Program::default().imports(&[("a.dll", &[Import::Name("q"), Import::Number(3)])]);
-    let whole = program.resource(16, 1, &version).bytes();
+    let whole = program.resource(16, 1, &version).certificate(&signed(b"subject", &[7], &[9])).bytes();
     let ask = |bytes: Vec<u8>| {
         let facts = facts(bytes);
-        let _ = (facts.imports.find(), facts.version_keys.find());
+        let _ = (facts.imports.find(), facts.version_keys.find(), facts.certificates.find());
     };
     let last = whole.iter().rposition(|byte| *byte != 0).unwrap();
     for cut in 0..last {

@@ -2,7 +2,7 @@
 //!
 //! Specification: Apple, "OS X ABI Mach-O File Format Reference" (`mach_header`, `segment_command`, `section`,
 //! `thread_command`) and `mach-o/loader.h` (`LC_MAIN`). The entry point is `LC_MAIN`'s file offset, or the address in
-//! `LC_UNIXTHREAD` mapped through the sections.
+//! `LC_UNIXTHREAD` mapped through the sections; without either it is 0. A file without load commands has no facts.
 
 use super::Ordered;
 use dachs_base::{Facts, Reader, Section, Source, read_vec_at};
@@ -36,12 +36,15 @@ pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
     fields.skip(4)?;
     let machine = fields.u32()?;
     fields.skip(8)?; // cpusubtype, filetype
-    let count = fields.u32()?;
+    let count = fields.u32().filter(|count| *count > 0)?;
     let size = fields.u32()?.min(MOST);
     let commands = read_vec_at(source, if wide { 32 } else { 28 }, usize::try_from(size).ok()?);
     let found = walk(&commands, count, big_endian, machine);
-    let entry_point =
-        found.main.or_else(|| found.thread.and_then(|address| through_sections(&found.sections, address)));
+    let thread = || match found.thread {
+        Some(address) => through_sections(&found.sections, address),
+        None => Some(0),
+    };
+    let entry_point = found.main.or_else(thread);
     Some(Facts {
         entry_point,
         sections: found.sections.into_iter().map(|(_, section)| section).collect(),

@@ -56,6 +56,56 @@ fn a_pe_entry_point_outside_all_sections_leaves_no_facts() {
     assert!(facts(FileKind::Pe, &pe(0x9000, 0x200, 0x200)).is_unread());
 }
 
+/// The same program with a field of its headers changed.
+fn changed(at: usize, value: u32) -> Facts {
+    let mut bytes = dachs_base::read_vec_at(&pe(0x1010, 0x200, 0x200), 0, 0x600);
+    put(&mut bytes, at, &value.to_le_bytes());
+    facts(FileKind::Pe, &Memory::new(bytes))
+}
+
+#[test]
+fn pe_headers_are_taken_as_clamav_takes_them() {
+    const OPTIONAL: usize = 0x98;
+    const TABLE: usize = OPTIONAL + 0xe0;
+    let section = |offset, size| vec![Section { offset, size }];
+    // Where, what; entry point and sections, or nothing: all watched on ClamAV 1.4.6.
+    let cases = [
+        ("nothing changed", 0x40, 0, Some((0x210, section(0x200, 0x200)))),
+        ("a virtual size of 2 GiB", TABLE + 8, 0x8000_0000, None),
+        ("a virtual size that wraps around", TABLE + 8, 0xffff_f001, None),
+        ("an address of 2 GiB", TABLE + 12, 0x8000_1000, None),
+        ("a size that is cut at the end", TABLE + 16, 0xffff_fe00, Some((0x210, section(0x200, 0x400)))),
+        ("a size that wraps around", TABLE + 16, 0xffff_ffff, None),
+        ("a section behind the end", TABLE + 20, 0x800, None),
+        ("an alignment that does not hold", OPTIONAL + 36, 0x1000, Some((0x210, section(0x200, 0x200)))),
+        ("an entry point in the headers", OPTIONAL + 16, 0x123, Some((0x123, section(0x200, 0x200)))),
+        ("an entry point behind the end", OPTIONAL + 16, 0xfff, None),
+        ("too many directories for their room", OPTIONAL + 92, 17, Some((0x210, section(0x200, 0x200)))),
+        ("no section", 0x86, 0x0000_0000, None),
+    ];
+    for (name, at, value, expected) in cases {
+        let found = changed(at, value);
+        let expected = expected.map_or((None, Vec::new()), |(entry, sections)| (Some(entry), sections));
+        assert_eq!((found.entry_point, found.sections), expected, "{name}");
+    }
+}
+
+#[test]
+fn elf_headers_are_taken_as_clamav_takes_them() {
+    for (name, at, value, taken) in [
+        ("nothing changed", 0x30, 0_u16, true),
+        ("program headers of another size", 54, 55, false),
+        ("too many program headers", 56, 129, false),
+        ("section headers of another size", 58, 63, false),
+        ("sections that are cut off", 60, 9, false),
+        ("too many sections", 60, 257, false),
+    ] {
+        let mut bytes = dachs_base::read_vec_at(&elf64(0x40_0078), 0, 0x200);
+        put(&mut bytes, at, &value.to_le_bytes());
+        assert_eq!(!facts(FileKind::Elf, &Memory::new(bytes)).is_unread(), taken, "{name}");
+    }
+}
+
 #[test]
 fn programs_that_start_in_a_writable_section_are_packed() {
     const CHARACTERISTICS: usize = 0x98 + 0xe0 + 36;

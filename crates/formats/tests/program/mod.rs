@@ -26,6 +26,7 @@ pub enum Import<'a> {
 pub struct Program {
     wide: bool,
     overlay: Vec<u8>,
+    is_signed: bool,
     section: Vec<u8>,
     directories: [(u32, u32); 16],
     /// Type, name and bytes of each resource.
@@ -49,6 +50,14 @@ impl Program {
     /// With these bytes behind the section.
     pub fn overlay(mut self, bytes: &[u8]) -> Program {
         self.overlay.extend(bytes);
+        self
+    }
+
+    /// With this certificate behind the section.
+    pub fn certificate(mut self, certificate: &[u8]) -> Program {
+        let length = (certificate.len() as u32 + 8).to_le_bytes();
+        self.overlay = [&length[..], &[0, 2, 2, 0], certificate].concat();
+        self.is_signed = true;
         self
     }
 
@@ -82,6 +91,9 @@ impl Program {
     pub fn bytes(mut self) -> Vec<u8> {
         self.write_resources();
         let raw = self.section.len().next_multiple_of(0x200).max(0x400);
+        if self.is_signed {
+            self.directories[4] = ((RAW + raw) as u32, self.overlay.len() as u32);
+        }
         let mut file = self.headers(raw as u32);
         file.resize(RAW, 0);
         file.extend(&self.section);

@@ -40,6 +40,7 @@ const SIGN: u32 = 0x8000_0000;
 pub(super) enum Directory {
     Imports = 1,
     Resources = 2,
+    Certificates = 4,
 }
 
 /// A Portable Executable whose headers were read.

@@ -1,8 +1,11 @@
 //! Portable Executable: what signatures ask of it.
 //!
-//! [`header`] has the headers and the sections; [`imports`] what a program imports, [`resources`] what it carries with it.
+//! [`header`] has the headers and the sections; [`imports`] what a program imports, [`resources`] what it carries with it,
+//! [`certificates`] those of its signature.
 //! All but the headers is read only when a signature asks.
 
+mod certificates;
+mod der;
 mod header;
 mod imports;
 mod resources;
@@ -18,6 +21,7 @@ pub(super) fn facts(source: &Arc<dyn Source>, budget: &Budget) -> Option<Facts> 
     Some(Facts {
         entry_point: Some(layout.entry_point),
         sections: layout.sections(),
+        certificates: later(&pe, budget, certificates::list),
         imports: if layout.wide { Lazy::default() } else { later(&pe, budget, imports::list) },
         version_keys: later(&pe, budget, version::keys),
         ..Facts::default()

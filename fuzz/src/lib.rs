@@ -11,6 +11,7 @@
 //! | [`images`] | an image of signatures | evaluation ends, indices stay inside |
 //! | [`matching`] | a set of patterns | the matcher agrees with the naive search |
 //! | [`messages`] | a message between processes | decoded, encoded and decoded is the same |
+//! | [`services`] | what clients and servers send over sockets | however it is split, the same is understood |
 //! | [`texts`] | signature texts and containers | what is taken makes a good image |
 //! | [`unpacking`] | files and archives | members are finite, and read the same twice |
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ pub mod facts;
 pub mod images;
 pub mod matching;
 pub mod messages;
+pub mod services;
 pub mod targets;
 pub mod texts;
 pub mod unpacking;

@@ -1,6 +1,6 @@
 //! The targets by name, for the runner that needs no libFuzzer.
 
-use crate::{FileKind, facts, images, matching, messages, texts, unpacking};
+use crate::{FileKind, facts, images, matching, messages, services, texts, unpacking};
 
 /// A target: its name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -30,6 +30,11 @@ pub const ALL: &[Target] = &[
     ("matcher_set", matching::hostile_set),
     ("ole2", |data| unpacking::as_kind(FileKind::Ole2, data)),
     ("pdf", |data| unpacking::as_kind(FileKind::Pdf, data)),
+    ("clamd_client", services::client),
+    ("clamd_conf", services::conf),
+    ("clamd_server", services::server),
+    ("http_body", services::body),
+    ("http_multipart", services::multipart),
     ("proto_others", messages::others),
     ("proto_reply", messages::reply),
     ("rtf", |data| unpacking::as_kind(FileKind::Rtf, data)),

@@ -8,5 +8,6 @@
 )]
 
 mod clamd;
+mod clients;
 mod house;
 mod http;

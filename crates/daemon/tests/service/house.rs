@@ -87,7 +87,8 @@ impl House {
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
+        // A service that is just ending may reset the connection.
+        let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
     }
 

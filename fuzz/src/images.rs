@@ -21,7 +21,7 @@ pub fn hostile(data: &[u8]) {
     for number in (0..image.signature_count().min(50)).chain([u32::MAX]) {
         let _ = (image.source_of(number), image.strength(number), image.decode(number));
         if let Some(name) = image.name(number) {
-            let _ = image.find(name);
+            let _ = image.find(&name);
         }
     }
     let budget = Budget::new(Limits::default(), NoClock);

@@ -20,6 +20,7 @@ pub mod facts;
 pub mod images;
 pub mod matching;
 pub mod messages;
+pub mod rules;
 pub mod services;
 pub mod targets;
 pub mod texts;

@@ -1,6 +1,6 @@
 //! The targets by name, for the runner that needs no libFuzzer.
 
-use crate::{FileKind, facts, images, matching, messages, services, texts, unpacking};
+use crate::{FileKind, facts, images, matching, messages, rules, services, texts, unpacking};
 
 /// A target: its name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -38,6 +38,8 @@ pub const ALL: &[Target] = &[
     ("proto_others", messages::others),
     ("proto_reply", messages::reply),
     ("rtf", |data| unpacking::as_kind(FileKind::Rtf, data)),
+    ("rules_evaluation", rules::evaluation),
+    ("rules_loader", rules::loader),
     ("sevenzip", |data| unpacking::as_kind(FileKind::SevenZip, data)),
     ("sigc_container", texts::container),
     ("sigc_lines", texts::lines),

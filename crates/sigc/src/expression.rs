@@ -7,7 +7,8 @@
 //! ```
 //!
 //! There is no precedence. Outside of parentheses the first operator splits the expression, so `0|1&2` is `0|(1&2)`;
-//! inside of them the last one does, so `(0|1&2)` is `(0|1)&2`. A comparison may follow a parenthesis only if an
+//! inside of them the last one does, so `(0|1&2)` is `(0|1)&2`, and what stands before it is split by its first, so
+//! `(0&1|2&3)` is `(0&(1|2))&3`. A comparison may follow a parenthesis only if an
 //! operator stands directly inside of it. The `,m` of a single id says nothing. Of several signs the last one counts: so
 //! `==` is `=`, and so, alas, is `>=`.
 //!
@@ -30,14 +31,11 @@ const DEEPEST: u32 = 64;
 /// When it is malformed.
 pub(crate) fn parse(text: &str) -> Parsed<(Expression, u8)> {
     let mut parser = Parser { cursor: Cursor::new(text), highest: 0 };
-    let (mut items, mut operators) = parser.level(0)?;
+    let (items, operators) = parser.level(0)?;
     if !parser.cursor.rest().is_empty() {
         return Err(Refused::malformed(format!("expression '{text}': a ) without its (")));
     }
-    items.reverse();
-    operators.reverse();
-    let expression = join(items, operators, |first, operator, second| operator.join(second, first))?;
-    Ok((expression, parser.highest))
+    Ok((first_splits(items, operators)?, parser.highest))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,15 +63,21 @@ impl Operator {
     }
 }
 
-/// Joins items in their order.
-fn join(
-    items: Vec<Expression>,
-    operators: Vec<Operator>,
-    one: impl Fn(Expression, Operator, Expression) -> Expression,
-) -> Parsed<Expression> {
-    let mut items = items.into_iter();
-    let first = items.next().ok_or_else(|| Refused::malformed("an empty expression"))?;
-    Ok(items.zip(operators).fold(first, |left, (right, operator)| one(left, operator, right)))
+/// Joins items so that the first operator splits them, and so on in what follows it.
+fn first_splits(items: Vec<Expression>, operators: Vec<Operator>) -> Parsed<Expression> {
+    let mut items = items.into_iter().rev();
+    let last = items.next().ok_or_else(|| Refused::malformed("an empty expression"))?;
+    let operators = operators.into_iter().rev();
+    Ok(items.zip(operators).fold(last, |right, (left, operator)| operator.join(left, right)))
+}
+
+/// Joins items so that the last operator splits them; what stands before it is split by its first.
+fn last_splits(mut items: Vec<Expression>, mut operators: Vec<Operator>) -> Parsed<Expression> {
+    match (operators.pop(), items.pop()) {
+        (Some(operator), Some(last)) => Ok(operator.join(first_splits(items, operators)?, last)),
+        (None, Some(only)) => Ok(only),
+        (_, None) => Err(Refused::malformed("an empty expression")),
+    }
 }
 
 struct Parser<'a> {
@@ -116,7 +120,7 @@ impl Parser<'_> {
             return Err(Refused::malformed("an expression with a ( without its )"));
         }
         let comparable = !operators.is_empty();
-        let inner = join(items, operators, |left, operator, right| operator.join(left, right))?;
+        let inner = last_splits(items, operators)?;
         match self.comparison()? {
             None => Ok(inner),
             Some(_) if !comparable => {
@@ -216,7 +220,8 @@ mod tests {
             ("0&1|2&3", "(0&(1|(2&3)))"),
             ("(0|1&2)", "((0|1)&2)"),
             ("(0&1|2)", "((0&1)|2)"),
-            ("(0&1|2&3)", "(((0&1)|2)&3)"),
+            ("(0&1|2&3)", "(0&(1|2)&3)"),
+            ("(0&1|2|3)", "((0&(1|2))|3)"),
             ("0&(1|2)", "(0&(1|2))"),
             ("(0&1)&(2|3)", "(0&1&(2|3))"),
             (" 0 & 1 ", "(0&1)"),

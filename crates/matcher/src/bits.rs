@@ -5,6 +5,11 @@
 pub(crate) struct Bits(Vec<u64>);
 
 impl Bits {
+    /// Bytes of memory that it holds.
+    pub(crate) fn memory(&self) -> usize {
+        self.0.capacity().saturating_mul(8)
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

@@ -3,24 +3,27 @@
 use std::fmt;
 
 use zerocopy::IntoBytes;
-use zerocopy::little_endian::{U32, U64};
+use zerocopy::little_endian::U32;
 
 use crate::code::{self, single};
-use crate::filter::{self, STRIDE};
-use crate::layout::{AROUND, Entry, Header, LAST, MAGIC, PartHead};
+use crate::filter::{self, Hash, PAIR_WORDS};
+use crate::keys::{self, Crowds, Distance, Key, Kind};
+use crate::layout::{AROUND, Entry, Header, LAST, MAGIC, ONCE, PartHead};
 use crate::marks::{self, Border};
 use crate::pattern::{Element, Pattern, fixed_length};
 use crate::rarity;
-use crate::split::{self, Crowds, Part};
+use crate::split::{self, Part};
 
 /// The most bytes of a part, before and from its anchor: what a window must repeat grows with it.
 const MAX_PART: u32 = 1 << 16;
 /// The most that a part's steps times its possible lengths may be: what confirming it once can cost.
 const MAX_WORK: u64 = 1 << 20;
+/// The most entries of a part, roughly.
+const MOST_ENTRIES: usize = 128;
 /// Bits of the filter for each stretch in it.
 const BITS: usize = 18;
 /// The most words of the filter: half a megabyte, so that it stays in a core's second cache.
-const MAX_WORDS: usize = 1 << 16;
+const MAX_WORDS: usize = 1 << 17;
 
 /// Collects the patterns of one set.
 #[derive(Debug, Default)]
@@ -28,13 +31,15 @@ pub struct Builder {
     parts: Vec<PartHead>,
     firsts: Vec<U32>,
     code: Vec<u8>,
-    long: Vec<(u64, Entry)>,
-    short: Vec<(u64, Entry)>,
+    /// By hash.
+    long: Vec<(Hash, Entry)>,
+    /// By bucket.
+    short: Vec<(u32, Entry)>,
     pairs: Vec<u16>,
     crowds: Crowds,
     back: u32,
     forward: u32,
-    zeros: bool,
+    zeros: Vec<U32>,
 }
 
 /// Why a pattern cannot be taken.
@@ -88,14 +93,28 @@ impl Builder {
     /// # Errors
     /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
     pub fn add(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
+        self.add_searched(pattern, Distance::Next, 0)
+    }
+
+    /// Adds a pattern of which nobody asks for more than whether it is there: one of its starts is reported, any of them,
+    /// and perhaps more, in any order. Such a pattern costs less.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
+    pub fn add_once(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
+        self.add_searched(pattern, Distance::Any, ONCE)
+    }
+
+    fn add_searched(&mut self, pattern: &Pattern, distance: Distance, flags: u8) -> Result<u32, Refusal> {
         check(&pattern.elements, code::DEPTH)?;
         let (before, body, after) = marks::split(&pattern.elements);
-        let parts = split::parts(body, &self.crowds)?;
+        let parts = split::parts(body, distance, &self.crowds)?;
         let number = self.push_all(&parts, before, after)?;
         let first = self.parts.len() - parts.len();
         for (at, part) in parts.iter().enumerate() {
             self.enter(count(first + at), part);
         }
+        self.parts.iter_mut().skip(first).for_each(|part| part.flags |= flags);
         Ok(number)
     }
 
@@ -134,7 +153,7 @@ impl Builder {
     fn room_for(&self, plans: &[Plan]) -> Result<u32, Refusal> {
         let code = plans.iter().map(|plan| plan.prefix.len() + plan.suffix.len() + 512).sum::<usize>();
         u32::try_from(self.code.len() + code).map_err(|_| Refusal::TooMany)?;
-        u32::try_from((self.parts.len() + plans.len()) * STRIDE * 2).map_err(|_| Refusal::TooMany)?;
+        u32::try_from((self.parts.len() + plans.len()) * MOST_ENTRIES).map_err(|_| Refusal::TooMany)?;
         if plans.iter().any(|plan| plan.before.len().max(plan.after.len()) > 255) {
             return Err(Refusal::TooLong);
         }
@@ -165,39 +184,51 @@ impl Builder {
         self.code.extend_from_slice(&plan.suffix);
     }
 
-    /// Enters the anchor of a part, whose number it is, into the tables.
+    /// Enters the keys of a part, whose number it is, into the tables.
     fn enter(&mut self, number: U32, part: &Part) {
-        self.zeros |= split::match_zeros(&part.elements);
-        if let Some(head) = self.parts.get(usize::try_from(number.get()).unwrap_or(usize::MAX)) {
-            self.back = self.back.max(head.back.get());
-            self.forward = self.forward.max(head.forward.get());
+        if split::match_zeros(&part.elements) {
+            self.zeros.push(number);
         }
+        let Some(keys) = &part.keys else { return };
         let whole = self.is_whole(number, part);
-        if part.anchor.long {
-            for shift in 0..STRIDE {
-                let at = part.anchor.at + shift;
-                let key = key(&part.elements, at);
-                self.crowds.enter(key.to_le_bytes().get(..filter::KEY).unwrap_or_default());
-                self.long.push((filter::hash(key), entry(&part.elements, number, (at, shift), whole)));
+        let mut farthest = 0;
+        // Of entries in one bucket the one whose anchor lies farther back comes first, so that places come in their order.
+        for key in keys.all().iter().rev() {
+            let shift = key.at - part.anchor();
+            farthest = farthest.max(u32::try_from(shift).unwrap_or(u32::MAX));
+            let entry = entry(&part.elements, number, key, shift, whole);
+            self.crowds.enter(&part.elements, key);
+            match key.kind {
+                Kind::Long => self.long.push((Hash::new(eight(&part.elements, key.at)), entry)),
+                Kind::Pair => self.enter_pair(&part.elements, key, entry),
+                Kind::Byte => self.enter_byte(&part.elements, key, entry),
             }
-        } else {
-            self.enter_short(number, part, whole);
+        }
+        if let Some(head) = self.parts.get(usize::try_from(number.get()).unwrap_or(usize::MAX)) {
+            self.back = self.back.max(head.back.get().saturating_add(farthest));
+            self.forward = self.forward.max(head.forward.get());
         }
     }
 
-    fn enter_short(&mut self, number: U32, part: &Part, whole: u8) {
-        let at = part.anchor.at;
-        let [first, second, ..] = key(&part.elements, at).to_le_bytes();
-        self.crowds.enter(&[first, second]);
-        let cases = |at: usize, byte: u8| match part.elements.get(at) {
-            Some(Element::Byte { mask: 0xFF, .. }) => [byte, byte],
-            _ => [byte & code::FOLD, byte | !code::FOLD],
-        };
-        for first in cases(at, first) {
-            self.pairs.extend(cases(at + 1, second).map(|second| u16::from_le_bytes([first, second])));
+    fn enter_pair(&mut self, elements: &[Element], key: &Key, entry: Entry) {
+        let known = |at: usize| elements.get(at).and_then(keys::known);
+        let Some((first, second)) = known(key.at).zip(known(key.at + 1)) else { return };
+        for first in first.cases() {
+            self.pairs.extend(second.cases().map(|second| u16::from_le_bytes([first, second])));
         }
-        let pair = filter::pair_hash(u16::from_le_bytes([first, second]));
-        self.short.push((pair, entry(&part.elements, number, (at, 0), whole)));
+        let [first, second, ..] = eight(elements, key.at);
+        self.short.push((filter::pair_bucket([first, second]), entry));
+    }
+
+    /// Enters all pairs that begin with the key's byte.
+    fn enter_byte(&mut self, elements: &[Element], key: &Key, entry: Entry) {
+        let cases = elements.get(key.at).and_then(keys::known).map(keys::Known::cases);
+        for first in cases.into_iter().flatten() {
+            self.pairs.extend((0..=u8::MAX).map(|second| u16::from_le_bytes([first, second])));
+        }
+        let [first, ..] = eight(elements, key.at);
+        let folded = (0..=u8::MAX).filter(|second| second & code::FOLD == *second);
+        self.short.extend(folded.map(|second| (filter::pair_bucket([first, second]), entry)));
     }
 
     /// See [`Entry::whole`].
@@ -216,13 +247,14 @@ impl Builder {
     pub fn finish(self) -> Vec<u8> {
         let words = long_words(&self.long);
         let pairs = pair_words(&self.pairs);
-        let (long_heads, long) = buckets(self.long);
+        let long = self.long.into_iter().map(|(hash, entry)| (filter::long_bucket(hash), entry)).collect();
+        let (long_heads, long) = buckets(long);
         let (short_heads, short) = buckets(self.short);
         let header = Header {
             magic: MAGIC,
             back: self.back.into(),
             forward: self.forward.into(),
-            zeros: u32::from(self.zeros).into(),
+            zeros: count(self.zeros.len()),
             long_words: count(words.len()),
             long_heads: count(long_heads.len()),
             long_entries: count(long.len()),
@@ -241,7 +273,7 @@ impl Builder {
         for section in [pairs.as_bytes(), short_heads.as_bytes(), short.as_bytes()] {
             out.extend_from_slice(section);
         }
-        for section in [self.parts.as_bytes(), self.firsts.as_bytes(), &self.code] {
+        for section in [self.parts.as_bytes(), self.firsts.as_bytes(), self.zeros.as_bytes(), &self.code] {
             out.extend_from_slice(section);
         }
         out
@@ -261,7 +293,7 @@ struct Plan<'a> {
 }
 
 fn plan(part: &Part) -> Result<Plan<'_>, Refusal> {
-    let (head, tail) = part.elements.split_at(part.anchor.at);
+    let (head, tail) = part.elements.split_at(part.anchor());
     let (head_min, head_max) = split::lengths(head).ok_or(Refusal::TooLong)?;
     let (tail_min, tail_max) = split::lengths(tail).ok_or(Refusal::TooLong)?;
     if head_max.max(tail_max) > MAX_PART {
@@ -295,19 +327,23 @@ fn check(elements: &[Element], depth: usize) -> Result<(), Refusal> {
 }
 
 /// The eight bytes of a part from element `at` on, zeros for those that are not known.
-fn key(elements: &[Element], at: usize) -> u64 {
-    let byte = |index: usize| elements.get(at + index).and_then(single).map_or(0, |(value, _)| value);
-    u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(byte))
+fn eight(elements: &[Element], at: usize) -> [u8; 8] {
+    [0, 1, 2, 3, 4, 5, 6, 7].map(|next| elements.get(at + next).and_then(single).map_or(0, |(value, _)| value))
 }
 
-/// The entry for a position at element `at`, with the eight bytes around it that say most.
-fn entry(elements: &[Element], part: U32, (at, shift): (usize, usize), whole: u8) -> Entry {
-    let before = elements.get(..at).unwrap_or_default().iter().rev().map_while(single).take(AROUND).count();
-    let first = at - before;
+/// The entry for a key that lies `shift` behind the anchor, with the eight bytes around it that say most.
+fn entry(elements: &[Element], part: U32, key: &Key, shift: usize, whole: u8) -> Entry {
+    let before = elements.get(..key.at).unwrap_or_default().iter().rev().map_while(single).take(AROUND).count();
+    let first = key.at - before;
     let around = elements.get(first..).unwrap_or_default().iter().map_while(single).take(before + 2 * AROUND);
     let around = around.collect::<Vec<_>>();
+    let hashed = match key.kind {
+        Kind::Long => filter::KEY,
+        Kind::Pair => 2,
+        Kind::Byte => 1,
+    };
     let weight = |index: usize, (value, mask): (u8, u8)| {
-        let hashed = (before..before + filter::KEY).contains(&index);
+        let hashed = (before..before + hashed).contains(&index);
         mask.count_ones() * rarity::of_byte(value) / if hashed { 4 } else { 1 }
     };
     let weights = around.iter().enumerate().map(|(index, byte)| weight(index, *byte)).collect::<Vec<_>>();
@@ -321,54 +357,54 @@ fn entry(elements: &[Element], part: U32, (at, shift): (usize, usize), whole: u8
         mask: u64::from_le_bytes(eight.map(|(_, mask)| mask)).into(),
         part,
         from: u8::try_from((AROUND + skip).saturating_sub(before)).unwrap_or(0),
-        shift: u8::try_from(shift).unwrap_or(0),
+        shift: u8::try_from(shift).unwrap_or(u8::MAX),
         whole,
-        reserved: 0,
+        tag: 0,
     }
 }
 
-fn long_words(entries: &[(u64, Entry)]) -> Vec<U64> {
+fn long_words(entries: &[(Hash, Entry)]) -> Vec<U32> {
     if entries.is_empty() {
         return Vec::new();
     }
-    let count = (entries.len().saturating_mul(BITS) / 64).next_power_of_two().clamp(1, MAX_WORDS);
-    let mut words = vec![0_u64; count];
+    let count = (entries.len().saturating_mul(BITS) / 32).next_power_of_two().clamp(2, MAX_WORDS);
+    let mut words = vec![0_u32; count];
     for (hash, _) in entries {
-        if let Some(word) = words.get_mut(filter::word_index(*hash, count)) {
-            *word |= filter::word_bits(*hash);
+        if let Some(word) = words.get_mut(hash.index(32 - count.ilog2())) {
+            *word |= hash.bits();
         }
     }
-    words.into_iter().map(U64::new).collect()
+    words.into_iter().map(U32::new).collect()
 }
 
-fn pair_words(pairs: &[u16]) -> Vec<U64> {
+fn pair_words(pairs: &[u16]) -> Vec<U32> {
     if pairs.is_empty() {
         return Vec::new();
     }
-    let mut words = vec![0_u64; 1024];
+    let mut words = vec![0_u32; PAIR_WORDS];
     for pair in pairs {
-        if let Some(word) = words.get_mut(usize::from(pair >> 6)) {
-            *word |= 1 << (pair & 63);
+        if let Some(word) = words.get_mut(usize::from(pair >> 5)) {
+            *word |= 1 << (pair & 31);
         }
     }
-    words.into_iter().map(U64::new).collect()
+    words.into_iter().map(U32::new).collect()
 }
 
 /// Sorts entries into buckets: where each bucket starts, and the entries.
-fn buckets(mut entries: Vec<(u64, Entry)>) -> (Vec<U32>, Vec<Entry>) {
+fn buckets(mut entries: Vec<(u32, Entry)>) -> (Vec<U32>, Vec<Entry>) {
     if entries.is_empty() {
         return (Vec::new(), Vec::new());
     }
     let buckets = entries.len().next_power_of_two();
-    entries.sort_by_key(|(hash, _)| filter::bucket_index(*hash, buckets));
+    entries.sort_by_key(|(number, _)| filter::bucket_index(*number, buckets));
     let mut heads = vec![U32::new(0); buckets + 1];
     let mut at = 0;
     for (bucket, head) in heads.iter_mut().enumerate() {
-        let is_before = |(hash, _): &(u64, Entry)| filter::bucket_index(*hash, buckets) < bucket;
+        let is_before = |(number, _): &(u32, Entry)| filter::bucket_index(*number, buckets) < bucket;
         at += entries.iter().skip(at).take_while(|entry| is_before(entry)).count();
         *head = count(at);
     }
-    (heads, entries.into_iter().map(|(_, entry)| entry).collect())
+    (heads, entries.into_iter().map(|(number, entry)| Entry { tag: filter::tag(number), ..entry }).collect())
 }
 
 /// A count as the layout holds it; [`Builder::room_for`] keeps all of them below 2^32.

@@ -1,7 +1,7 @@
 //! The bytes of a set: little-endian, without alignment, read in place.
 //!
 //! ```text
-//! header | filter words | heads | entries | pair bits | heads | entries | parts | firsts | code
+//! header | filter words | heads | entries | pair bits | heads | entries | parts | firsts | zeros | code
 //!        |----------- long -------------| |--------- short -----------|
 //! ```
 //!
@@ -12,7 +12,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What a set's bytes begin with; the last two are the version of the layout.
-pub(crate) const MAGIC: [u8; 8] = *b"dachsP01";
+pub(crate) const MAGIC: [u8; 8] = *b"dachsP02";
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -22,7 +22,7 @@ pub(crate) struct Header {
     pub(crate) back: U32,
     /// The most bytes that a match can need from the position that the filter reports.
     pub(crate) forward: U32,
-    /// Not zero if some part can match among zero bytes.
+    /// How many parts can match among zero bytes.
     pub(crate) zeros: U32,
     pub(crate) long_words: U32,
     pub(crate) long_heads: U32,
@@ -47,11 +47,12 @@ pub(crate) struct Entry {
     pub(crate) part: U32,
     /// Where the eight bytes start: so far behind the position [`AROUND`] before the reported one.
     pub(crate) from: u8,
-    /// How far before the reported position the anchor starts.
+    /// How far behind the anchor's start the reported position lies.
     pub(crate) shift: u8,
     /// If the part is a whole pattern of at most eight single bytes, how many. They are the first of the eight.
     pub(crate) whole: u8,
-    pub(crate) reserved: u8,
+    /// Eight bits of the key's hash, so that few keys that share a bucket are taken for each other.
+    pub(crate) tag: u8,
 }
 
 /// How far before the reported position an entry's eight bytes can start.
@@ -82,13 +83,15 @@ pub(crate) struct PartHead {
     pub(crate) again: U32,
     pub(crate) borders_before: u8,
     pub(crate) borders_after: u8,
-    /// See [`LAST`].
+    /// See [`LAST`] and [`ONCE`].
     pub(crate) flags: u8,
     pub(crate) reserved: u8,
 }
 
 /// The part is the last of its pattern.
 pub(crate) const LAST: u8 = 1;
+/// Nobody asks for more of the part's pattern than whether it is there.
+pub(crate) const ONCE: u8 = 2;
 
 /// The sections of a set.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +102,8 @@ pub(crate) struct Sections<'a> {
     pub(crate) parts: &'a [PartHead],
     /// For each pattern the number of its first part.
     pub(crate) firsts: &'a [U32],
+    /// The parts that can match among zero bytes.
+    pub(crate) zeros: &'a [U32],
     pub(crate) code: &'a [u8],
 }
 
@@ -106,7 +111,7 @@ pub(crate) struct Sections<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Table<'a> {
     /// The filter's bits; a power of two of them, or none at all.
-    pub(crate) words: &'a [U64],
+    pub(crate) words: &'a [U32],
     /// Where each bucket starts among the entries; a power of two of them and the end, or none at all.
     pub(crate) heads: &'a [U32],
     pub(crate) entries: &'a [Entry],
@@ -123,11 +128,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Sections<'_>, &'static str> {
     let short = table(rest, header.pair_words, header.short_heads, header.short_entries)?;
     let parts = section(rest, header.parts)?;
     let firsts = section(rest, header.firsts)?;
+    let zeros = section(rest, header.zeros)?;
     let code = section(rest, header.code)?;
     if !rest.is_empty() {
         return Err("it is longer than it says");
     }
-    Ok(Sections { header, long, short, parts, firsts, code })
+    Ok(Sections { header, long, short, parts, firsts, zeros, code })
 }
 
 fn table<'a>(rest: &mut &'a [u8], words: U32, heads: U32, entries: U32) -> Result<Table<'a>, &'static str> {

@@ -96,11 +96,14 @@
 //! from the alternatives of a part that has no other.
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code, reason = "vector instructions")]
+mod arch;
 mod bits;
 mod build;
 mod code;
 mod confirm;
 mod filter;
+mod keys;
 mod layout;
 mod marks;
 pub mod naive;
@@ -112,5 +115,5 @@ mod set;
 mod split;
 
 pub use build::{Builder, Refusal};
-pub use scan::{Flow, Hit, State, Statistics, Window};
+pub use scan::{Flow, Hit, State, Statistics, Window, scan_all};
 pub use set::{Malformed, Patterns};

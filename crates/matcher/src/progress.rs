@@ -17,6 +17,10 @@
 //!
 //! A pattern whose first byte can lie at several distances before its anchor can find one start from several anchors. It
 //! remembers what it reported for that distance, the last [`REPORTED`]; of more than these one may be reported twice.
+//!
+//! Of most patterns nobody asks for more than whether they are there. Before an open gap they keep one item, that with the
+//! earliest end, and once the filter has passed that end their first part is not looked at again ([`Progress::is_settled`]).
+//! A part behind the first is looked at only if the first was found.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -35,11 +39,15 @@ const REPORTED: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     /// By pattern and by the order of the part; each ascending.
-    levels: BTreeMap<(u32, u32), VecDeque<Pending>>,
+    levels: BTreeMap<(u32, u32), Level>,
     /// The starts of each pattern that were reported, as long as they could be found again.
     reported: BTreeMap<u32, Vec<u64>>,
+    /// The patterns whose first part was found.
+    begun: Bits,
     /// The patterns whose first part need not be confirmed, because its level is full and takes no more.
     full: Bits,
+    /// The patterns whose first part need never be confirmed again: they are asked for once, and what is kept ends first.
+    settled: Bits,
     total: usize,
 }
 
@@ -49,6 +57,15 @@ struct Pending {
     start: u64,
     first: u64,
     last: u64,
+}
+
+/// The patterns found up to one part.
+#[derive(Clone, Debug, Default)]
+struct Level {
+    /// Ascending.
+    items: VecDeque<Pending>,
+    /// Before an open gap: no item ends behind this.
+    latest: u64,
 }
 
 /// What lies behind a part: how it limits what must be kept.
@@ -63,18 +80,91 @@ impl Progress {
     pub(crate) fn clear(&mut self) {
         self.levels.clear();
         self.reported.clear();
+        self.begun.clear();
         self.full.clear();
+        self.settled.clear();
         self.total = 0;
+    }
+
+    /// Bytes of memory that it holds, roughly.
+    pub(crate) fn memory(&self) -> usize {
+        let items = self.levels.values().map(|level| level.items.capacity()).sum::<usize>();
+        let reported = self.reported.values().map(Vec::capacity).sum::<usize>();
+        let maps = (self.levels.len() + self.reported.len()).saturating_mul(128);
+        let flat = items.saturating_mul(size_of::<Pending>()).saturating_add(reported.saturating_mul(8));
+        let bits = [&self.begun, &self.full, &self.settled].map(Bits::memory);
+        flat.saturating_add(maps).saturating_add(bits.iter().sum())
+    }
+
+    /// Keeps, of a pattern that is asked for once, that the part `order` was found with an end at any of `ends` (ascending).
+    pub(crate) fn keep_once(&mut self, pattern: u32, order: u32, start: u64, ends: &[u64], next: Option<u32>) {
+        let Some(&end) = ends.first().filter(|_| next.is_none()) else {
+            return self.keep(pattern, order, start, ends, next);
+        };
+        if order == 0 {
+            self.begun.enter(pattern);
+        }
+        let level = &mut self.levels.entry((pattern, order)).or_default().items;
+        let new = Pending { start, first: end, last: end };
+        match level.front_mut() {
+            Some(kept) if kept.first <= end => {}
+            Some(kept) => *kept = new,
+            None => {
+                level.push_back(new);
+                self.total = self.total.saturating_add(1);
+            }
+        }
+    }
+
+    /// Is the pattern's first part, of which nobody asks for more than whether it is there, found so that nothing that is
+    /// found from the position `now` on can end before it?
+    pub(crate) fn is_settled(&mut self, pattern: u32, now: u64) -> bool {
+        if self.settled.has(pattern) {
+            return true;
+        }
+        let settled = self.begun.has(pattern)
+            && self
+                .levels
+                .get(&(pattern, 0))
+                .and_then(|level| level.items.front())
+                .is_some_and(|kept| kept.first <= now);
+        if settled {
+            self.settled.enter(pattern);
+        }
+        settled
+    }
+
+    /// Was it found before that nothing more can be learnt from the pattern's first part?
+    pub(crate) fn was_settled(&self, pattern: u32) -> bool {
+        self.settled.has(pattern)
+    }
+
+    /// Is a part behind the first not worth a look at the position `now`? Because nothing that it could continue was found;
+    /// or because an open gap is behind it, and all that it could continue was continued already, with an earlier end.
+    pub(crate) fn is_vain(&self, pattern: u32, order: u32, next: Option<u32>, now: u64) -> bool {
+        if !self.begun.has(pattern) {
+            return true;
+        }
+        let before = order.checked_sub(1).and_then(|before| self.levels.get(&(pattern, before)));
+        let Some(before) = before.filter(|before| !before.items.is_empty()) else { return true };
+        let here = if next.is_none() { self.levels.get(&(pattern, order)) } else { None };
+        here.is_some_and(|here| here.items.len() >= before.items.len() && here.latest <= now)
     }
 
     /// Keeps that the part `order` of `pattern` was found for `start` with an end at any of `ends` (ascending).
     /// `next` is the most of the gap behind it.
     pub(crate) fn keep(&mut self, pattern: u32, order: u32, start: u64, ends: &[u64], next: Option<u32>) {
-        let level = self.levels.entry((pattern, order)).or_default();
+        if order == 0 {
+            self.begun.enter(pattern);
+        }
+        let Level { items: level, latest } = self.levels.entry((pattern, order)).or_default();
         let before = level.len();
         let room = if self.total >= TOTAL { FLOOR } else { PENDING };
         match next {
-            None => keep_earliest(level, start, ends, room),
+            None => {
+                keep_earliest(level, start, ends, room);
+                *latest = ends.first().map_or(*latest, |end| (*latest).max(*end));
+            }
             Some(_) => runs(start, ends).for_each(|run| keep_latest(level, run, room)),
         }
         self.total = self.total.saturating_sub(before).saturating_add(level.len());
@@ -83,9 +173,8 @@ impl Progress {
     /// The starts that part `order` continues if it starts at any of `starts` behind `gap`. Forgets what lies too far back for
     /// any part that starts at `oldest` or later.
     pub(crate) fn join(&mut self, pattern: u32, order: u32, starts: &[u64], gap: Gap, oldest: u64) -> Vec<u64> {
-        let Some(level) = order.checked_sub(1).and_then(|before| self.levels.get_mut(&(pattern, before))) else {
-            return Vec::new();
-        };
+        let level = order.checked_sub(1).and_then(|before| self.levels.get_mut(&(pattern, before)));
+        let Some(level) = level.map(|level| &mut level.items) else { return Vec::new() };
         if let Some(max) = gap.max {
             let count = level.len();
             level.retain(|pending| pending.last.saturating_add(u64::from(max)) >= oldest);
@@ -121,7 +210,7 @@ impl Progress {
     /// Notes whether the first level of a pattern takes no more. `next` is the most of the gap behind it: before an open gap a
     /// full level stays as it is. The pattern's first part has every start once.
     pub(crate) fn note_full(&mut self, pattern: u32, next: Option<u32>) {
-        if next.is_none() && self.levels.get(&(pattern, 0)).is_some_and(|level| level.len() >= PENDING) {
+        if next.is_none() && self.levels.get(&(pattern, 0)).is_some_and(|level| level.items.len() >= PENDING) {
             self.full.enter(pattern);
         }
     }
@@ -134,15 +223,15 @@ impl Progress {
     pub(crate) fn forget(&mut self, pattern: u32, start: u64) {
         self.full.remove(pattern);
         for (_, level) in self.levels.range_mut((pattern, 0)..=(pattern, u32::MAX)) {
-            let before = level.len();
-            level.retain(|pending| pending.start != start);
-            self.total = self.total.saturating_sub(before - level.len());
+            let before = level.items.len();
+            level.items.retain(|pending| pending.start != start);
+            self.total = self.total.saturating_sub(before - level.items.len());
         }
     }
 }
 
 /// How far behind its anchor's start a filter's position can lie.
-const RECENT: u64 = crate::filter::STRIDE as u64;
+const RECENT: u64 = crate::keys::REACH as u64;
 
 impl Gap {
     /// Is any of the ends so far before `start` as the gap is long?

@@ -1,18 +1,22 @@
 //! Scanning an object, window by window.
 
+use crate::arch::{self, Filters};
 use crate::bits::Bits;
 use crate::code;
 use crate::confirm::{self, Way};
-use crate::filter::{self, Candidate, Filter};
-use crate::layout::{AROUND, Entry, LAST, PartHead};
+use crate::filter::{self, Bitmap, Hash, PAIR_WORDS, Pairs};
+use crate::keys;
+use crate::layout::{AROUND, Entry, LAST, ONCE, PartHead};
 use crate::marks::{self, Side};
 use crate::progress::{Gap, Progress};
 use crate::set::Patterns;
 
 /// Positions that are filtered before their candidates are examined.
 const CHUNK: usize = 1 << 14;
-/// Windows longer than this are scanned only so far; candidates hold positions in 31 bits.
+/// Windows longer than this are scanned only so far; candidates hold positions in 32 bits.
 const MAX_WINDOW: usize = 1 << 30;
+/// Candidates of the second set that wait for the first one to be done with a window.
+const LATE: usize = 1 << 15;
 
 /// A stretch of an object. Windows are consecutive, and each repeats at least [`Patterns::overlap`] bytes of the one before.
 /// A window holds at most 1 GiB.
@@ -57,7 +61,11 @@ pub struct State {
     /// The patterns of which there were enough hits.
     muted: Bits,
     statistics: Statistics,
-    candidates: Vec<Candidate>,
+    /// Of the set's map of pairs those that somebody still looks for; absent before the first window.
+    pairs: Option<Box<Pairs>>,
+    /// What stood around the last candidate, of each kind of key, of which nothing was learnt that depends on where it is.
+    barren: [Option<Box<Around>>; 2],
+    candidates: Vec<u32>,
     starts: Vec<usize>,
     ends: Vec<usize>,
 }
@@ -86,6 +94,17 @@ impl State {
         self.progress.clear();
         self.muted.clear();
         self.statistics = Statistics::default();
+        self.pairs = None;
+        self.barren = [None, None];
+    }
+
+    /// Bytes of memory that it holds, roughly: 8 KiB for most objects, some 6 MB for the worst.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let flat = size_of::<Pairs>() + 2 * size_of::<Around>() + size_of::<State>();
+        let lists =
+            self.candidates.capacity().saturating_mul(4).saturating_add(self.starts.capacity().saturating_mul(16));
+        flat.saturating_add(lists).saturating_add(self.muted.memory()).saturating_add(self.progress.memory())
     }
 
     /// How much work the scan was so far.
@@ -99,29 +118,11 @@ impl Patterns<'_> {
     /// Finds the patterns in the next window of an object. After [`Flow::Stop`] from `hit` the scan ends at once, and gives
     /// back [`Flow::Stop`]; the state is then of no use but for [`State::reset`].
     pub fn scan(&self, state: &mut State, window: Window<'_>, hit: &mut dyn FnMut(Hit) -> Flow) -> Flow {
-        let Some(window) = View::new(window) else { return Flow::Go };
-        let filter = Filter { long: self.sections.long, short: self.sections.short };
-        let needed = if window.last { 0 } else { self.forward() };
-        let to = window.bytes.len().saturating_sub(needed);
-        let mut from = usize::try_from(state.next.saturating_sub(window.base)).unwrap_or(usize::MAX);
-        while from < to {
-            let until = from.saturating_add(CHUNK).min(to);
-            let mut candidates = std::mem::take(&mut state.candidates);
-            candidates.clear();
-            filter.candidates(window.bytes, window.base, from, until, &mut candidates);
-            let flow = candidates.iter().try_for_each(|candidate| self.examine(state, window, *candidate, hit));
-            state.candidates = candidates;
-            if flow.is_none() {
-                return Flow::Stop;
-            }
-            from = until;
-            state.next = window.base.saturating_add(from as u64);
-        }
-        Flow::Go
+        scan_all(&mut [(self, state)], window, &mut |_, found| hit(found))
     }
 
     /// Does the pattern match from `start` (an offset in the object)? Then its nearest end. The window must hold
-    /// [`Patterns::reach`] bytes from there, or be the last, and the byte before, or be the first; what it does not hold
+    /// [`Patterns::reach`] bytes from there, or be the last, and the two bytes before, or be the first; what it does not hold
     /// does not match. For patterns of one part, as all of [`crate::Builder::add_placed`] are.
     #[must_use]
     pub fn match_at(&self, pattern: u32, window: Window<'_>, start: u64) -> Option<u64> {
@@ -149,29 +150,59 @@ impl Patterns<'_> {
         Some(u64::from(part.back.get()).saturating_add(u64::from(part.forward.get())).saturating_add(2))
     }
 
-    /// Absent if the scan is to stop.
-    fn examine(
+    /// Looks at what the filter says of a position. Absent if the scan is to stop.
+    fn examine(&self, state: &mut State, window: View<'_>, at: usize, hit: &mut dyn FnMut(Hit) -> Flow) -> Option<()> {
+        let here = filter::load(window.bytes, at);
+        let hash = Hash::new(here);
+        if self.bitmap().has(hash) {
+            let number = filter::long_bucket(hash);
+            let bucket = filter::bucket(&self.sections.long, number);
+            self.try_all(state, (window, at), (0, number, bucket), hit)?;
+        }
+        for (at, pair) in (at..).zip(filter::pairs_of(here)) {
+            if state.has_pair(pair) {
+                let number = filter::pair_bucket(pair);
+                let bucket = filter::bucket(&self.sections.short, number);
+                self.try_all(state, (window, at), (1, number, bucket), hit)?;
+                let mut alike = bucket.iter().filter(|entry| entry.tag == filter::tag(number));
+                if alike.all(|entry| self.part(entry.part.get()).is_none_or(|part| state.is_done(part))) {
+                    state.drop_pair(pair);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Confirms the entries of a bucket that agree with the bytes around a position. Absent if the scan is to stop.
+    fn try_all(
         &self,
         state: &mut State,
-        window: View<'_>,
-        candidate: Candidate,
+        (window, at): (View<'_>, usize),
+        (kind, number, bucket): (usize, u32, &[Entry]),
         hit: &mut dyn FnMut(Hit) -> Flow,
     ) -> Option<()> {
-        let at = candidate.at();
-        let here = filter::load(window.bytes, at);
-        let bucket = if candidate.is_short() {
-            let [first, second, ..] = here.to_le_bytes();
-            filter::bucket(&self.sections.short, filter::pair_hash(u16::from_le_bytes([first, second])))
-        } else {
-            filter::bucket(&self.sections.long, filter::hash(here))
-        };
         state.statistics.candidates += 1;
         state.statistics.entries += bucket.len() as u64;
         let around = Around::new(window.bytes, at);
-        bucket.iter().filter(|entry| around.agrees(entry)).try_for_each(|entry| {
+        let last = state.barren.get(kind).and_then(Option::as_deref);
+        if last.is_some_and(|last| *last == around) {
+            return Some(());
+        }
+        let mut barren = true;
+        let tag = filter::tag(number);
+        for entry in bucket.iter().filter(|entry| entry.tag == tag && around.agrees(entry)) {
             state.statistics.confirmations += 1;
-            self.confirm(state, window, at, entry, hit)
-        })
+            let part = self.part(entry.part.get()).filter(|part| part.pattern.get() < self.count());
+            let Some(part) = part else { continue };
+            if !state.is_done(part) {
+                barren = false;
+                self.confirm(state, window, at, (entry, part), hit)?;
+            }
+        }
+        if barren {
+            state.note_barren(kind, around);
+        }
+        Some(())
     }
 
     /// Absent if the scan is to stop.
@@ -180,14 +211,10 @@ impl Patterns<'_> {
         state: &mut State,
         window: View<'_>,
         at: usize,
-        entry: &Entry,
+        (entry, part): (&Entry, &PartHead),
         hit: &mut dyn FnMut(Hit) -> Flow,
     ) -> Option<()> {
-        let Some(part) = self.part(entry.part.get()).filter(|part| part.pattern.get() < self.count()) else {
-            return Some(());
-        };
-        let is_full = part.order.get() == 0 && state.progress.is_full(part.pattern.get());
-        if is_full || state.muted.has(part.pattern.get()) {
+        if state.is_vain(part, window.offset(at)) {
             return Some(());
         }
         if entry.whole > 0 {
@@ -202,6 +229,19 @@ impl Patterns<'_> {
         let flow = if found { state.found(part, window, at, (&starts, &ends), hit) } else { Some(()) };
         (state.starts, state.ends) = (starts, ends);
         flow
+    }
+
+    fn bitmap(&self) -> Bitmap<'_> {
+        Bitmap::new(self.sections.long.words)
+    }
+
+    /// Makes the state ready for the first window of an object.
+    fn prepare(&self, state: &mut State) {
+        if state.pairs.is_none() {
+            let mut pairs = Box::new([0; PAIR_WORDS]);
+            pairs.iter_mut().zip(self.sections.short.words).for_each(|(to, from)| *to = from.get());
+            state.pairs = Some(pairs);
+        }
     }
 
     /// Finds where the part starts and ends if its anchor is at `anchor`; false if it does not match there.
@@ -229,7 +269,146 @@ impl Patterns<'_> {
     }
 }
 
+/// Finds the patterns of several sets in the next window of an object, in one pass over the bytes for every two of them.
+/// Each hit comes with the index of its set; in a window those of a set mostly come before those of the next. Windows repeat
+/// [`Patterns::overlap_of`] the sets. Else as [`Patterns::scan`].
+pub fn scan_all<'s, 'p>(
+    sets: &mut [(&'s Patterns<'p>, &'s mut State)],
+    window: Window<'_>,
+    hit: &mut dyn FnMut(usize, Hit) -> Flow,
+) -> Flow {
+    let Some(window) = View::new(window) else { return Flow::Go };
+    for (pair, sets) in sets.chunks_mut(2).enumerate() {
+        let flow = match sets {
+            [first, second] => scan_two(first, Some(second), window, &mut |set, found| hit(2 * pair + set, found)),
+            [first] => scan_two(first, None, window, &mut |set, found| hit(2 * pair + set, found)),
+            _ => Some(()),
+        };
+        if flow.is_none() {
+            return Flow::Stop;
+        }
+    }
+    Flow::Go
+}
+
+type Set<'s, 'p> = (&'s Patterns<'p>, &'s mut State);
+
+/// Absent if the scan is to stop.
+fn scan_two<'s, 'p>(
+    first: &mut Set<'s, 'p>,
+    mut second: Option<&mut Set<'s, 'p>>,
+    window: View<'_>,
+    hit: &mut dyn FnMut(usize, Hit) -> Flow,
+) -> Option<()> {
+    first.0.prepare(first.1);
+    let mut next = first.1.next;
+    let mut needed = first.0.forward();
+    let mut long = [first.0.bitmap(), Bitmap::EMPTY];
+    if let Some((patterns, state)) = &mut second {
+        patterns.prepare(state);
+        next = next.max(state.next);
+        needed = needed.max(patterns.forward());
+        long[1] = patterns.bitmap();
+    }
+    let to = window.bytes.len().saturating_sub(if window.last { 0 } else { needed });
+    let mut from = usize::try_from(next.saturating_sub(window.base)).unwrap_or(usize::MAX);
+    let (mut candidates, mut late) = (std::mem::take(&mut first.1.candidates), Vec::new());
+    let way = arch::Way::best();
+    while from < to {
+        let until = from.saturating_add(CHUNK).min(to);
+        let pairs = common_pairs(first.1, second.as_ref().map(|(_, state)| &**state));
+        candidates.clear();
+        let sampled = from.saturating_add(usize::from((window.base ^ from as u64) & 1 != 0));
+        arch::passing(way, &Filters { long, pairs: &pairs }, window.bytes, (sampled, until), &mut candidates);
+        for at in &candidates {
+            first.0.examine(first.1, window, *at as usize, &mut |found| hit(0, found))?;
+        }
+        if let Some((patterns, state)) = &mut second {
+            late.extend(candidates.iter().filter(|at| patterns.wants(state, window, **at as usize)));
+            if late.len() > LATE {
+                patterns.examine_all(state, window, &mut late, &mut |found| hit(1, found))?;
+            }
+        }
+        from = until;
+    }
+    first.1.candidates = candidates;
+    first.1.next = first.1.next.max(window.base.saturating_add(from as u64));
+    if let Some((patterns, state)) = second {
+        patterns.examine_all(state, window, &mut late, &mut |found| hit(1, found))?;
+        state.next = first.1.next;
+    }
+    Some(())
+}
+
+/// The pairs that one of the states looks for.
+fn common_pairs(first: &State, second: Option<&State>) -> Pairs {
+    let mut pairs = first.pairs.as_deref().copied().unwrap_or([0; PAIR_WORDS]);
+    if let Some(more) = second.and_then(|state| state.pairs.as_deref()) {
+        pairs.iter_mut().zip(more).for_each(|(to, from)| *to |= from);
+    }
+    pairs
+}
+
+impl Patterns<'_> {
+    /// Does the position pass the filters of this set?
+    fn wants(&self, state: &State, window: View<'_>, at: usize) -> bool {
+        let here = filter::load(window.bytes, at);
+        self.bitmap().has(Hash::new(here)) || filter::pairs_of(here).into_iter().any(|pair| state.has_pair(pair))
+    }
+
+    /// Absent if the scan is to stop.
+    fn examine_all(
+        &self,
+        state: &mut State,
+        window: View<'_>,
+        candidates: &mut Vec<u32>,
+        hit: &mut dyn FnMut(Hit) -> Flow,
+    ) -> Option<()> {
+        let flow = candidates.iter().try_for_each(|at| self.examine(state, window, *at as usize, hit));
+        candidates.clear();
+        flow
+    }
+}
+
 impl State {
+    /// Can nothing more be learnt from a part, wherever it is found?
+    pub(crate) fn is_done(&self, part: &PartHead) -> bool {
+        let pattern = part.pattern.get();
+        self.muted.has(pattern) || (part.order.get() == 0 && self.progress.was_settled(pattern))
+    }
+
+    /// Can nothing more be learnt from a part that the filter finds at `now`?
+    fn is_vain(&mut self, part: &PartHead, now: u64) -> bool {
+        let pattern = part.pattern.get();
+        let next = limit(part.next_max.get()).or((part.flags & LAST != 0).then_some(0));
+        if part.order.get() > 0 {
+            return self.progress.is_vain(pattern, part.order.get(), next, now);
+        }
+        let settles = part.flags & ONCE != 0 && next.is_none();
+        self.progress.is_full(pattern) || (settles && self.progress.is_settled(pattern, now))
+    }
+
+    /// Notes that nothing is to be learnt from a position with these bytes around it.
+    fn note_barren(&mut self, kind: usize, around: Around) {
+        match self.barren.get_mut(kind) {
+            Some(Some(place)) => **place = around,
+            Some(place) => *place = Some(Box::new(around)),
+            None => {}
+        }
+    }
+
+    fn has_pair(&self, pair: [u8; 2]) -> bool {
+        self.pairs.as_deref().is_some_and(|pairs| filter::has_pair(pairs, pair))
+    }
+
+    /// Looks for a pair no more.
+    fn drop_pair(&mut self, pair: [u8; 2]) {
+        let pair = u16::from_le_bytes(pair);
+        if let Some(word) = self.pairs.as_deref_mut().and_then(|pairs| pairs.get_mut(usize::from(pair >> 5))) {
+            *word &= !(1 << (pair & 31));
+        }
+    }
+
     /// A part was found, with any of the starts and any of the ends. Absent if the scan is to stop.
     fn found(
         &mut self,
@@ -250,11 +429,17 @@ impl State {
             starts
         } else {
             let gap = Gap { min: part.gap_min.get(), max: limit(part.gap_max.get()) };
-            let oldest = now.saturating_sub(u64::from(part.back.get())).saturating_sub(filter::STRIDE as u64);
+            let oldest = now.saturating_sub(u64::from(part.back.get())).saturating_sub(u64::from(keys::REACH));
             self.progress.join(pattern, order, &starts, gap, oldest)
         };
         let again = part.again.get();
-        for start in firsts {
+        let once = part.flags & ONCE != 0;
+        let firsts = if once { firsts.get(..1).unwrap_or_default() } else { &firsts };
+        for start in firsts.iter().copied() {
+            if part.flags & LAST == 0 && once {
+                self.progress.keep_once(pattern, order, start, &ends, limit(part.next_max.get()));
+                continue;
+            }
             if part.flags & LAST == 0 {
                 if order > 0 || !self.progress.was_reported(pattern, start) {
                     self.progress.keep(pattern, order, start, &ends, limit(part.next_max.get()));
@@ -296,6 +481,7 @@ fn limit(number: u32) -> Option<u32> {
 }
 
 /// The bytes around a candidate, as many as an entry's eight can lie in; zeros for those outside the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Around([u8; 3 * AROUND]);
 
 impl Around {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::code;
-use crate::filter::STRIDE;
 use crate::layout::{self, LAST, PartHead, Sections};
 use crate::pattern::{Element, Pattern};
+use crate::scan::State;
 
 /// A set of patterns, borrowing the bytes that [`crate::Builder::finish`] made.
 #[derive(Clone, Debug)]
@@ -48,11 +48,24 @@ impl<'a> Patterns<'a> {
         self.back().saturating_add(self.forward())
     }
 
-    /// Could any part of a pattern match within a long run of zero bytes? If not, all of such a run but `overlap()` bytes
-    /// at either end may be left out: by a window that begins farther on than the one before ended.
+    /// [`Patterns::overlap`] of windows that are given to all of several sets at once.
     #[must_use]
-    pub fn can_match_zeros(&self) -> bool {
-        self.sections.header.zeros.get() != 0
+    pub fn overlap_of<'p>(sets: impl Iterator<Item = &'p Patterns<'a>>) -> usize
+    where
+        'a: 'p,
+    {
+        let (back, forward) = sets
+            .fold((0, 0), |(back, forward): (usize, usize), set| (back.max(set.back()), forward.max(set.forward())));
+        back.saturating_add(forward)
+    }
+
+    /// Could any part of a pattern match within a long run of zero bytes, of which something is still asked? If not, all of
+    /// such a run but `overlap()` bytes at either end may be left out: by a window that begins farther on than the one
+    /// before ended.
+    #[must_use]
+    pub fn can_match_zeros(&self, state: &State) -> bool {
+        let mut parts = self.sections.zeros.iter().map(|number| self.part(number.get()));
+        !parts.all(|part| part.is_some_and(|part| state.is_done(part)))
     }
 
     /// The pattern of this number, for showing it to a person: as it was added, or another way to say the same.
@@ -104,10 +117,10 @@ impl<'a> Patterns<'a> {
         Some(PartCode { before, after, prefix, suffix })
     }
 
-    /// The most bytes before a position of the filter that examining it can need: the anchor's shift, the bytes before the
-    /// anchor and two for the borders.
+    /// The most bytes before a position of the filter that examining it can need: its distance from the anchor, the bytes
+    /// before the anchor and two for the borders.
     fn back(&self) -> usize {
-        usize::try_from(self.sections.header.back.get()).unwrap_or(usize::MAX).saturating_add(STRIDE + 1)
+        usize::try_from(self.sections.header.back.get()).unwrap_or(usize::MAX).saturating_add(2)
     }
 
     /// The most bytes from a position of the filter on that examining it can need: the filter's own eight, those from the

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use dachs_matcher::pattern::{Element, Mark, Pattern};
-use dachs_matcher::{Builder, Flow, Hit, Patterns, State, Window, naive};
+use dachs_matcher::{Builder, Flow, Hit, Patterns, State, Window, naive, scan_all};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -132,6 +132,69 @@ proptest! {
             let expected = expected.into_iter().map(|(start, _)| start).collect::<BTreeSet<u64>>();
             prop_assert_eq!(starts, expected, "{:?} in {:?}", pattern, object);
         }
+    }
+
+    #[test]
+    fn finds_once_what_is_there(
+        patterns in vec(pattern(), 1..4),
+        object in object(),
+        places in vec(any::<usize>(), 4),
+        steps in vec(1..64_usize, 1..6),
+    ) {
+        let mut builder = Builder::new();
+        let patterns = patterns.into_iter().filter(|pattern| builder.add_once(pattern).is_ok()).collect::<Vec<_>>();
+        let image = builder.finish();
+        let object = planted(&patterns, object, &places);
+        let hits = scan(&image, &object, &steps);
+        for (number, pattern) in patterns.iter().enumerate() {
+            let expected = naive::find(pattern, &object);
+            let mut found = hits.iter().filter(|hit| hit.pattern as usize == number).peekable();
+            prop_assert_eq!(found.peek().is_some(), !expected.is_empty(), "{:?} in {:?}", pattern, object);
+            for hit in found {
+                prop_assert!(expected.contains(&(hit.start, hit.end)), "{hit:?} of {pattern:?} in {object:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn places_of_a_pattern_of_one_part_come_in_their_order(bytes in vec(byte(), 2..12), object in object()) {
+        let elements = bytes.iter().map(|value| Element::Byte { value: *value, mask: 0xFF }).collect();
+        let (_, image) = set(vec![Pattern { elements }]);
+        let object = [object, bytes.clone(), bytes.clone(), bytes].concat();
+        let starts = scan(&image, &object, &[64]).iter().map(|hit| hit.start).collect::<Vec<_>>();
+        prop_assert!(starts.is_sorted(), "{starts:?} in {object:?}");
+    }
+
+    #[test]
+    fn several_sets_in_one_pass_find_what_each_finds_alone(
+        sets in vec(vec(pattern(), 0..4), 3),
+        object in object(),
+        places in vec(any::<usize>(), 4),
+        steps in vec(1..64_usize, 1..6),
+    ) {
+        let sets = sets.into_iter().map(set).collect::<Vec<_>>();
+        let object = sets.iter().fold(object, |object, (patterns, _)| planted(patterns, object, &places));
+        let mut alone = sets.iter().map(|(_, image)| scan(image, &object, &steps)).collect::<Vec<_>>();
+        let mut together = vec![Vec::new(); sets.len()];
+        let read = sets.iter().map(|(_, image)| Patterns::new(image).unwrap()).collect::<Vec<_>>();
+        let overlap = Patterns::overlap_of(read.iter());
+        let mut states = vec![State::new(); sets.len()];
+        let mut at = 0;
+        for step in steps.iter().cycle() {
+            let end = (at + overlap + step).min(object.len());
+            let window = Window { bytes: &object[at..end], base: at as u64, last: end == object.len() };
+            let mut both = read.iter().zip(&mut states).collect::<Vec<_>>();
+            let _ = scan_all(&mut both, window, &mut |set, hit| {
+                together[set].push(hit);
+                Flow::Go
+            });
+            if window.last {
+                break;
+            }
+            at = end - overlap;
+        }
+        alone.iter_mut().chain(&mut together).for_each(|hits| hits.sort_unstable());
+        prop_assert_eq!(alone, together);
     }
 
     #[test]

@@ -25,12 +25,13 @@ use crate::layout::length;
 use crate::logic::{self, Circumstances};
 use crate::model::OffsetBase;
 use crate::offsets;
+use crate::placed::Places;
 use crate::rules::{RuleRecord, RuleSet, Sub, Use};
 use crate::scopes;
 use crate::tally::Tally;
 use crate::windows::Windows;
-use dachs_base::{Budget, Facts, Finding, LimitReached, Source, Strength, Target};
-use dachs_matcher::{Flow, Hit, Patterns, State, Window};
+use dachs_base::{Budget, Charge, Facts, Finding, LimitReached, Source, Strength, Target};
+use dachs_matcher::{Flow, Hit, Patterns, State, Window, scan_all};
 use specials::Whole;
 
 /// Objects of so many bytes or fewer fulfil no signature.
@@ -52,6 +53,21 @@ struct Active<'e, 'a> {
     patterns: Option<&'e Patterns<'a>>,
     state: State,
     tally: Tally,
+    places: Places,
+    /// What the state was charged for.
+    charges: Vec<Charge>,
+}
+
+impl Active<'_, '_> {
+    /// Charges what the state has grown by.
+    fn charge(&mut self, budget: &Budget) -> Result<(), LimitReached> {
+        let charged = self.charges.iter().map(Charge::count).sum::<u64>();
+        let more = length(self.state.memory()).saturating_sub(charged);
+        if more > 0 {
+            self.charges.push(budget.reserve(more)?);
+        }
+        Ok(())
+    }
 }
 
 impl<'e, 'a> Examination<'e, 'a> {
@@ -90,7 +106,7 @@ impl<'e, 'a> Examination<'e, 'a> {
         if active.is_empty() && digests.is_empty() {
             return (source.known_len().unwrap_or(0), self.judge.scopes());
         }
-        let overlap = active.iter().filter_map(|active| active.patterns).map(Patterns::overlap).max().unwrap_or(0);
+        let overlap = Patterns::overlap_of(active.iter().filter_map(|active| active.patterns));
         let mut windows = match Windows::new(source, overlap, self.judge.budget) {
             Ok(windows) => windows,
             Err(limit) => return (0, Err(limit)),
@@ -114,7 +130,8 @@ impl<'e, 'a> Examination<'e, 'a> {
             let patterns = rules.patterns.as_ref();
             if patterns.is_some() || rules.always().next().is_some() {
                 let tally = Tally::new(rules.subsignature_count(), self.judge.budget)?;
-                active.push(Active { rules, patterns, state: State::new(), tally });
+                let places = Places::new(rules, self.judge.facts, self.judge.object.source.known_len());
+                active.push(Active { rules, patterns, state: State::new(), tally, places, charges: Vec::new() });
             }
         }
         Ok(active)
@@ -127,11 +144,14 @@ impl<'e, 'a> Examination<'e, 'a> {
         active: &mut [Active<'e, 'a>],
         digests: &mut Digests,
     ) -> Result<bool, LimitReached> {
-        let skips =
-            digests.is_empty() && active.iter().all(|active| !active.patterns.is_some_and(Patterns::can_match_zeros));
+        let may_skip = digests.is_empty();
         loop {
             self.judge.budget.check_time()?;
-            if skips && let Some(end) = windows.hole() {
+            active.iter_mut().try_for_each(|active| active.charge(self.judge.budget))?;
+            let is_asked =
+                |active: &Active<'_, '_>| active.patterns.is_some_and(|set| set.can_match_zeros(&active.state));
+            let skips = || may_skip && !active.iter().any(is_asked);
+            if let Some(end) = windows.hole().filter(|_| skips()) {
                 windows.enter_hole();
                 if self.scan(active, windows.window(false)) == Flow::Stop {
                     return Ok(false);
@@ -153,15 +173,21 @@ impl<'e, 'a> Examination<'e, 'a> {
     }
 
     fn scan(&mut self, active: &mut [Active<'e, 'a>], window: Window<'_>) -> Flow {
-        for active in active {
-            let Active { rules, patterns, state, tally } = active;
-            let judge = &mut self.judge;
+        let judge = &mut self.judge;
+        let (mut sets, mut judged) = (Vec::with_capacity(2), Vec::with_capacity(2));
+        for Active { rules, patterns, state, tally, places, .. } in active {
             let Some(patterns) = patterns else { continue };
-            if patterns.scan(state, window, &mut |hit| judge.hit(rules, tally, hit)) == Flow::Stop {
+            let source = judge.object.source;
+            if places.look(patterns, source, window, &mut |hit| judge.hit(rules, tally, hit)) == Flow::Stop {
                 return Flow::Stop;
             }
+            sets.push((*patterns, state));
+            judged.push((*rules, tally));
         }
-        Flow::Go
+        scan_all(&mut sets, window, &mut |set, hit| match judged.get_mut(set) {
+            Some((rules, tally)) => judge.hit(rules, tally, hit),
+            None => Flow::Go,
+        })
     }
 
     /// Judges the object as a whole.

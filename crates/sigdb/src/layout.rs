@@ -81,6 +81,7 @@ sections! {
     Logic = 39, 1, "expressions";
     Always = 40, 4, "rules without a hit";
     Specials = 41, 1, "special subsignatures";
+    Placed = 42, 16, "patterns with one place";
     Members = 48, 1, "rules about members";
     Settings = 49, 1, "settings";
     Links = 50, 1, "lists of links";

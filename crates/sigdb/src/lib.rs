@@ -63,6 +63,7 @@
 //! | 39 | conditions and expressions | 1 | target | `logic` |
 //! | 40 | rules without a hit | 4 | target | `rules` |
 //! | 41 | special subsignatures | 1 | target | `rules` |
+//! | 42 | patterns with one place | 16 | target | `placed` |
 //! | 48 | rules about members | 1 | | `members` |
 //! | 49 | settings | 1 | | `settings` |
 //! | 50 | lists of links | 1 | | `links` |
@@ -123,6 +124,7 @@ mod members;
 pub mod model;
 mod names;
 mod offsets;
+mod placed;
 mod recount;
 mod regex;
 mod rules;

@@ -12,8 +12,8 @@ use crate::layout::length;
 use dachs_base::{Budget, Charge, LimitReached, Source};
 use dachs_matcher::Window;
 
-/// Fresh bytes in a window.
-const FULL: usize = 1 << 20;
+/// Fresh bytes in a window: few enough to stay in a core's second cache until they are scanned.
+const FULL: usize = 1 << 18;
 /// Fresh bytes where memory is short, and of the first window where the object's size is not known.
 const SMALL: usize = 1 << 16;
 /// Holes have to be longer than this, and four overlaps, to be worth a jump.

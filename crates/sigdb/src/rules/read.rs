@@ -5,7 +5,7 @@ use crate::compare;
 use crate::layout::{Frame, Section, at, count, length, number};
 use crate::model::{BodyRule, Compare, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
 use crate::regex::Cache;
-use crate::{ImageError, logic, offsets};
+use crate::{ImageError, logic, offsets, placed};
 use dachs_base::{Reader, Target};
 use dachs_matcher::Patterns;
 use dachs_matcher::pattern::Pattern;
@@ -27,6 +27,7 @@ pub(crate) struct RuleSet<'a> {
     logic: &'a [u8],
     always: &'a [[u8; 4]],
     specials: &'a [u8],
+    pub(crate) placed: &'a [[u8; placed::RECORD]],
     /// What of them was compiled.
     pub(crate) compiled: Cache,
 }
@@ -94,6 +95,7 @@ impl<'a> RuleSet<'a> {
             logic: frame.bytes(Section::Logic, item),
             always: frame.records(Section::Always, item),
             specials: frame.bytes(Section::Specials, item),
+            placed: frame.records(Section::Placed, item),
             compiled: Cache::default(),
         };
         let expected = set.patterns.as_ref().map_or(0, |patterns| u64::from(patterns.count()).saturating_add(1));

@@ -8,19 +8,23 @@ use crate::layout::{Section, Writer};
 use crate::model::{BodyRule, Compare, Expression, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
 use crate::recount::has_several_parts;
 use crate::regex::{Compiled, Problem};
-use crate::{Refusal, logic, offsets};
+use crate::{Refusal, logic, offsets, placed};
 use dachs_base::Target;
 use dachs_matcher::pattern::Pattern;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
 /// Collects the rules of one target.
 #[derive(Default)]
 pub(crate) struct RuleWriter {
     matcher: dachs_matcher::Builder,
-    /// Patterns by a digest of theirs, so that they need not be kept.
-    known: HashMap<[u8; 16], u32>,
+    /// Patterns by a digest of theirs, so that they need not be kept, and by how they are looked for.
+    known: HashMap<([u8; 16], Search), u32>,
+    /// The first bytes of those patterns that are looked for at places only.
+    beginnings: HashMap<u32, (u32, u32)>,
+    /// Offset, pattern and beginning.
+    placed: BTreeSet<(u32, u32, (u32, u32))>,
     /// Pattern and use.
     uses: Vec<(u32, u32)>,
     patterns: u32,
@@ -37,8 +41,8 @@ pub(crate) struct RuleWriter {
 impl RuleWriter {
     /// Adds a body signature; gives the number of its rule.
     pub(crate) fn body(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
-        let pattern = self.pattern(&rule.pattern)?;
         let one_match = !matches!(rule.offset.base, OffsetBase::Group(_));
+        let pattern = self.pattern(&rule.pattern, Search::of(&rule.offset, one_match))?;
         let wanted =
             Wanted { offset: rule.offset, patterns: vec![pattern], special: None, one_match, all_starts: false };
         self.rule(signature, &[wanted], &[])
@@ -65,7 +69,9 @@ impl RuleWriter {
             let one_match = one_match >> id & 1 == 1 && !all_starts;
             let (offset, patterns, special) = match subsignature {
                 Subsignature::Body { offset, patterns } => {
-                    (*offset, patterns.iter().map(|pattern| self.pattern(pattern)).collect::<Result<_, _>>()?, None)
+                    let search = Search::of(offset, one_match);
+                    let numbers = patterns.iter().map(|pattern| self.pattern(pattern, search));
+                    (*offset, numbers.collect::<Result<_, _>>()?, None)
                 }
                 Subsignature::Regex { offset, trigger, regex } => {
                     (*offset, vec![], Some(encode_regex(trigger, regex, id)?))
@@ -104,26 +110,42 @@ impl RuleWriter {
                 (Section::Logic, self.logic),
                 (Section::Always, self.always),
                 (Section::Specials, self.specials),
+                (Section::Placed, placed::write(&self.placed)),
             ],
         }
     }
 
-    /// The number of a pattern in this target's set.
-    fn pattern(&mut self, pattern: &Pattern) -> Result<(u32, bool), Refusal> {
+    /// The number of a pattern in this target's set, and whether it has several parts.
+    fn pattern(&mut self, pattern: &Pattern, search: Search) -> Result<(u32, bool), Refusal> {
         if pattern.elements.is_empty() {
             return Err(Refusal::NoPattern);
         }
-        let key = fingerprint(pattern);
-        let number = match self.known.get(&key) {
+        let digest = fingerprint(pattern);
+        let number = match self.known.get(&(digest, search)) {
             Some(number) => *number,
-            None => {
-                let number = self.matcher.add(pattern).map_err(|refusal| Refusal::Pattern(refusal.to_string()))?;
-                self.known.insert(key, number);
-                self.patterns = self.patterns.max(number.saturating_add(1));
-                number
-            }
+            None => self.new_pattern(pattern, digest, search)?,
         };
         Ok((number, has_several_parts(pattern)))
+    }
+
+    fn new_pattern(&mut self, pattern: &Pattern, digest: [u8; 16], search: Search) -> Result<u32, Refusal> {
+        let matcher = &mut self.matcher;
+        let added = match search {
+            Search::All => matcher.add(pattern),
+            Search::Once => matcher.add_once(pattern),
+            // What is too long for that is searched, and its hits are asked where they start.
+            Search::Placed => match matcher.add_placed(pattern) {
+                Ok(number) => {
+                    self.beginnings.insert(number, placed::beginning(pattern));
+                    Ok(number)
+                }
+                Err(_) => matcher.add(pattern),
+            },
+        };
+        let number = added.map_err(|refusal| Refusal::Pattern(refusal.to_string()))?;
+        self.known.insert((digest, search), number);
+        self.patterns = self.patterns.max(number.saturating_add(1));
+        Ok(number)
     }
 
     /// Writes a rule whose patterns are in the set already.
@@ -160,6 +182,8 @@ impl RuleWriter {
         let number = entries(&self.subsignatures, 12);
         for (pattern, several) in &wanted.patterns {
             self.uses.push((*pattern, if *several { number | SEVERAL_PARTS } else { number }));
+            let beginning = self.beginnings.get(pattern);
+            self.placed.extend(beginning.map(|beginning| (offset, *pattern, *beginning)));
         }
         let place = match wanted.patterns.as_slice() {
             [] => {
@@ -196,6 +220,30 @@ impl RuleWriter {
         self.offsets.extend(record);
         self.known_offsets.insert(*offset, number);
         Ok(number)
+    }
+}
+
+/// How a pattern is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Search {
+    /// Everywhere, and all that is found counts.
+    All,
+    /// Everywhere, and nobody asks for more than whether it is there.
+    Once,
+    /// At one place of each object.
+    Placed,
+}
+
+impl Search {
+    /// `one_match`: one match tells as much as many.
+    fn of(offset: &Offset, one_match: bool) -> Search {
+        if one_match && placed::is_one_place(offset) {
+            Search::Placed
+        } else if one_match && offset.base == OffsetBase::Any {
+            Search::Once
+        } else {
+            Search::All
+        }
     }
 }
 

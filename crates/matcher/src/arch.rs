@@ -1,0 +1,82 @@
+//! The filter's inner loop, by the best way that the processor has.
+//!
+//! [`passing`] says which sampled positions of a window pass at least one of the filters that it is given. The ways are
+//! `portable`, which is the meaning of all, and on x86-64 AVX2 and AVX-512; the choice is made when the program runs, and the
+//! tests compare all of them. Vector registers do not look up faster than the processor's own loads (a gather is as many loads
+//! as it has lanes): what they save is the arithmetic around it. Of NEON nothing is gained, since it cannot gather:
+//! there the portable way is the way.
+
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+use crate::filter::{Bitmap, Pairs};
+
+/// Two bitmaps of long keys and one map of pairs: what is looked for in one pass.
+#[derive(Clone, Copy)]
+pub(crate) struct Filters<'a> {
+    pub(crate) long: [Bitmap<'a>; 2],
+    pub(crate) pairs: &'a Pairs,
+}
+
+/// A way to filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    Portable,
+}
+
+impl Way {
+    /// The best that this processor has.
+    pub(crate) fn best() -> Way {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if x86_64::has_avx512() {
+                return Way::Avx512;
+            }
+            if x86_64::has_avx2() {
+                return Way::Avx2;
+            }
+        }
+        Way::Portable
+    }
+
+    /// All that this processor has.
+    #[cfg(test)]
+    pub(crate) fn all() -> Vec<Way> {
+        let mut ways = vec![Way::Portable];
+        #[cfg(target_arch = "x86_64")]
+        ways.extend(
+            [(x86_64::has_avx2(), Way::Avx2), (x86_64::has_avx512(), Way::Avx512)]
+                .into_iter()
+                .filter_map(|(has, way)| has.then_some(way)),
+        );
+        ways
+    }
+}
+
+/// Adds to `found` every second position from `first` to before `to` at which a long key passes its filter, or at which or
+/// behind which a pair does; ascending. A position of which fewer than eight bytes are in `bytes` is taken as if zeros
+/// followed.
+pub(crate) fn passing(
+    way: Way,
+    filters: &Filters<'_>,
+    bytes: &[u8],
+    (first, to): (usize, usize),
+    found: &mut Vec<u32>,
+) {
+    let rest = match way {
+        #[cfg(target_arch = "x86_64")]
+        Way::Avx2 => x86_64::passing_avx2(filters, bytes, (first, to), found),
+        #[cfg(target_arch = "x86_64")]
+        Way::Avx512 => x86_64::passing_avx512(filters, bytes, (first, to), found),
+        Way::Portable => first,
+    };
+    portable::passing(filters, bytes, (rest, to), found);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! Choosing the keys of a part: what the filter finds it by.
+//!
+//! ```text
+//! part     61 62 63 {2} 31 32 ?3 34 35 36 37 38 39 ..
+//!          |---stretch--|                                 one pair of bytes
+//!                       |------- stretch --------|        or, if they are rarer, two runs of five
+//!                                ^^^^^^^^^^^^^^ at an even place
+//!                                   ^^^^^^^^^^^^^^ at an odd place
+//! ```
+//!
+//! Pairs are looked up at every position, so a part needs one. Runs of five are looked up at every second position, so a part
+//! needs two, at an even and at an odd place of one stretch: a run of elements of one byte each, in which all distances
+//! are fixed. Whichever is found then says where the part lies, and each place of the part is found once.
+//!
+//! Which keys are taken is decided by how rare they are in ordinary files ([`crate::rarity`]), and by how many parts took
+//! them before: families share long stretches, and would otherwise all be confirmed wherever one of them is found. The two
+//! runs may be as far apart as they like if nobody counts the pattern; else they are neighbours, so that the places of
+//! the pattern are found in their order.
+
+use std::collections::HashMap;
+
+use crate::code::single;
+use crate::filter::{KEY, STRIDE};
+use crate::pattern::Element;
+use crate::rarity;
+
+/// How far the keys of a part may be from each other.
+const APART: usize = 64;
+/// How far behind a part's anchor, or before it, a position can lie that the filter reports for it.
+pub(crate) const REACH: u32 = 64;
+/// Rarer than once in 2^24 bytes, in eighths of a bit, does not count: from there on the crowds decide.
+const RARE: u32 = 24 * 8;
+
+/// What the filter knows of a byte.
+const UPPER: u8 = 0xDF;
+
+/// How much of the object a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Five bytes, either case alike, at every second position.
+    Long,
+    /// Two bytes, at every position.
+    Pair,
+    /// One byte and any behind it, at every position: for parts whose pairs are all much more frequent, as
+    /// `ba ?? 00 00 00`. Such a key takes 128 entries.
+    Byte,
+}
+
+/// A key of a part.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub(crate) kind: Kind,
+    /// The index of its first element.
+    pub(crate) at: usize,
+    /// How rare it is: eighths of a bit, the more the rarer.
+    rarity: u32,
+}
+
+/// The keys of a part: one pair, or as many runs as there are ways to lie among the sampled positions.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys(Vec<Key>);
+
+impl Keys {
+    /// All of them, in the order of the elements.
+    pub(crate) fn all(&self) -> &[Key] {
+        &self.0
+    }
+
+    /// The element that the first begins with: the part's anchor.
+    pub(crate) fn anchor(&self) -> usize {
+        self.0.first().map_or(0, |key| key.at)
+    }
+
+    /// What is to be as small as can be. Of keys as rare as each other those that are found without doubt come first, and one of
+    /// many entries has to be three bits rarer.
+    fn cost(&self) -> u32 {
+        let more = self.0.iter().map(|key| match key.kind {
+            Kind::Long => 0,
+            Kind::Pair => 1,
+            Kind::Byte => 24,
+        });
+        more.max().unwrap_or(0) + 2 * RARE - self.rarity()
+    }
+
+    /// How rare the most frequent is.
+    fn rarity(&self) -> u32 {
+        self.0.iter().map(|key| key.rarity).min().unwrap_or(0)
+    }
+}
+
+/// May the two runs of a part be apart?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Distance {
+    /// They may.
+    Any,
+    /// They are neighbours: then the places of the part are found in their order.
+    Next,
+}
+
+/// How many entries each key has in a set so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Crowds(HashMap<u64, u32>);
+
+impl Crowds {
+    /// Notes that a part has this key.
+    pub(crate) fn enter(&mut self, elements: &[Element], key: &Key) {
+        let known = elements.get(key.at..).unwrap_or_default().iter().map_while(known).take(KEY).collect::<Vec<_>>();
+        let count = self.0.entry(crowd(&known, key.kind)).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// What a key's bucket costs when it is there: eighths of a bit.
+    fn cost(&self, known: &[Known], kind: Kind) -> u32 {
+        self.0.get(&crowd(known, kind)).map_or(0, |count| 8 * count.saturating_add(1).ilog2())
+    }
+}
+
+fn crowd(known: &[Known], kind: Kind) -> u64 {
+    let count = match kind {
+        Kind::Long => KEY,
+        Kind::Pair => 2,
+        Kind::Byte => 1,
+    };
+    known.iter().take(count).fold(count as u64, |sum, known| sum << 8 | u64::from(known.value & UPPER))
+}
+
+/// A byte that the filter can know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    value: u8,
+    /// A letter of either case.
+    folded: bool,
+}
+
+impl Known {
+    /// The bytes that it can be.
+    pub(crate) fn cases(self) -> [u8; 2] {
+        if self.folded { [self.value & UPPER, self.value | !UPPER] } else { [self.value; 2] }
+    }
+}
+
+/// The byte, if the filter can know it.
+pub(crate) fn known(element: &Element) -> Option<Known> {
+    let (value, mask) = single(element).filter(|(_, mask)| mask | !UPPER == 0xFF)?;
+    Some(Known { value, folded: mask != 0xFF })
+}
+
+/// Has a part of these elements two known bytes in succession?
+pub(crate) fn anchored(elements: &[Element]) -> bool {
+    elements.windows(2).any(|pair| pair.iter().all(|element| known(element).is_some()))
+}
+
+/// The keys of a part: the rarest pair, or two runs of a stretch if both are as rare.
+pub(crate) fn choose(elements: &[Element], distance: Distance, crowds: &Crowds) -> Option<Keys> {
+    let mut best: Option<Keys> = None;
+    let mut from = 0;
+    for stretch in elements.split(|element| single(element).is_none()) {
+        let bytes = stretch.iter().map(known).collect::<Vec<_>>();
+        let pair = rarest(Kind::Pair, &bytes, 0..bytes.len(), |_| true, crowds).map(|pair| vec![pair]);
+        let runs = match distance {
+            Distance::Any => apart(&bytes, crowds),
+            Distance::Next => neighbours(&bytes, crowds),
+        };
+        let byte = rarest(Kind::Byte, &bytes, 0..bytes.len(), |_| true, crowds).map(|byte| vec![byte]);
+        for mut keys in pair.into_iter().chain(runs).chain(byte) {
+            keys.iter_mut().for_each(|key| key.at += from);
+            let keys = Keys(keys);
+            if best.as_ref().is_none_or(|best| best.cost() > keys.cost()) {
+                best = Some(keys);
+            }
+        }
+        from += stretch.len() + 1;
+    }
+    best
+}
+
+/// The rarest run, and the rarest of the other parity near it.
+fn apart(bytes: &[Option<Known>], crowds: &Crowds) -> Option<Vec<Key>> {
+    let first = rarest(Kind::Long, bytes, 0..bytes.len(), |_| true, crowds)?;
+    let near = first.at.saturating_sub(APART)..bytes.len().min(first.at + APART + 1);
+    let second = rarest(Kind::Long, bytes, near, |at| at % STRIDE != first.at % STRIDE, crowds)?;
+    Some(if first.at < second.at { vec![first, second] } else { vec![second, first] })
+}
+
+/// The rarest two runs that begin side by side.
+fn neighbours(bytes: &[Option<Known>], crowds: &Crowds) -> Option<Vec<Key>> {
+    let mut best: Option<Keys> = None;
+    for at in 0..bytes.len() {
+        let two = (at..at + STRIDE).map(|at| key(Kind::Long, bytes, at, crowds, 0)).collect::<Option<Vec<Key>>>();
+        let two = two.map(Keys);
+        if two.as_ref().is_some_and(|two| best.as_ref().is_none_or(|best| best.rarity() < two.rarity())) {
+            best = two;
+        }
+    }
+    best.map(|best| best.0)
+}
+
+/// The rarest key of a kind that starts in `range`, where `fits` says so; the first of equals.
+fn rarest(
+    kind: Kind,
+    bytes: &[Option<Known>],
+    range: std::ops::Range<usize>,
+    fits: impl Fn(usize) -> bool,
+    crowds: &Crowds,
+) -> Option<Key> {
+    let mut best: Option<Key> = None;
+    for at in range.filter(|at| fits(*at)) {
+        let least = best.map_or(0, |best| best.rarity);
+        if let Some(key) = key(kind, bytes, at, crowds, least)
+            && best.is_none_or(|best| best.rarity < key.rarity)
+        {
+            best = Some(key);
+        }
+    }
+    best
+}
+
+/// The key at a place. If it is no rarer than `least` anyway, its crowd is not asked for.
+fn key(kind: Kind, bytes: &[Option<Known>], at: usize, crowds: &Crowds, least: u32) -> Option<Key> {
+    let mut start = [Known { value: 0, folded: false }; KEY];
+    let rest = bytes.get(at..).unwrap_or_default();
+    let count = start.iter_mut().zip(rest.iter().map_while(|known| *known)).map(|(to, from)| *to = from).count();
+    let rarity = match (kind, count) {
+        (Kind::Long, KEY) => rarity_of_run(start),
+        (Kind::Pair, 2..) => rarity_of_pair(start[0], start[1]),
+        (Kind::Byte, 1..) => rarity_of_byte(start[0]),
+        _ => return None,
+    };
+    let cost = if rarity > least { crowds.cost(start.get(..count).unwrap_or_default(), kind) } else { 0 };
+    Some(Key { kind, at, rarity: rarity.saturating_sub(cost) })
+}
+
+/// A run of one byte fills pages of some file, whichever byte it is.
+fn rarity_of_run(known: [Known; KEY]) -> u32 {
+    let bytes = known.map(|known| known.value);
+    let rarity = rarity::of_long(&bytes).min(RARE);
+    if bytes.windows(2).all(|pair| pair.first() == pair.last()) { rarity / 4 } else { rarity }
+}
+
+/// That of the most frequent of its cases.
+fn rarity_of_pair(first: Known, second: Known) -> u32 {
+    let cases =
+        first.cases().into_iter().flat_map(|first| second.cases().map(|second| rarity::of_pair([first, second])));
+    let folds = [first, second].iter().filter(|known| known.folded).map(|_| 8_u32).sum();
+    cases.min().unwrap_or(0).saturating_sub(folds).min(RARE)
+}
+
+fn rarity_of_byte(known: Known) -> u32 {
+    let cases = known.cases().into_iter().map(rarity::of_byte);
+    cases.min().unwrap_or(0).saturating_sub(if known.folded { 8 } else { 0 })
+}

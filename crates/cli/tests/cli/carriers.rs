@@ -23,7 +23,7 @@ use Fate::{Found, Missed, Told};
 
 const CARRIERS: &[(&str, Fate)] = &[
     ("clam-aspack.exe", Told),
-    ("clam-fsg.exe", Missed),
+    ("clam-fsg.exe", Found("embedded pe at 6112")),
     ("clam-mew.exe", Told),
     ("clam-nsis.exe", Told),
     ("clam-pespin.exe", Told),
@@ -38,7 +38,7 @@ const CARRIERS: &[(&str, Fate)] = &[
     ("clam.bin-le.cpio", Found("clam.exe")),
     ("clam.bz2.zip", Found("clam.exe")),
     ("clam.cab", Found("clam.exe")),
-    ("clam.chm", Found("clam.exe")),
+    ("clam.chm", Found("clam.exe.txt")),
     ("clam.d64.zip", Found("clam.exe")),
     ("clam.ea05.exe", Told),
     ("clam.ea06.exe", Told),
@@ -50,7 +50,7 @@ const CARRIERS: &[(&str, Fate)] = &[
     ("clam.exe.mbox.uu", Found("message 1 » clam.exe")),
     ("clam.exe.rtf", Found("object 1/Clam.exe")),
     ("clam.exe.szdd", Found("content")),
-    ("clam.impl.zip", Found("clam.exe")),
+    ("clam.impl.zip", Found("CLAM.EXE")),
     ("clam.mail", Found("clam.exe")),
     ("clam.newc.cpio", Found("clam.exe")),
     ("clam.odc.cpio", Found("clam.exe")),

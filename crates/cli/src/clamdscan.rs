@@ -200,7 +200,10 @@ impl Job<'_> {
                 Step::File(candidate) => Some(OsString::from_vec(candidate.path)),
                 _ => None,
             });
-            return files.all(|file| self.scan_by_path(&file));
+            self.lines.begin_files(path.as_bytes());
+            let reached = files.all(|file| self.scan_by_path(&file));
+            self.lines.end();
+            return reached;
         }
         self.scan_by_path(path)
     }

@@ -305,7 +305,7 @@ fn switches_open_and_close() {
         let report = report(bytes, &image(&[]), Limits::default(), Options { switches, ..ALL });
         report.detections.iter().map(|detection| (detection.cause, detection.object.0.len())).collect()
     };
-    let badger = |depth| (dachs_base::Cause::Signature(0), depth);
+    let badger = |depth| (Cause::Signature(0), depth);
     let archive = tar(&[("bad", BADGER)]);
     let closed = Switches { closed: Closed { archive: true, ..Closed::default() }, ..Switches::STANDARD };
     assert_eq!(names(&archive, Switches::STANDARD), [badger(0), badger(1)]);
@@ -322,13 +322,13 @@ fn switches_open_and_close() {
     locked.extend([0x55; 17]);
     let alert = Switches { alerts: Alerts { encrypted_archives: true, ..Alerts::default() }, ..Switches::STANDARD };
     assert_eq!(names(&locked, Switches::STANDARD), []);
-    assert_eq!(names(&locked, alert), [(dachs_base::Cause::Heuristic(Heuristic::EncryptedZip), 0)]);
+    assert_eq!(names(&locked, alert), [(Cause::Heuristic(Heuristic::EncryptedZip), 0)]);
 
     let cards = b"numbers 4111111111111111 5555555555554444";
     let wanted = Structured { cards: 2, credit_only: false, persons: 3, form: Form::Dashed };
     assert_eq!(names(cards, Switches::STANDARD), []);
     let structured = Switches { structured: Some(wanted), ..Switches::STANDARD };
-    assert_eq!(names(cards, structured), [(dachs_base::Cause::Heuristic(Heuristic::CardNumbers), 0)]);
+    assert_eq!(names(cards, structured), [(Cause::Heuristic(Heuristic::CardNumbers), 0)]);
 
     let both = tar(&[("cards", cards), ("bad", BADGER)]);
     let first = Switches { precedence: true, ..structured };

@@ -26,8 +26,10 @@ pub(super) struct Lines {
     failed_actions: u64,
     /// The argument at hand.
     argument: Vec<u8>,
-    /// Lines that were written of it, and files that were clean.
+    /// Lines that were written of it.
     told: u64,
+    /// Its files are asked for one by one, and what is clean among them is not worth a line.
+    file_by_file: bool,
 }
 
 impl Lines {
@@ -50,6 +52,7 @@ impl Lines {
             failed_actions: 0,
             argument: Vec::new(),
             told: 0,
+            file_by_file: false,
         })
     }
 
@@ -57,6 +60,13 @@ impl Lines {
     pub(super) fn begin(&mut self, argument: &[u8]) {
         self.argument = if argument == b"-" { b"stream".to_vec() } else { argument.to_vec() };
         self.told = 0;
+        self.file_by_file = false;
+    }
+
+    /// The argument is a folder whose files are asked for one by one.
+    pub(super) fn begin_files(&mut self, folder: &[u8]) {
+        self.begin(folder);
+        self.file_by_file = true;
     }
 
     /// That was all of it: one line, if there was nothing to tell.
@@ -74,7 +84,7 @@ impl Lines {
             (Outcome::Passed(what), _) if !self.infected_only => {
                 self.say(&format!("{}: {what}", shown(&reply.path)));
             }
-            (Outcome::Ok, _) => self.ok(&reply.path),
+            (Outcome::Ok, _) if !self.file_by_file => self.ok(&reply.path),
             _ => {}
         }
     }

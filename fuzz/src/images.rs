@@ -27,7 +27,7 @@ pub fn hostile(data: &[u8]) {
     let budget = Budget::new(Limits::default(), NoClock);
     for (bytes, kind) in OBJECTS {
         let source = Memory::new(bytes);
-        let view = View { source: &source, target: kind.target(), facts: &Facts::default(), container: None };
+        let view = View { source: &source, target: kind.target(), facts: &Facts::default(), around: &[] };
         let _ = image.examine(&view, &budget, true);
         let _ = (image.allows(&source), image.kind_of(&source));
         let meta = Meta { name: Name::new(bytes), length: 5, position: 1, ..Meta::default() };

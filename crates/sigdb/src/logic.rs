@@ -187,7 +187,7 @@ pub(crate) fn encode_trigger(expression: &Expression, id: usize) -> Result<Vec<u
 /// Does a trigger hold, with these counts?
 pub(crate) fn trigger_holds(trigger: &[u8], counts: &dyn Fn(u8) -> u32) -> bool {
     let mut reader = Reader::new(trigger.get(..LONGEST).unwrap_or(trigger), "trigger");
-    expression_holds(&mut reader, counts).unwrap_or(false)
+    expression_holds(&mut reader, counts)
 }
 
 /// A trigger, to be shown to a person.
@@ -214,14 +214,22 @@ pub(crate) struct Circumstances<'a> {
 /// Do the conditions hold, and does the expression, with these counts? Logic that cannot be read never holds.
 pub(crate) fn holds(logic: &[u8], around: &Circumstances<'_>, counts: &dyn Fn(u8) -> u32) -> bool {
     let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
-    conditions_hold(&mut reader, around).unwrap_or(false) && expression_holds(&mut reader, counts).unwrap_or(false)
+    conditions_hold(&mut reader, around).unwrap_or(false) && expression_holds(&mut reader, counts)
+}
+
+/// Could the expression hold, whatever the counts are that are absent because nobody knows them yet? The answer may be yes
+/// where no counts would do, never no where some would.
+pub(crate) fn may_hold(logic: &[u8], counts: &dyn Fn(u8) -> Option<u32>) -> bool {
+    let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
+    let value = skip_conditions(&mut reader).and_then(|()| evaluate(&mut reader, counts));
+    value.is_some_and(|value| value.open || value.holds)
 }
 
 /// Could the rule be fulfilled without any match?
 pub(crate) fn holds_without_matches(expression: &Expression) -> bool {
     let mut bytes = Vec::new();
     let written = encode_expression(expression, DEEPEST, &mut bytes).is_ok();
-    written && expression_holds(&mut Reader::new(&bytes, "logic"), &|_| 0).unwrap_or(false)
+    written && expression_holds(&mut Reader::new(&bytes, "logic"), &|_| 0)
 }
 
 /// The largest number that counts, or sums of them, are compared with: larger counts are all alike.
@@ -328,48 +336,80 @@ struct Value {
     sum: u64,
     /// A bit for each id that made it hold; none where it does not.
     ids: u64,
+    /// Does all this depend on counts that nobody knows yet? Then nothing else here means anything.
+    open: bool,
 }
 
 impl Value {
+    /// What depends on counts that nobody knows yet.
+    const OPEN: Value = Value { holds: false, sum: 0, ids: 0, open: true };
+
     fn new(holds: bool, sum: u64, ids: u64) -> Value {
-        if holds { Value { holds, sum, ids } } else { Value::default() }
+        if holds { Value { holds, sum, ids, open: false } } else { Value::default() }
+    }
+
+    /// Is it certain that it does not hold?
+    fn fails(&self) -> bool {
+        !self.holds && !self.open
     }
 }
 
-fn expression_holds(reader: &mut Reader<'_>, counts: &dyn Fn(u8) -> u32) -> Option<bool> {
+/// Does an expression hold, with these counts? One that cannot be read never does.
+fn expression_holds(reader: &mut Reader<'_>, counts: &dyn Fn(u8) -> u32) -> bool {
+    evaluate(reader, &|id| Some(counts(id))).is_some_and(|value| value.holds)
+}
+
+/// What an expression gives; absent if it cannot be read.
+fn evaluate(reader: &mut Reader<'_>, counts: &dyn Fn(u8) -> Option<u32>) -> Option<Value> {
     let mut stack: Vec<Value> = Vec::with_capacity(16);
     while !reader.is_empty() {
         let value = match step(reader)? {
-            Step::Count(id, comparison, wanted) => {
-                let count = u64::from(counts(id));
-                let bit = 1_u64.checked_shl(u32::from(id)).unwrap_or(0);
-                Value::new(compare(comparison, count, wanted), count, bit)
-            }
-            Step::Block(comparison, wanted, distinct) => {
-                let inner = stack.pop()?;
-                let enough = inner.ids.count_ones() >= distinct;
-                Value::new(compare(comparison, inner.sum, wanted) && enough, inner.sum, 0)
-            }
-            Step::And(operands) => combine(&mut stack, operands, |values| values.iter().all(|value| value.holds))?,
-            Step::Or(operands) => combine(&mut stack, operands, |values| values.iter().any(|value| value.holds))?,
+            Step::Count(id, comparison, wanted) => count_value(id, comparison, counts(id), wanted),
+            Step::Block(comparison, wanted, distinct) => block_value(&stack.pop()?, comparison, wanted, distinct),
+            Step::And(operands) => combine(&mut stack, operands, and_value)?,
+            Step::Or(operands) => combine(&mut stack, operands, or_value)?,
         };
         stack.push(value);
     }
     match stack.as_slice() {
-        [value] => Some(value.holds),
+        [value] => Some(*value),
         _ => None,
     }
 }
 
-/// Takes the last `operands` values and adds up what they contribute.
-fn combine(stack: &mut Vec<Value>, operands: usize, holds: impl Fn(&[Value]) -> bool) -> Option<Value> {
+fn count_value(id: u8, comparison: Comparison, count: Option<u32>, wanted: u32) -> Value {
+    let bit = 1_u64.checked_shl(u32::from(id)).unwrap_or(0);
+    count.map_or(Value::OPEN, |count| Value::new(compare(comparison, count.into(), wanted), count.into(), bit))
+}
+
+fn block_value(inner: &Value, comparison: Comparison, wanted: u32, distinct: u32) -> Value {
+    let enough = inner.ids.count_ones() >= distinct;
+    if inner.open { Value::OPEN } else { Value::new(compare(comparison, inner.sum, wanted) && enough, inner.sum, 0) }
+}
+
+/// Takes the last `operands` values, for which `value` stands.
+fn combine(stack: &mut Vec<Value>, operands: usize, value: impl Fn(&[Value]) -> Value) -> Option<Value> {
     let start = stack.len().checked_sub(operands)?;
-    let values = stack.get(start..)?;
-    let sum = values.iter().fold(0_u64, |sum, value| sum.saturating_add(value.sum));
-    let ids = values.iter().fold(0, |ids, value| ids | value.ids);
-    let value = Value::new(holds(values), sum, ids);
+    let value = value(stack.get(start..)?);
     stack.truncate(start);
     Some(value)
+}
+
+fn and_value(values: &[Value]) -> Value {
+    if values.iter().any(Value::fails) { Value::default() } else { total(values, true) }
+}
+
+fn or_value(values: &[Value]) -> Value {
+    total(values, values.iter().any(|value| value.holds))
+}
+
+/// What the values contribute together.
+fn total(values: &[Value], holds: bool) -> Value {
+    if values.iter().any(|value| value.open) {
+        return Value::OPEN;
+    }
+    let sum = values.iter().fold(0_u64, |sum, value| sum.saturating_add(value.sum));
+    Value::new(holds, sum, values.iter().fold(0, |ids, value| ids | value.ids))
 }
 
 /// The conditions and the expression, to be shown to a person.

@@ -297,3 +297,49 @@ fn hostile_logic_never_holds() {
         assert_eq!(decode(logic), None, "{logic:?}");
     }
 }
+
+/// Expressions in which blocks, both operators and all comparisons meet.
+fn expressions_of_three() -> Vec<Expression> {
+    let leaves = || {
+        let every = |n| [Equal, Greater, Less].map(|comparison| count(n, comparison, 1)).into_iter().chain([id(n)]);
+        (0..3).flat_map(every).collect::<Vec<_>>()
+    };
+    let mut all = leaves();
+    for (a, b) in leaves().into_iter().zip(leaves().into_iter().cycle().skip(5)) {
+        for c in leaves() {
+            all.push(and(&[a.clone(), or(&[b.clone(), c.clone()])]));
+            all.push(or(&[a.clone(), and(&[b.clone(), c.clone()])]));
+            all.push(block(or(&[a.clone(), and(&[b.clone(), c.clone()])]), Greater, 2, 2));
+            all.push(and(&[a.clone(), block(and(&[b.clone(), c]), Less, 2, 0)]));
+        }
+    }
+    all
+}
+
+/// An expression is given up only where no counts could make it hold, and kept only while some are missing or it holds.
+#[test]
+fn what_may_hold_is_never_given_up() {
+    let mut given_up = 0;
+    for expression in expressions_of_three() {
+        let logic = encode(&[], &expression, 64).unwrap();
+        for number in 0..5_u32.pow(3) {
+            // Each of the three is 0, 1, 2, 3, or not known.
+            let known = [number % 5, number / 5 % 5, number / 25].map(|digit| (digit < 4).then_some(digit));
+            let may = may_hold(&logic, &|id| known.get(usize::from(id)).copied().flatten());
+            let completions = (0..4_u32.pow(3)).map(|n| [n % 4, n / 4 % 4, n / 16]);
+            let mut fitting = completions.filter(|counts| {
+                counts.iter().zip(known).all(|(count, known)| known.is_none_or(|known| known == *count))
+            });
+            if known.iter().all(Option::is_some) {
+                assert_eq!(may, evaluate(&expression, &fitting.next().unwrap()), "{expression:?} {known:?}");
+            } else if !may {
+                given_up += 1;
+                assert!(!fitting.any(|counts| evaluate(&expression, &counts)), "{expression:?} {known:?}");
+            }
+        }
+    }
+    assert!(given_up > 1000, "{given_up}");
+    let rare_words_and_an_expression = encode(&[], &and(&[id(0), id(1), id(2)]), 64).unwrap();
+    assert!(!may_hold(&rare_words_and_an_expression, &|id| [Some(0), Some(7), None][usize::from(id)]));
+    assert!(may_hold(&rare_words_and_an_expression, &|id| [Some(1), Some(7), None][usize::from(id)]));
+}

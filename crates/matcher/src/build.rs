@@ -5,14 +5,15 @@ use std::fmt;
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U32;
 
-use crate::code::{self, single};
-use crate::filter::{self, Hash, PAIR_WORDS};
-use crate::keys::{self, Crowds, Distance, Key, Kind};
-use crate::layout::{AROUND, Entry, Header, LAST, MAGIC, ONCE, PartHead};
+use crate::code;
+use crate::expect;
+use crate::keys::{Crowds, Distance, Keys};
+use crate::layout::{Header, LAST, ONCE, PartHead, WAITING};
 use crate::marks::{self, Border};
 use crate::pattern::{Element, Pattern, fixed_length};
-use crate::rarity;
+use crate::select;
 use crate::split::{self, Part};
+use crate::tables::{Stretch, Tables, count};
 
 /// The most bytes of a part, before and from its anchor: what a window must repeat grows with it.
 const MAX_PART: u32 = 1 << 16;
@@ -20,10 +21,6 @@ const MAX_PART: u32 = 1 << 16;
 const MAX_WORK: u64 = 1 << 20;
 /// The most entries of a part, roughly.
 const MOST_ENTRIES: usize = 128;
-/// Bits of the filter for each stretch in it.
-const BITS: usize = 18;
-/// The most words of the filter: half a megabyte, so that it stays in a core's second cache.
-const MAX_WORDS: usize = 1 << 17;
 
 /// Collects the patterns of one set.
 #[derive(Debug, Default)]
@@ -31,15 +28,10 @@ pub struct Builder {
     parts: Vec<PartHead>,
     firsts: Vec<U32>,
     code: Vec<u8>,
-    /// By hash.
-    long: Vec<(Hash, Entry)>,
-    /// By bucket.
-    short: Vec<(u32, Entry)>,
-    pairs: Vec<u16>,
+    tables: Tables,
     crowds: Crowds,
-    back: u32,
-    forward: u32,
-    zeros: Vec<U32>,
+    /// What the search for each pattern is expected to cost; see [`Builder::cost`].
+    costs: Vec<u64>,
 }
 
 /// Why a pattern cannot be taken.
@@ -93,7 +85,7 @@ impl Builder {
     /// # Errors
     /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
     pub fn add(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
-        self.add_searched(pattern, Distance::Next, 0)
+        self.add_searched(pattern, false)
     }
 
     /// Adds a pattern of which nobody asks for more than whether it is there: one of its starts is reported, any of them,
@@ -102,19 +94,55 @@ impl Builder {
     /// # Errors
     /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
     pub fn add_once(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
-        self.add_searched(pattern, Distance::Any, ONCE)
+        self.add_searched(pattern, true)
     }
 
-    fn add_searched(&mut self, pattern: &Pattern, distance: Distance, flags: u8) -> Result<u32, Refusal> {
+    /// Adds a pattern that waits: [`crate::Patterns::scan`] does not look for it, until [`Builder::search`] says that it must,
+    /// or [`crate::Patterns::select`] in one object. `once`: as [`Builder::add_once`].
+    ///
+    /// # Errors
+    /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
+    pub fn add_waiting(&mut self, pattern: &Pattern, once: bool) -> Result<u32, Refusal> {
+        let (distance, flags) = if once { (Distance::Any, ONCE) } else { (Distance::Next, 0) };
         check(&pattern.elements, code::DEPTH)?;
         let (before, body, after) = marks::split(&pattern.elements);
         let parts = split::parts(body, distance, &self.crowds)?;
         let number = self.push_all(&parts, before, after)?;
         let first = self.parts.len() - parts.len();
-        for (at, part) in parts.iter().enumerate() {
-            self.enter(count(first + at), part);
+        for (head, part) in self.parts.iter_mut().skip(first).zip(&parts) {
+            let (kind, second) = part.keys.as_ref().map_or((0, 0), Keys::flags);
+            head.flags |= flags | WAITING | kind;
+            head.second = second;
         }
-        self.parts.iter_mut().skip(first).for_each(|part| part.flags |= flags);
+        self.costs.push(expect::cost(&parts));
+        Ok(number)
+    }
+
+    /// Looks for a pattern in every object from now on; nothing changes for one that does not wait.
+    pub fn search(&mut self, pattern: u32) {
+        let first = usize::try_from(pattern).ok().and_then(|at| self.firsts.get(at)).map(|first| first.get());
+        let Some(first) = first else { return };
+        for number in first.. {
+            let Some(head) = self.parts.get_mut(usize::try_from(number).unwrap_or(usize::MAX)) else { return };
+            if head.pattern.get() != pattern || head.flags & WAITING == 0 {
+                return;
+            }
+            head.flags &= !WAITING;
+            let head = *head;
+            self.enter(number, &head);
+        }
+    }
+
+    /// What it is expected to cost that a pattern is searched in every object: what its filter passes in ordinary files, and
+    /// how often something is to be done because it was found. 2^40 is a nanosecond for each byte; the least is one.
+    #[must_use]
+    pub fn cost(&self, pattern: u32) -> u64 {
+        usize::try_from(pattern).ok().and_then(|at| self.costs.get(at)).copied().unwrap_or(u64::MAX)
+    }
+
+    fn add_searched(&mut self, pattern: &Pattern, once: bool) -> Result<u32, Refusal> {
+        let number = self.add_waiting(pattern, once)?;
+        self.search(number);
         Ok(number)
     }
 
@@ -126,7 +154,10 @@ impl Builder {
     pub fn add_placed(&mut self, pattern: &Pattern) -> Result<u32, Refusal> {
         check(&pattern.elements, code::DEPTH)?;
         let (before, body, after) = marks::split(&pattern.elements);
-        self.push_all(&[split::placed(body)], before, after)
+        let part = split::placed(body);
+        let number = self.push_all(std::slice::from_ref(&part), before, after)?;
+        self.costs.push(expect::cost_at_place(&part));
+        Ok(number)
     }
 
     /// Writes the parts of a pattern and gives its number.
@@ -177,103 +208,46 @@ impl Builder {
             borders_before: u8::try_from(plan.before.len()).unwrap_or(0),
             borders_after: u8::try_from(plan.after.len()).unwrap_or(0),
             flags: last,
-            reserved: 0,
+            second: 0,
         });
         self.code.extend(plan.before.iter().chain(&plan.after).map(|border| code::border_number(*border)));
         self.code.extend_from_slice(&plan.prefix);
         self.code.extend_from_slice(&plan.suffix);
     }
 
-    /// Enters the keys of a part, whose number it is, into the tables.
-    fn enter(&mut self, number: U32, part: &Part) {
-        if split::match_zeros(&part.elements) {
-            self.zeros.push(number);
+    /// Enters a part into the tables by its keys.
+    fn enter(&mut self, number: u32, head: &PartHead) {
+        let Some((keys, (stretch, zeros))) = Keys::of(head).zip(self.stretch(head)) else { return };
+        for key in keys.all() {
+            let at = stretch.before + key.at;
+            self.crowds.enter(stretch.singles.get(at..).unwrap_or_default(), key.kind);
         }
-        let Some(keys) = &part.keys else { return };
-        let whole = self.is_whole(number, part);
-        let mut farthest = 0;
-        // Of entries in one bucket the one whose anchor lies farther back comes first, so that places come in their order.
-        for key in keys.all().iter().rev() {
-            let shift = key.at - part.anchor();
-            farthest = farthest.max(u32::try_from(shift).unwrap_or(u32::MAX));
-            let entry = entry(&part.elements, number, key, shift, whole);
-            self.crowds.enter(&part.elements, key);
-            match key.kind {
-                Kind::Long => self.long.push((Hash::new(eight(&part.elements, key.at)), entry)),
-                Kind::Pair => self.enter_pair(&part.elements, key, entry),
-                Kind::Byte => self.enter_byte(&part.elements, key, entry),
-            }
-        }
-        if let Some(head) = self.parts.get(usize::try_from(number.get()).unwrap_or(usize::MAX)) {
-            self.back = self.back.max(head.back.get().saturating_add(farthest));
-            self.forward = self.forward.max(head.forward.get());
-        }
+        self.tables.enter(number, head, &stretch, keys.all(), zeros);
     }
 
-    fn enter_pair(&mut self, elements: &[Element], key: &Key, entry: Entry) {
-        let known = |at: usize| elements.get(at).and_then(keys::known);
-        let Some((first, second)) = known(key.at).zip(known(key.at + 1)) else { return };
-        for first in first.cases() {
-            self.pairs.extend(second.cases().map(|second| u16::from_le_bytes([first, second])));
-        }
-        let [first, second, ..] = eight(elements, key.at);
-        self.short.push((filter::pair_bucket([first, second]), entry));
-    }
-
-    /// Enters all pairs that begin with the key's byte.
-    fn enter_byte(&mut self, elements: &[Element], key: &Key, entry: Entry) {
-        let cases = elements.get(key.at).and_then(keys::known).map(keys::Known::cases);
-        for first in cases.into_iter().flatten() {
-            self.pairs.extend((0..=u8::MAX).map(|second| u16::from_le_bytes([first, second])));
-        }
-        let [first, ..] = eight(elements, key.at);
-        let folded = (0..=u8::MAX).filter(|second| second & code::FOLD == *second);
-        self.short.extend(folded.map(|second| (filter::pair_bucket([first, second]), entry)));
-    }
-
-    /// See [`Entry::whole`].
-    fn is_whole(&self, number: U32, part: &Part) -> u8 {
-        let head = self.parts.get(usize::try_from(number.get()).unwrap_or(usize::MAX));
-        let alone = head.is_some_and(|head| {
-            head.order.get() == 0 && head.flags & LAST != 0 && head.borders_before == 0 && head.borders_after == 0
-        });
-        let length = part.elements.iter().map_while(single).count();
-        if alone && length == part.elements.len() && length <= 8 { u8::try_from(length).unwrap_or(0) } else { 0 }
+    fn stretch(&self, head: &PartHead) -> Option<(Stretch, bool)> {
+        let start =
+            usize::try_from(head.code.get()).ok()? + usize::from(head.borders_before) + usize::from(head.borders_after);
+        let (prefix, rest) = self.code.get(start..)?.split_at_checked(usize::try_from(head.prefix.get()).ok()?)?;
+        let suffix = rest.get(..usize::try_from(head.suffix.get()).ok()?)?;
+        select::stretch(prefix, suffix)
     }
 
     /// The set as bytes for [`crate::Patterns::new`]: flat, position-independent, little-endian, and the same for the
     /// same patterns in the same order.
     #[must_use]
     pub fn finish(self) -> Vec<u8> {
-        let words = long_words(&self.long);
-        let pairs = pair_words(&self.pairs);
-        let long = self.long.into_iter().map(|(hash, entry)| (filter::long_bucket(hash), entry)).collect();
-        let (long_heads, long) = buckets(long);
-        let (short_heads, short) = buckets(self.short);
+        let tables = self.tables.finish();
         let header = Header {
-            magic: MAGIC,
-            back: self.back.into(),
-            forward: self.forward.into(),
-            zeros: count(self.zeros.len()),
-            long_words: count(words.len()),
-            long_heads: count(long_heads.len()),
-            long_entries: count(long.len()),
-            pair_words: count(pairs.len()),
-            short_heads: count(short_heads.len()),
-            short_entries: count(short.len()),
             parts: count(self.parts.len()),
             firsts: count(self.firsts.len()),
             code: count(self.code.len()),
-            reserved: 0.into(),
+            ..tables.header
         };
         let mut out = header.as_bytes().to_vec();
-        for section in [words.as_bytes(), long_heads.as_bytes(), long.as_bytes()] {
-            out.extend_from_slice(section);
-        }
-        for section in [pairs.as_bytes(), short_heads.as_bytes(), short.as_bytes()] {
-            out.extend_from_slice(section);
-        }
-        for section in [self.parts.as_bytes(), self.firsts.as_bytes(), self.zeros.as_bytes(), &self.code] {
+        tables.long.write(&mut out);
+        tables.short.write(&mut out);
+        for section in [self.parts.as_bytes(), self.firsts.as_bytes(), tables.zeros.as_bytes(), &self.code] {
             out.extend_from_slice(section);
         }
         out
@@ -324,90 +298,4 @@ fn check(elements: &[Element], depth: usize) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     })
-}
-
-/// The eight bytes of a part from element `at` on, zeros for those that are not known.
-fn eight(elements: &[Element], at: usize) -> [u8; 8] {
-    [0, 1, 2, 3, 4, 5, 6, 7].map(|next| elements.get(at + next).and_then(single).map_or(0, |(value, _)| value))
-}
-
-/// The entry for a key that lies `shift` behind the anchor, with the eight bytes around it that say most.
-fn entry(elements: &[Element], part: U32, key: &Key, shift: usize, whole: u8) -> Entry {
-    let before = elements.get(..key.at).unwrap_or_default().iter().rev().map_while(single).take(AROUND).count();
-    let first = key.at - before;
-    let around = elements.get(first..).unwrap_or_default().iter().map_while(single).take(before + 2 * AROUND);
-    let around = around.collect::<Vec<_>>();
-    let hashed = match key.kind {
-        Kind::Long => filter::KEY,
-        Kind::Pair => 2,
-        Kind::Byte => 1,
-    };
-    let weight = |index: usize, (value, mask): (u8, u8)| {
-        let hashed = (before..before + hashed).contains(&index);
-        mask.count_ones() * rarity::of_byte(value) / if hashed { 4 } else { 1 }
-    };
-    let weights = around.iter().enumerate().map(|(index, byte)| weight(index, *byte)).collect::<Vec<_>>();
-    let gain = |skip: &usize| weights.iter().skip(*skip).take(8).sum::<u32>();
-    let last = if whole > 0 { 0 } else { around.len().saturating_sub(8) };
-    let skip = (0..=last).max_by_key(gain).unwrap_or(0);
-    let mut eight = [(0, 0); 8];
-    eight.iter_mut().zip(around.iter().skip(skip)).for_each(|(to, from)| *to = *from);
-    Entry {
-        value: u64::from_le_bytes(eight.map(|(value, _)| value)).into(),
-        mask: u64::from_le_bytes(eight.map(|(_, mask)| mask)).into(),
-        part,
-        from: u8::try_from((AROUND + skip).saturating_sub(before)).unwrap_or(0),
-        shift: u8::try_from(shift).unwrap_or(u8::MAX),
-        whole,
-        tag: 0,
-    }
-}
-
-fn long_words(entries: &[(Hash, Entry)]) -> Vec<U32> {
-    if entries.is_empty() {
-        return Vec::new();
-    }
-    let count = (entries.len().saturating_mul(BITS) / 32).next_power_of_two().clamp(2, MAX_WORDS);
-    let mut words = vec![0_u32; count];
-    for (hash, _) in entries {
-        if let Some(word) = words.get_mut(hash.index(32 - count.ilog2())) {
-            *word |= hash.bits();
-        }
-    }
-    words.into_iter().map(U32::new).collect()
-}
-
-fn pair_words(pairs: &[u16]) -> Vec<U32> {
-    if pairs.is_empty() {
-        return Vec::new();
-    }
-    let mut words = vec![0_u32; PAIR_WORDS];
-    for pair in pairs {
-        if let Some(word) = words.get_mut(usize::from(pair >> 5)) {
-            *word |= 1 << (pair & 31);
-        }
-    }
-    words.into_iter().map(U32::new).collect()
-}
-
-/// Sorts entries into buckets: where each bucket starts, and the entries.
-fn buckets(mut entries: Vec<(u32, Entry)>) -> (Vec<U32>, Vec<Entry>) {
-    if entries.is_empty() {
-        return (Vec::new(), Vec::new());
-    }
-    let buckets = entries.len().next_power_of_two();
-    entries.sort_by_key(|(number, _)| filter::bucket_index(*number, buckets));
-    let mut heads = vec![U32::new(0); buckets + 1];
-    let mut at = 0;
-    for (bucket, head) in heads.iter_mut().enumerate() {
-        let is_before = |(number, _): &(u32, Entry)| filter::bucket_index(*number, buckets) < bucket;
-        at += entries.iter().skip(at).take_while(|entry| is_before(entry)).count();
-        *head = count(at);
-    }
-    (heads, entries.into_iter().map(|(number, entry)| Entry { tag: filter::tag(number), ..entry }).collect())
-}
-
-/// A count as the layout holds it; [`Builder::room_for`] keeps all of them below 2^32.
-fn count(items: usize) -> U32 {
-    u32::try_from(items).unwrap_or(u32::MAX).into()
 }

@@ -154,6 +154,28 @@ fn masked(value: u8, mask: u8) -> Element {
     }
 }
 
+/// The single bytes that the elements begin with, value and mask of at most `most`, and whether there is nothing else. As the
+/// bytes tell it: a run ends where [`encode`] began another.
+pub(crate) fn head_run(mut bytes: &[u8], most: usize) -> Option<(Vec<(u8, u8)>, bool)> {
+    let bytes = &mut bytes;
+    if bytes.is_empty() {
+        return Some((Vec::new(), true));
+    }
+    let (run, length) = match array(bytes)? {
+        [EXACT] => {
+            let run = exact_run(bytes)?;
+            (run.iter().take(most).map(|value| (*value, 0xFF)).collect::<Vec<_>>(), run.len())
+        }
+        [MASKED] => {
+            let run = masked_run(bytes)?;
+            (run.iter().take(most).map(|[value, mask]| (*value, *mask)).collect(), run.len())
+        }
+        _ => return Some((Vec::new(), false)),
+    };
+    let all = bytes.is_empty() && run.len() == length;
+    Some((run, all))
+}
+
 pub(crate) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (head, rest) = bytes.split_first_chunk()?;
     *bytes = rest;

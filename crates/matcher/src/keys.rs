@@ -21,6 +21,7 @@ use std::collections::HashMap;
 
 use crate::code::single;
 use crate::filter::{KEY, STRIDE};
+use crate::layout::{KEYS, PartHead};
 use crate::pattern::Element;
 use crate::rarity;
 
@@ -66,6 +67,30 @@ impl Keys {
         &self.0
     }
 
+    /// Those of a part that was written, by their places behind its anchor; none if it has none.
+    pub(crate) fn of(head: &PartHead) -> Option<Keys> {
+        let kind = match (head.flags & KEYS) >> KEYS.trailing_zeros() {
+            1 => Kind::Long,
+            2 => Kind::Pair,
+            3 => Kind::Byte,
+            _ => return None,
+        };
+        let second = Some(usize::from(head.second)).filter(|at| *at > 0);
+        Some(Keys([0].into_iter().chain(second).map(|at| Key { kind, at, rarity: 0 }).collect()))
+    }
+
+    /// What is written of them: the flags of their kind, and how far the second lies behind the first.
+    pub(crate) fn flags(&self) -> (u8, u8) {
+        let number = match self.0.first().map(|key| key.kind) {
+            Some(Kind::Long) => 1,
+            Some(Kind::Pair) => 2,
+            Some(Kind::Byte) => 3,
+            None => 0,
+        };
+        let second = self.0.get(1).map_or(0, |key| key.at.saturating_sub(self.anchor()));
+        (number << KEYS.trailing_zeros(), u8::try_from(second).unwrap_or(0))
+    }
+
     /// The element that the first begins with: the part's anchor.
     pub(crate) fn anchor(&self) -> usize {
         self.0.first().map_or(0, |key| key.at)
@@ -83,7 +108,7 @@ impl Keys {
     }
 
     /// How rare the most frequent is.
-    fn rarity(&self) -> u32 {
+    pub(crate) fn rarity(&self) -> u32 {
         self.0.iter().map(|key| key.rarity).min().unwrap_or(0)
     }
 }
@@ -102,10 +127,10 @@ pub(crate) enum Distance {
 pub(crate) struct Crowds(HashMap<u64, u32>);
 
 impl Crowds {
-    /// Notes that a part has this key.
-    pub(crate) fn enter(&mut self, elements: &[Element], key: &Key) {
-        let known = elements.get(key.at..).unwrap_or_default().iter().map_while(known).take(KEY).collect::<Vec<_>>();
-        let count = self.0.entry(crowd(&known, key.kind)).or_insert(0);
+    /// Notes that a part has a key of this kind at the start of these bytes.
+    pub(crate) fn enter(&mut self, singles: &[(u8, u8)], kind: Kind) {
+        let known = singles.iter().copied().map_while(Known::new).take(KEY).collect::<Vec<_>>();
+        let count = self.0.entry(crowd(&known, kind)).or_insert(0);
         *count = count.saturating_add(1);
     }
 
@@ -133,6 +158,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// A byte of this value under this mask, if the filter can know it.
+    pub(crate) fn new((value, mask): (u8, u8)) -> Option<Known> {
+        (mask | !UPPER == 0xFF).then_some(Known { value, folded: mask != 0xFF })
+    }
+
     /// The bytes that it can be.
     pub(crate) fn cases(self) -> [u8; 2] {
         if self.folded { [self.value & UPPER, self.value | !UPPER] } else { [self.value; 2] }
@@ -140,9 +170,13 @@ impl Known {
 }
 
 /// The byte, if the filter can know it.
-pub(crate) fn known(element: &Element) -> Option<Known> {
-    let (value, mask) = single(element).filter(|(_, mask)| mask | !UPPER == 0xFF)?;
-    Some(Known { value, folded: mask != 0xFF })
+fn known(element: &Element) -> Option<Known> {
+    Known::new(single(element)?)
+}
+
+/// The value of a byte that the filter can know.
+pub(crate) fn known_value(element: &Element) -> Option<u8> {
+    known(element).map(|known| known.value)
 }
 
 /// Has a part of these elements two known bytes in succession?

@@ -12,7 +12,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What a set's bytes begin with; the last two are the version of the layout.
-pub(crate) const MAGIC: [u8; 8] = *b"dachsP02";
+pub(crate) const MAGIC: [u8; 8] = *b"dachsP03";
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -83,15 +83,31 @@ pub(crate) struct PartHead {
     pub(crate) again: U32,
     pub(crate) borders_before: u8,
     pub(crate) borders_after: u8,
-    /// See [`LAST`] and [`ONCE`].
+    /// See [`LAST`], [`ONCE`], [`WAITING`] and [`KEYS`].
     pub(crate) flags: u8,
-    pub(crate) reserved: u8,
+    /// How far behind the anchor the second key lies; 0 if there is none.
+    pub(crate) second: u8,
+}
+
+impl PartHead {
+    /// Is it the only part of its pattern?
+    pub(crate) fn is_only(&self) -> bool {
+        self.order.get() == 0 && self.flags & LAST != 0
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.flags & WAITING != 0
+    }
 }
 
 /// The part is the last of its pattern.
 pub(crate) const LAST: u8 = 1;
 /// Nobody asks for more of the part's pattern than whether it is there.
 pub(crate) const ONCE: u8 = 2;
+/// The part is found only where somebody asks for its pattern.
+pub(crate) const WAITING: u8 = 4;
+/// The bits that say what kind of keys the part has; see `keys`.
+pub(crate) const KEYS: u8 = 0b11_000;
 
 /// The sections of a set.
 #[derive(Clone, Copy, Debug)]

@@ -43,7 +43,9 @@
 //!    which parts can teach nothing more; when that is so of all that have a pair, the object's own map forgets the pair.
 //!
 //! A pattern that may start at few places is not searched at all ([`Builder::add_placed`]), and one of which only its presence
-//! counts ([`Builder::add_once`]) costs nothing once it was found.
+//! counts ([`Builder::add_once`]) costs nothing once it was found. One that matters only where another was found waits
+//! ([`Builder::add_waiting`]) until it is asked for in one object ([`Patterns::select`]); which of several that must all be there
+//! had better be searched, [`Builder::cost`] says. That is what makes a real set fast: see *Measured*.
 //!
 //! A position is examined when the window holds everything that any part could need from there on; the others wait for the
 //! next window, which therefore repeats [`Patterns::overlap`] bytes. `layout` is how all of it lies in bytes: read in place,
@@ -101,6 +103,11 @@
 //! * *All starts of the parts before, joined for each part that continues them*: 48 % of the samples on libraries, in patterns
 //!   before whose next part nothing new could be learnt. Such parts are not confirmed now.
 //!
+//! * *All patterns searched in every object*: where a signature needs several, one of them is enough, and the rarest. Of
+//!   38,889 signatures of main.ldb nearly all are of that kind, so what is frequent (`00000000`, `GetProcAddress`) is hardly
+//!   ever searched: a scan of 24 MB of programs for Windows takes 215 ms of CPU time instead of 805 to 899, 20 MB of texts
+//!   484 instead of 709 to 831, 10 MB of JavaScript 511 instead of 767 to 930.
+//!
 //! Not yet done: anchors from the alternatives of a part that has no other, and the figures above measured again with the
 //! keys of now.
 #![deny(unsafe_code)]
@@ -111,6 +118,7 @@ mod bits;
 mod build;
 mod code;
 mod confirm;
+mod expect;
 mod filter;
 mod keys;
 mod layout;
@@ -120,9 +128,12 @@ pub mod pattern;
 mod progress;
 mod rarity;
 mod scan;
+mod select;
 mod set;
 mod split;
+mod tables;
 
 pub use build::{Builder, Refusal};
 pub use scan::{Flow, Hit, State, Statistics, Window, scan_all};
+pub use select::Selection;
 pub use set::{Malformed, Patterns};

@@ -419,7 +419,7 @@ impl State {
         hit: &mut dyn FnMut(Hit) -> Flow,
     ) -> Option<()> {
         let (pattern, order) = (part.pattern.get(), part.order.get());
-        if let ([start], [end, ..], 0, 0, LAST) = (starts, ends, order, part.again.get(), part.flags) {
+        if let ([start], [end, ..], 0, 0, LAST) = (starts, ends, order, part.again.get(), part.flags & (LAST | ONCE)) {
             return self.hit(pattern, window.offset(*start), window.offset(*end), hit);
         }
         let now = window.offset(at);

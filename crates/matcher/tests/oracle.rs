@@ -60,7 +60,10 @@ fn object() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn scan(image: &[u8], bytes: &[u8], steps: &[usize]) -> Vec<Hit> {
-    let patterns = Patterns::new(image).unwrap();
+    scan_set(&Patterns::new(image).unwrap(), bytes, steps)
+}
+
+fn scan_set(patterns: &Patterns<'_>, bytes: &[u8], steps: &[usize]) -> Vec<Hit> {
     let (mut state, mut hits, mut at) = (State::new(), Vec::new(), 0);
     for step in steps.iter().cycle() {
         let end = (at + patterns.overlap() + step).min(bytes.len());
@@ -154,6 +157,40 @@ proptest! {
                 prop_assert!(expected.contains(&(hit.start, hit.end)), "{hit:?} of {pattern:?} in {object:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_waits_is_found_where_it_is_asked_for_as_if_it_were_searched(
+        patterns in vec((pattern(), 0..3_u8), 1..6),
+        object in object(),
+        places in vec(any::<usize>(), 6),
+        steps in vec(1..64_usize, 1..6),
+    ) {
+        let (mut builder, mut searched) = (Builder::new(), Builder::new());
+        let mut asked = Vec::new();
+        let taken = patterns.into_iter().filter(|(pattern, way)| {
+            let Ok(number) = builder.add_waiting(pattern, false) else { return false };
+            searched.add(pattern).unwrap();
+            match way {
+                0 => builder.search(number),
+                1 => asked.push(number),
+                _ => {}
+            }
+            true
+        });
+        let (patterns, ways): (Vec<Pattern>, Vec<u8>) = taken.unzip();
+        let object = planted(&patterns, object, &places);
+        let (image, expected) = (builder.finish(), scan(&searched.finish(), &object, &steps));
+        let of = |way: u8| {
+            let wanted = expected.iter().filter(|hit| ways[hit.pattern as usize] == way);
+            wanted.map(|hit| (hit.pattern, hit.start)).collect::<BTreeSet<_>>()
+        };
+        let starts = |hits: Vec<Hit>| hits.iter().map(|hit| (hit.pattern, hit.start)).collect::<BTreeSet<_>>();
+        let set = Patterns::new(&image).unwrap();
+        prop_assert_eq!(starts(scan(&image, &object, &steps)), of(0));
+        prop_assert!(ways.iter().zip(0..).all(|(way, number)| set.is_waiting(number) == (*way > 0)));
+        let selection = set.select(asked);
+        prop_assert_eq!(starts(scan_set(&selection.patterns(), &object, &steps)), of(1));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!        ──> patterns of its target ─┐
 //!        ──> patterns of any target ─┴─hit──> offset fits? ──> counted ──> body signature: a finding at once
 //! after the last window:  digests looked up ──> logical signatures of those subsignatures that were hit
+//!                         ──> patterns that wait, see `again` ───────────┤
 //!                         ──> what is no pattern, see `specials` ────────┘
 //!                         ──> digests of sections and imports
 //! ```
@@ -16,6 +17,7 @@
 //! An object that was not read to its end, because a limit was reached, has no digest and no logical signature: either
 //! could say of the whole what holds of a part only.
 
+mod again;
 mod specials;
 
 use crate::digests::Digests;
@@ -50,7 +52,9 @@ pub(crate) struct Examination<'e, 'a> {
 struct Active<'e, 'a> {
     rules: &'e RuleSet<'a>,
     /// Absent if its rules ask for other things than bytes.
-    patterns: Option<&'e Patterns<'a>>,
+    patterns: Option<Patterns<'e>>,
+    /// The subsignatures whose matches count, sorted; absent for all.
+    wanted: Option<Vec<u32>>,
     state: State,
     tally: Tally,
     places: Places,
@@ -106,16 +110,17 @@ impl<'e, 'a> Examination<'e, 'a> {
         if active.is_empty() && digests.is_empty() {
             return (source.known_len().unwrap_or(0), self.judge.scopes());
         }
-        let overlap = Patterns::overlap_of(active.iter().filter_map(|active| active.patterns));
+        let overlap = Patterns::overlap_of(active.iter().filter_map(|active| active.patterns.as_ref()));
         let mut windows = match Windows::new(source, overlap, self.judge.budget) {
             Ok(windows) => windows,
             Err(limit) => return (0, Err(limit)),
         };
         let result = self.read_windows(&mut windows, &mut active, &mut digests);
         let bytes = windows.position();
-        drop(windows);
         let judged = match result {
-            Ok(true) if bytes > TINY => self.conclude(bytes, digests, &mut active).and_then(|()| self.judge.scopes()),
+            Ok(true) if bytes > TINY => {
+                self.conclude((bytes, windows), digests, &mut active).and_then(|()| self.judge.scopes())
+            }
             other => other.map(drop),
         };
         (bytes, judged)
@@ -127,11 +132,12 @@ impl<'e, 'a> Examination<'e, 'a> {
         let targets = [Some(target), (target != Target::Any).then_some(Target::Any)];
         let mut active = Vec::with_capacity(2);
         for rules in targets.into_iter().flatten().filter_map(|target| self.judge.image.rules(target)) {
-            let patterns = rules.patterns.as_ref();
+            let patterns = rules.patterns.clone();
             if patterns.is_some() || rules.always().next().is_some() {
                 let tally = Tally::new(rules.subsignature_count(), self.judge.budget)?;
                 let places = Places::new(rules, self.judge.facts, self.judge.object.source.known_len());
-                active.push(Active { rules, patterns, state: State::new(), tally, places, charges: Vec::new() });
+                let (state, charges) = (State::new(), Vec::new());
+                active.push(Active { rules, patterns, wanted: None, state, tally, places, charges });
             }
         }
         Ok(active)
@@ -141,15 +147,16 @@ impl<'e, 'a> Examination<'e, 'a> {
     fn read_windows(
         &mut self,
         windows: &mut Windows<'_>,
-        active: &mut [Active<'e, 'a>],
+        active: &mut [Active<'_, '_>],
         digests: &mut Digests,
     ) -> Result<bool, LimitReached> {
         let may_skip = digests.is_empty();
         loop {
             self.judge.budget.check_time()?;
             active.iter_mut().try_for_each(|active| active.charge(self.judge.budget))?;
-            let is_asked =
-                |active: &Active<'_, '_>| active.patterns.is_some_and(|set| set.can_match_zeros(&active.state));
+            let is_asked = |active: &Active<'_, '_>| {
+                active.patterns.as_ref().is_some_and(|set| set.can_match_zeros(&active.state))
+            };
             let skips = || may_skip && !active.iter().any(is_asked);
             if let Some(end) = windows.hole().filter(|_| skips()) {
                 windows.enter_hole();
@@ -172,26 +179,31 @@ impl<'e, 'a> Examination<'e, 'a> {
         }
     }
 
-    fn scan(&mut self, active: &mut [Active<'e, 'a>], window: Window<'_>) -> Flow {
+    fn scan(&mut self, active: &mut [Active<'_, '_>], window: Window<'_>) -> Flow {
         let judge = &mut self.judge;
         let (mut sets, mut judged) = (Vec::with_capacity(2), Vec::with_capacity(2));
-        for Active { rules, patterns, state, tally, places, .. } in active {
+        for Active { rules, patterns, wanted, state, tally, places, .. } in active {
             let Some(patterns) = patterns else { continue };
-            let source = judge.object.source;
-            if places.look(patterns, source, window, &mut |hit| judge.hit(rules, tally, hit)) == Flow::Stop {
+            let (source, wanted) = (judge.object.source, wanted.as_deref());
+            if places.look(patterns, source, window, &mut |hit| judge.hit(rules, tally, wanted, hit)) == Flow::Stop {
                 return Flow::Stop;
             }
-            sets.push((*patterns, state));
-            judged.push((*rules, tally));
+            sets.push((&*patterns, state));
+            judged.push((*rules, tally, wanted));
         }
         scan_all(&mut sets, window, &mut |set, hit| match judged.get_mut(set) {
-            Some((rules, tally)) => judge.hit(rules, tally, hit),
+            Some((rules, tally, wanted)) => judge.hit(rules, tally, *wanted, hit),
             None => Flow::Go,
         })
     }
 
     /// Judges the object as a whole.
-    fn conclude(&mut self, size: u64, digests: Digests, active: &mut [Active<'e, 'a>]) -> Result<(), LimitReached> {
+    fn conclude(
+        &mut self,
+        (size, windows): (u64, Windows<'_>),
+        digests: Digests,
+        active: &mut [Active<'e, 'a>],
+    ) -> Result<(), LimitReached> {
         let judge = &mut self.judge;
         for digest in digests.finish() {
             let image = judge.image;
@@ -200,8 +212,13 @@ impl<'e, 'a> Examination<'e, 'a> {
                 return Ok(());
             }
         }
-        for Active { rules, tally, .. } in active {
-            if judge.logic(rules, tally, size)? == Flow::Stop {
+        let undecided = active.iter_mut().map(|active| judge.undecided(active.rules, &mut active.tally, size));
+        let undecided = undecided.collect::<Result<Vec<_>, _>>()?;
+        if !self.read_again(windows, active, &undecided)? {
+            return Ok(());
+        }
+        for (Active { rules, tally, .. }, undecided) in active.iter_mut().zip(undecided) {
+            if self.judge.logic(rules, tally, size, &undecided)? == Flow::Stop {
                 return Ok(());
             }
         }
@@ -246,9 +263,10 @@ struct Found {
 
 impl Judge<'_, '_> {
     /// A pattern was found. It need not be reported again once nobody who wants it could learn more from it.
-    fn hit(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, hit: Hit) -> Flow {
+    fn hit(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, wanted: Option<&[u32]>, hit: Hit) -> Flow {
         let mut flow = Flow::Enough;
-        for usage in rules.uses(hit.pattern) {
+        let counts = |usage: &Use| wanted.is_none_or(|wanted| wanted.binary_search(&usage.subsignature).is_ok());
+        for usage in rules.uses(hit.pattern).filter(counts) {
             match self.count(rules, tally, usage, hit.start) {
                 Ok(Flow::Enough) => {}
                 Ok(Flow::Go) => flow = Flow::Go,
@@ -326,9 +344,15 @@ impl Judge<'_, '_> {
     }
 
     /// Looks at the logical signatures that could be fulfilled.
-    fn logic(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, size: u64) -> Result<Flow, LimitReached> {
+    fn logic(
+        &mut self,
+        rules: &RuleSet<'_>,
+        tally: &mut Tally,
+        size: u64,
+        undecided: &[u32],
+    ) -> Result<Flow, LimitReached> {
         let around = Circumstances { size, facts: self.facts, around: self.object.around };
-        for number in tally.rules(rules.always()) {
+        for number in undecided.iter().copied() {
             self.budget.check_time()?;
             let Some(rule) = rules.rule(number) else { continue };
             if !self.complete(rules, tally, &rule, &around)? {

@@ -51,6 +51,7 @@ pub(crate) fn write(records: &BTreeSet<(u32, u32, (u32, u32))>) -> Vec<u8> {
 }
 
 /// The places of one object at which patterns are to be looked for.
+#[derive(Default)]
 pub(crate) struct Places {
     /// Those that were not looked at.
     waiting: Vec<Place>,

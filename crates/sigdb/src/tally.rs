@@ -71,6 +71,7 @@ impl Counter {
 }
 
 /// The counters of one target's subsignatures.
+#[derive(Default)]
 pub(crate) struct Tally {
     /// For each page its number in `pages` plus one; 0 for a page without a match.
     directory: Vec<u32>,

@@ -93,6 +93,11 @@ impl<'s> Windows<'s> {
         Window { bytes: self.buffer.get(..self.filled).unwrap_or(&[]), base: self.base, last }
     }
 
+    /// The object, if it is in one window.
+    pub(crate) fn whole(&self) -> Option<Window<'_>> {
+        (self.base == 0 && self.filled < self.buffer.len()).then(|| self.window(true))
+    }
+
     /// Those bytes of the window that were not in the one before.
     pub(crate) fn fresh(&self) -> &[u8] {
         self.buffer.get(self.kept..self.filled).unwrap_or(&[])

@@ -186,6 +186,12 @@ impl<'a> RuleSet<'a> {
         sub.count == 0 || (sub.parted && !sub.one_match)
     }
 
+    /// Does one of a subsignature's patterns wait, so that its matches are not counted yet?
+    pub(crate) fn is_waiting(&self, sub: &Sub) -> bool {
+        let waits = |number: u32| self.patterns.as_ref().is_some_and(|patterns| patterns.is_waiting(number));
+        self.patterns_of(sub).flatten().any(waits)
+    }
+
     /// The patterns of a subsignature.
     pub(crate) fn patterns_to_count(&self, sub: &Sub) -> Option<Vec<Pattern>> {
         self.decode_patterns(sub, &mut 0)
@@ -267,7 +273,7 @@ impl<'a> RuleSet<'a> {
     }
 
     /// The numbers of a subsignature's patterns.
-    fn patterns_of(&self, sub: &Sub) -> impl Iterator<Item = Option<u32>> + use<'a> {
+    pub(crate) fn patterns_of(&self, sub: &Sub) -> impl Iterator<Item = Option<u32>> + use<'a> {
         let (single, start, lists) = (sub.count == 1, sub.pattern, self.lists);
         (0..sub.count).map(
             move |index| {

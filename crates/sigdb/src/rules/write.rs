@@ -8,7 +8,7 @@ use crate::layout::{Section, Writer};
 use crate::model::{BodyRule, Compare, Expression, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
 use crate::recount::has_several_parts;
 use crate::regex::{Compiled, Problem};
-use crate::{Refusal, logic, offsets, placed};
+use crate::{Refusal, leads, logic, offsets, placed};
 use dachs_base::Target;
 use dachs_matcher::pattern::Pattern;
 use sha2::{Digest, Sha256};
@@ -43,6 +43,7 @@ impl RuleWriter {
     pub(crate) fn body(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
         let one_match = !matches!(rule.offset.base, OffsetBase::Group(_));
         let pattern = self.pattern(&rule.pattern, Search::of(&rule.offset, one_match))?;
+        self.matcher.search(pattern.0);
         let wanted =
             Wanted { offset: rule.offset, patterns: vec![pattern], special: None, one_match, all_starts: false };
         self.rule(signature, &[wanted], &[])
@@ -84,6 +85,7 @@ impl RuleWriter {
             };
             subsignatures.push(Wanted { offset, patterns, special, one_match, all_starts });
         }
+        self.search(rule, &subsignatures);
         let number = self.rule(signature, &subsignatures, &logic)?;
         let pictures = rule.subsignatures.iter().any(|wanted| matches!(wanted, Subsignature::Picture(_)));
         let without = logic::holds_without_matches(&rule.expression);
@@ -91,6 +93,22 @@ impl RuleWriter {
             self.always.extend(number.to_le_bytes());
         }
         Ok(number)
+    }
+
+    /// Has the rule's leads searched in every object, or all of its patterns if it has none.
+    fn search(&mut self, rule: &LogicalRule, subsignatures: &[Wanted]) {
+        let leads = leads::of(&rule.expression, &rule.subsignatures, &|id| self.cost(subsignatures.get(id)));
+        for (id, wanted) in subsignatures.iter().enumerate() {
+            if leads.is_none_or(|leads| leads.ids >> id & 1 == 1) {
+                wanted.patterns.iter().for_each(|(pattern, _)| self.matcher.search(*pattern));
+            }
+        }
+    }
+
+    /// What it is expected to cost to search for a subsignature.
+    fn cost(&self, wanted: Option<&Wanted>) -> u64 {
+        let costs = wanted.map(|wanted| wanted.patterns.iter().map(|(pattern, _)| self.matcher.cost(*pattern)));
+        costs.map_or(u64::MAX, |costs| costs.fold(0, u64::saturating_add))
     }
 
     /// The sections of the target, in the order in which they must be written, made by `parts`.
@@ -131,8 +149,8 @@ impl RuleWriter {
     fn new_pattern(&mut self, pattern: &Pattern, digest: [u8; 16], search: Search) -> Result<u32, Refusal> {
         let matcher = &mut self.matcher;
         let added = match search {
-            Search::All => matcher.add(pattern),
-            Search::Once => matcher.add_once(pattern),
+            Search::All => matcher.add_waiting(pattern, false),
+            Search::Once => matcher.add_waiting(pattern, true),
             // What is too long for that is searched, and its hits are asked where they start.
             Search::Placed => match matcher.add_placed(pattern) {
                 Ok(number) => {

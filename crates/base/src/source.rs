@@ -1,11 +1,11 @@
 //! Where an object's bytes come from.
 //!
 //! A [`Source`] is read at offsets, like a file with `pread`. It is a file descriptor (in the worker), a [`Part`] of
-//! another source (a stored member of an archive: no copy), a [`Memory`] buffer, or a stream that is decompressed as it
-//! is read (`dachs_formats`). Reading never fails: a source gives the bytes it has and remembers the first problem,
+//! another source (a stored member of an archive: no copy), a [`Memory`] buffer (a [`Held`] one if it was reserved), or a stream that is
+//! decompressed as it is read (`dachs_formats`). Reading never fails: a source gives the bytes it has and remembers the first problem,
 //! which the engine asks for when it is done with the object. So no reader can forget to report one.
 
-use crate::Anomaly;
+use crate::{Anomaly, Charge};
 use std::sync::Arc;
 
 /// Random access to an object's bytes.
@@ -77,6 +77,30 @@ impl Source for Memory {
 
     fn len(&self) -> u64 {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Bytes in memory that were reserved, for as long as they live.
+pub struct Held {
+    bytes: Memory,
+    _memory: Vec<Charge>,
+}
+
+impl Held {
+    /// A source of these bytes, which `memory` was set aside for.
+    #[must_use]
+    pub fn new(bytes: impl Into<Arc<[u8]>>, memory: impl IntoIterator<Item = Charge>) -> Held {
+        Held { bytes: Memory::new(bytes), _memory: memory.into_iter().collect() }
+    }
+}
+
+impl Source for Held {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.bytes.read_at(offset, buffer)
+    }
+
+    fn len(&self) -> u64 {
+        self.bytes.len()
     }
 }
 

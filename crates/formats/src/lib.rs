@@ -49,6 +49,7 @@ mod szdd;
 mod tar;
 mod tnef;
 mod unpack;
+mod utf16;
 mod uuencode;
 mod xar;
 mod xz;

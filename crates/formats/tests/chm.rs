@@ -14,7 +14,7 @@ mod common;
 use std::fs;
 use std::sync::Arc;
 
-use common::{test_file, tool, walk, walk_within};
+use common::{Noise, test_file, tool, walk, walk_within};
 use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source};
 use dachs_formats::{Item, Unpacking, unpack};
 
@@ -83,23 +83,13 @@ fn the_files_are_those_that_7z_gives() {
 #[test]
 fn broken_help_is_told_or_read() {
     let limits = Limits { memory: 4 << 20, objects: 200, scan_size: 16 << 20, ..Limits::default() };
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut noise = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound as u64) as usize
-    };
+    let mut noise = Noise::new();
+    let places: Vec<usize> = (0..BADGER.len()).collect();
     for _ in 0..400 {
-        let mut help = BADGER.to_vec();
-        for _ in 0..=noise(3) {
-            let place = noise(help.len());
-            help[place] ^= 1 << noise(8);
-        }
-        let _ = walk_within(&help, limits.clone());
+        let _ = walk_within(&noise.flip(BADGER, &places, 3), limits.clone());
     }
     for _ in 0..60 {
-        let _ = walk_within(&BADGER[..noise(BADGER.len())], limits.clone());
+        let _ = walk_within(noise.cut(BADGER), limits.clone());
     }
     assert!(walk(&BADGER[..BADGER.len() / 2]).gap());
 }

@@ -14,7 +14,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Walked, eicar, tool, walk, walk_within};
+use common::{Noise, Walked, eicar, tool, walk, walk_within};
 use dachs_base::{AnomalyKind, FileKind, Limits};
 
 const MIB: usize = 1 << 20;
@@ -232,36 +232,19 @@ fn samples() -> Vec<Vec<u8>> {
     samples
 }
 
-/// Numbers without pattern, always the same.
-struct Noise(u64);
-
-impl Noise {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound as u64) as usize
-    }
-}
-
 #[test]
 fn broken_images_end_within_their_limits() {
     let limits = Limits { memory: 4 << 20, objects: 200, scan_size: 16 << 20, ..Limits::default() };
-    let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
+    let mut noise = Noise::new();
     for sample in samples() {
         // Tables stand at the start and at the end.
         let places: Vec<usize> =
             (0..sample.len().min(80 << 10)).chain(sample.len().saturating_sub(4096)..sample.len()).collect();
         for _ in 0..150 {
-            let mut image = sample.clone();
-            for _ in 0..=noise.below(4) {
-                let place = places[noise.below(places.len())];
-                image[place] ^= 1 << noise.below(8);
-            }
-            let _ = walk_within(&image, limits.clone());
+            let _ = walk_within(&noise.flip(&sample, &places, 4), limits.clone());
         }
         for _ in 0..30 {
-            let _ = walk_within(&sample[..noise.below(sample.len())], limits.clone());
+            let _ = walk_within(noise.cut(&sample), limits.clone());
         }
     }
 }

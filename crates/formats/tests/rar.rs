@@ -14,7 +14,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Walked, eicar, tool, walk, walk_within};
+use common::{Noise, Walked, eicar, tool, walk, walk_within};
 use dachs_base::{AnomalyKind, FileKind, Limits};
 
 fn folder() -> PathBuf {
@@ -175,27 +175,17 @@ fn a_cut_archive_gives_what_is_whole_and_is_told() {
 #[test]
 fn broken_archives_end_within_their_limits_and_are_told() {
     let limits = Limits { memory: 24 << 20, objects: 100, scan_size: 8 << 20, ..Limits::default() };
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut noise = |bound: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % bound as u64) as usize
-    };
+    let mut noise = Noise::new();
     for name in ["rar14", "rar20-solid", "rar29", "rar29-solid", "rar50", "rar50-solid"] {
         let whole = sample(&format!("{name}.rar"));
+        let places: Vec<usize> = (0..whole.len()).collect();
         for _ in 0..120 {
-            let mut broken = whole.clone();
-            for _ in 0..=noise(3) {
-                let place = noise(broken.len());
-                broken[place] ^= 1 << noise(8);
-            }
-            let walked = walk_within(&broken, limits.clone());
+            let walked = walk_within(&noise.flip(&whole, &places, 3), limits.clone());
             let lines = walked.objects.iter().any(|seen| is_lines(&seen.bytes));
             assert!(lines || walked.gap() || walked.objects[0].kind != FileKind::Rar, "{name}");
         }
         for _ in 0..30 {
-            let _ = walk_within(&whole[..noise(whole.len())], limits.clone());
+            let _ = walk_within(noise.cut(&whole), limits.clone());
         }
     }
 }

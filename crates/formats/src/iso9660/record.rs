@@ -3,6 +3,7 @@
 use dachs_base::{Reader, Short, Source, read_vec_at};
 
 use super::Directory;
+use crate::utf16;
 
 const SECTOR: u64 = 2048;
 const SECTOR_LENGTH: usize = 2048;
@@ -127,7 +128,7 @@ fn record(bytes: &[u8], joliet: bool, skip: u8, disc: &dyn Source) -> Result<Rec
     let mut record =
         Record { place, size, is_directory: flags & 2 != 0, continues: flags & 0x80 != 0, ..Record::default() };
     record.is_dots = record.is_directory && matches!(name, [0 | 1]);
-    record.name = if joliet { utf16(name) } else { plain(name) };
+    record.name = if joliet { plain(utf16::big(name).as_bytes()) } else { plain(name) };
     if length.is_multiple_of(2) {
         let _ = reader.skip(1);
     }
@@ -142,11 +143,6 @@ fn record(bytes: &[u8], joliet: bool, skip: u8, disc: &dyn Source) -> Result<Rec
 fn plain(name: &[u8]) -> Vec<u8> {
     let name = name.split(|byte| *byte == b';').next().unwrap_or_default();
     name.strip_suffix(b".").unwrap_or(name).to_vec()
-}
-
-fn utf16(name: &[u8]) -> Vec<u8> {
-    let units = name.chunks_exact(2).filter_map(|pair| pair.first_chunk::<2>()).map(|pair| u16::from_be_bytes(*pair));
-    plain(String::from_utf16_lossy(&units.collect::<Vec<u16>>()).as_bytes())
 }
 
 /// Takes the name and the place from system use entries: `signature, length, version, data` (SUSP 4.1).

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Memory, Name, Part, Reader, Short, Source, read_exact_at, read_vec_at};
 
-use crate::{Found, Search, Unpack};
+use crate::{Found, Search, Unpack, utf16};
 
 /// The length of the header.
 const HEADER: u64 = 76;
@@ -79,7 +79,7 @@ impl Shortcut {
             let length = usize::from(count).saturating_mul(unit);
             if flag == ARGUMENTS && length > 0 {
                 let bytes = read_vec_at(self.source.as_ref(), at + 2, length);
-                let text = if unit == 2 { utf8(&bytes) } else { bytes };
+                let text = if unit == 2 { utf16::little(&bytes).into_bytes() } else { bytes };
                 self.found.member(Name::new(b"arguments"), Arc::new(Memory::new(text)), None)?;
             }
             at = at.saturating_add(2).saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
@@ -105,9 +105,4 @@ fn number<const N: usize>(source: &dyn Source, at: u64) -> Result<[u8; N], Short
     let mut bytes = [0; N];
     let whole = read_exact_at(source, at, &mut bytes);
     Reader::new(if whole { &bytes } else { &[] }, "shortcut").array()
-}
-
-fn utf8(bytes: &[u8]) -> Vec<u8> {
-    let units = bytes.chunks_exact(2).filter_map(|pair| pair.first_chunk::<2>()).map(|pair| u16::from_le_bytes(*pair));
-    String::from_utf16_lossy(&units.collect::<Vec<u16>>()).into_bytes()
 }

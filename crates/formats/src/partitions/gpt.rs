@@ -12,6 +12,7 @@
 use dachs_base::{Anomaly, Name, Reader, Short, Source, read_vec_at};
 
 use super::{Entries, Entry};
+use crate::utf16;
 
 /// Entries that are read; disks have 128.
 const MOST: u32 = 4096;
@@ -89,14 +90,8 @@ fn entry(bytes: &[u8], sector: u64, number: u32) -> Result<Entry, Short> {
     if system.iter().all(|byte| *byte == 0) {
         return Ok(Entry::Other);
     }
-    let label = label(reader.take(72)?);
+    let label = utf16::little_until_zero(reader.take(72)?);
     let text = if label.is_empty() { format!("partition {number}") } else { format!("partition {number} ({label})") };
     let length = last.saturating_add(1).saturating_sub(first).saturating_mul(sector);
     Ok(Entry::Partition { name: Name::new(text.as_bytes()), start: first.saturating_mul(sector), length })
-}
-
-fn label(bytes: &[u8]) -> String {
-    let units = bytes.chunks_exact(2).filter_map(|pair| pair.first_chunk::<2>()).map(|pair| u16::from_le_bytes(*pair));
-    let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
-    String::from_utf16_lossy(&units)
 }

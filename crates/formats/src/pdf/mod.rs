@@ -39,7 +39,7 @@ mod window;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Charge, FileKind, LimitReached, Memory, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, FileKind, Held, LimitReached, Name, Part, Source};
 
 use crate::stream::{Replay, SourceRead};
 use crate::{Found, Search, Unpack};
@@ -192,7 +192,7 @@ impl Document {
         }
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.budget.charge_bytes(count)?;
-        let held = Held { _memory: self.budget.reserve(count)?, bytes: Memory::new(bytes) };
+        let held = Held::new(bytes, [self.budget.reserve(count)?]);
         self.found.member(name, Arc::new(held), None)
     }
 
@@ -321,22 +321,6 @@ fn named(header: &Header, what: &[u8]) -> Name {
     }
     name.extend_from_slice(what);
     Name::new(&name)
-}
-
-/// Bytes in memory that were reserved.
-struct Held {
-    bytes: Memory,
-    _memory: Charge,
-}
-
-impl Source for Held {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        self.bytes.read_at(offset, buffer)
-    }
-
-    fn len(&self) -> u64 {
-        self.bytes.len()
-    }
 }
 
 /// Parses bytes; told whether the source ends with them.

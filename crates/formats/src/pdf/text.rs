@@ -1,20 +1,16 @@
 //! Text strings (ISO 32000-1 7.9.2.2).
 
+use crate::utf16;
+
 /// The text in UTF-8 if a byte order mark says what it is, else the bytes as they are: PDFDocEncoding is ASCII where
 /// scripts are concerned.
 pub(super) fn plain(bytes: Vec<u8>) -> Vec<u8> {
     match bytes.as_slice() {
-        [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => utf16::big(rest).into_bytes(),
+        [0xFF, 0xFE, rest @ ..] => utf16::little(rest).into_bytes(),
         [0xEF, 0xBB, 0xBF, rest @ ..] => rest.to_vec(),
         _ => bytes,
     }
-}
-
-fn utf16(bytes: &[u8], order: fn([u8; 2]) -> u16) -> Vec<u8> {
-    let (units, _) = bytes.as_chunks::<2>();
-    let letters = char::decode_utf16(units.iter().map(|unit| order(*unit)));
-    letters.map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into_bytes()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex};
 
-use dachs_base::{Anomaly, Budget, Charge, Memory, Meta, Name, Source};
+use dachs_base::{Anomaly, Budget, Charge, Held, Meta, Name};
 use rars::{Archive, ArchiveMember, ExtractionDecision, ExtractionErrorAction};
 
 use super::{anomaly, options};
@@ -155,24 +155,8 @@ fn finish(mut decoded: Decoded, bytes: Option<Shared>, budget: &Budget) -> Decod
             Some(limit.into())
         });
     }
-    decoded.bytes = Some(Held { bytes: Memory::new(collected.bytes), _memory: collected.memory });
+    decoded.bytes = Some(Held::new(collected.bytes, collected.memory));
     decoded
-}
-
-/// The bytes of a member, and the memory they take.
-pub(super) struct Held {
-    bytes: Memory,
-    _memory: Vec<Charge>,
-}
-
-impl Source for Held {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        self.bytes.read_at(offset, buffer)
-    }
-
-    fn len(&self) -> u64 {
-        self.bytes.len()
-    }
 }
 
 #[derive(Default)]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use dachs_base::Source;
 
 use crate::stream::SourceRead;
+use crate::utf16;
 
 /// Bytes of a name that are read.
 const LONGEST_NAME: u64 = 2048;
@@ -122,10 +123,7 @@ impl List {
         let got = self.input.read_fully(&mut bytes);
         bytes.truncate(got);
         if kind == 0x001f {
-            let (pairs, _) = bytes.as_chunks::<2>();
-            let units: Vec<u16> =
-                pairs.iter().map(|pair| u16::from_le_bytes(*pair)).take_while(|unit| *unit != 0).collect();
-            return String::from_utf16_lossy(&units).into_bytes();
+            return utf16::little_until_zero(&bytes).into_bytes();
         }
         bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
     }

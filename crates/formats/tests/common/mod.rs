@@ -125,3 +125,34 @@ pub(crate) fn test_file(name: &str) -> Option<Vec<u8>> {
     }
     bytes
 }
+
+/// Numbers without pattern, always the same.
+pub(crate) struct Noise(u64);
+
+impl Noise {
+    pub(crate) fn new() -> Noise {
+        Noise(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// A number below a bound.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).unwrap()
+    }
+
+    /// Flips one to `most` bits, at places that `places` allows.
+    pub(crate) fn flip(&mut self, whole: &[u8], places: &[usize], most: usize) -> Vec<u8> {
+        let mut bytes = whole.to_vec();
+        for _ in 0..=self.below(most) {
+            bytes[places[self.below(places.len())]] ^= 1 << self.below(8);
+        }
+        bytes
+    }
+
+    /// A part from the start on.
+    pub(crate) fn cut<'a>(&mut self, whole: &'a [u8]) -> &'a [u8] {
+        &whole[..self.below(whole.len())]
+    }
+}

@@ -5,6 +5,8 @@
 
 use dachs_base::{Reader, Short};
 
+use crate::utf16;
+
 /// PROJECTVERSION (2.3.4.2.1.11): its size does not count its last two bytes.
 const VERSION: u16 = 0x0009;
 /// MODULENAME (2.3.4.2.3.2.1), in the project's code page: begins a module.
@@ -56,9 +58,9 @@ fn record(reader: &mut Reader<'_>, modules: &mut Vec<Module>) -> Result<(), Shor
     }
     let Some(module) = modules.last_mut() else { return Ok(()) };
     match id {
-        NAME_UNICODE => module.name = utf16(bytes),
+        NAME_UNICODE => module.name = wide(bytes),
         STREAM => module.stream = narrow(bytes),
-        STREAM_UNICODE => module.stream = utf16(bytes),
+        STREAM_UNICODE => module.stream = wide(bytes),
         OFFSET => module.offset = Reader::new(bytes, "offset of a macro module").u32_le()?,
         CLASS => module.class = true,
         _ => {}
@@ -66,10 +68,8 @@ fn record(reader: &mut Reader<'_>, modules: &mut Vec<Module>) -> Result<(), Shor
     Ok(())
 }
 
-fn utf16(bytes: &[u8]) -> String {
-    let (pairs, _) = bytes.as_chunks::<2>();
-    let units: Vec<u16> = pairs.iter().take(256).map(|pair| u16::from_le_bytes(*pair)).collect();
-    String::from_utf16_lossy(&units)
+fn wide(bytes: &[u8]) -> String {
+    utf16::little(bytes.get(..512).unwrap_or(bytes))
 }
 
 /// Text in an 8-bit code page; letters outside ASCII are guessed, which only names suffer from.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Source};
+use dachs_base::{Anomaly, Budget, Charge, LimitReached, Part, Source};
 
 /// Stretches one behind the other. A stretch may be a hole.
 pub(crate) struct Joined {
@@ -10,6 +10,7 @@ pub(crate) struct Joined {
     /// In order; each knows where in the member it begins.
     stretches: Vec<Stretch>,
     length: u64,
+    _memory: Vec<Charge>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,7 +45,7 @@ impl Joined {
             list.push(Stretch { first, start: None, length: length - first });
         }
         let length = if length == u64::MAX { first } else { length };
-        Joined { parent: Arc::clone(parent), stretches: list, length }
+        Joined { parent: Arc::clone(parent), stretches: list, length, _memory: Vec::new() }
     }
 
     /// The stretch that holds a byte.
@@ -69,19 +70,91 @@ impl Joined {
     }
 }
 
-impl Source for Joined {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        let wanted = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
-        let mut done = 0;
-        while done < wanted {
-            let at = offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
-            let Some(rest) = buffer.get_mut(done..wanted) else { break };
-            match self.read_stretch(at, rest) {
-                Some(count) if count > 0 => done += count,
-                _ => break,
+/// The extents of a file, as they are read one by one. Their memory is charged.
+pub(crate) struct Extents {
+    budget: Budget,
+    list: Vec<(Option<u64>, u64)>,
+    memory: Vec<Charge>,
+    length: u64,
+    stored: u64,
+}
+
+impl Extents {
+    pub(crate) fn new(budget: &Budget) -> Extents {
+        Extents { budget: budget.clone(), list: Vec::new(), memory: Vec::new(), length: 0, stored: 0 }
+    }
+
+    /// Adds `length` bytes that begin at `start`, or a hole.
+    pub(crate) fn push(&mut self, start: Option<u64>, length: u64) -> Result<(), LimitReached> {
+        /// Extents that memory is set aside for at once, and what one takes, here and in what it becomes.
+        const STEP: usize = 256;
+        const EXTENT: u64 = 96;
+        if length == 0 {
+            return Ok(());
+        }
+        self.length = self.length.saturating_add(length);
+        if start.is_some() {
+            self.stored = self.stored.saturating_add(length);
+        }
+        if let Some((before, count)) = self.list.last_mut()
+            && start == before.map(|before| before.saturating_add(*count))
+        {
+            *count = count.saturating_add(length);
+            return Ok(());
+        }
+        // Few extents are common, and their memory of no account.
+        if self.list.len().is_multiple_of(STEP) && !self.list.is_empty() {
+            self.memory.push(self.budget.reserve(EXTENT * u64::try_from(STEP).unwrap_or(0))?);
+        }
+        self.list.push((start, length));
+        Ok(())
+    }
+
+    /// Bytes of all extents and holes.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Bytes of the extents that are stored.
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored
+    }
+
+    /// The file of `length` bytes; a hole at the end if the extents are shorter. One that is in one piece is no list.
+    pub(crate) fn into_source(self, parent: &Arc<dyn Source>, length: u64) -> Arc<dyn Source> {
+        match self.list.as_slice() {
+            [(Some(start), count)] if *count >= length => Arc::new(Part::new(Arc::clone(parent), *start, length)),
+            _ => {
+                let joined = Joined::with_holes(parent, self.list, length);
+                Arc::new(Joined { _memory: self.memory, ..joined })
             }
         }
-        done
+    }
+}
+
+/// Reads at `offset` of a source of `length` bytes that consists of pieces. `piece` fills the start of a buffer from the
+/// piece that holds an offset; nothing, if that cannot be read.
+pub(crate) fn read_pieces(
+    length: u64,
+    offset: u64,
+    buffer: &mut [u8],
+    piece: impl Fn(u64, &mut [u8]) -> Option<usize>,
+) -> usize {
+    let wanted = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX).min(buffer.len());
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..wanted).filter(|rest| !rest.is_empty()) {
+        let at = offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
+        match piece(at, rest) {
+            Some(count) if count > 0 => done += count,
+            _ => break,
+        }
+    }
+    done
+}
+
+impl Source for Joined {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        read_pieces(self.length, offset, buffer, |at, rest| self.read_stretch(at, rest))
     }
 
     fn len(&self) -> u64 {

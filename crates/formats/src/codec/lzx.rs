@@ -4,6 +4,8 @@
 //! Bits come in 16-bit words, the lowest byte first and the highest bit first. Behind everything stands a filter that
 //! turns the absolute targets of x86 calls into relative ones.
 //!
+//! In WIM files each chunk is a stream of its own, the filter is always on, and headers of blocks are shorter.
+//!
 //! Reading is by position in the frame at hand, so that nothing need be kept between frames but the codes, the window and
 //! three distances.
 
@@ -42,6 +44,8 @@ pub(crate) struct Lzx {
     filter: Option<u32>,
     /// Bytes of the frames before.
     before: usize,
+    /// The headers of blocks are those of a WIM file.
+    wim: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -78,7 +82,17 @@ impl Lzx {
             padded: false,
             filter: None,
             before: 0,
+            wim: false,
         })
+    }
+
+    /// Decodes a chunk of a WIM file, of 2 to the power of `bits` bytes or fewer.
+    pub(crate) fn wim_chunk(bits: u16, input: &[u8], length: usize) -> Result<Vec<u8>, Broken> {
+        /// The size of the file that the filter believes in.
+        const FILTERED_FILE: u32 = 12_000_000;
+        let mut decoder = Lzx::new(bits).ok_or(Broken)?;
+        (decoder.wim, decoder.filter) = (true, Some(FILTERED_FILE));
+        decoder.frame(input, length)
     }
 
     /// Decodes the frame in `input` into `length` plain bytes. Some encoders fill up the last frame, so that a match reaches
@@ -113,7 +127,11 @@ impl Lzx {
             bits.bytes::<1>()?;
         }
         let kind = bits.take(3)?;
-        let size = bits.take(16)? << 8 | bits.take(8)?;
+        let size = match self.wim {
+            true if bits.take(1)? == 1 => 32 * 1024,
+            true if self.window.len() < 64 * 1024 => bits.take(16)?,
+            _ => bits.take(16)? << 8 | bits.take(8)?,
+        };
         self.left = usize::try_from(size).ok().filter(|size| *size > 0).ok_or(Broken)?;
         self.block = match kind {
             1 => Block::Verbatim,

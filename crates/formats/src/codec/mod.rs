@@ -5,12 +5,18 @@
 //! [`ErrorKind::OutOfMemory`]. Where the plain length is known, no more memory is taken than that length needs. Decoders
 //! that throw away bytes when they fail are read in small steps.
 
+pub(crate) mod adc;
 pub(crate) mod bytewise;
 pub(crate) mod huffman;
 mod inflate;
+pub(crate) mod lzfse;
 pub(crate) mod lzh;
+pub(crate) mod lznt1;
+pub(crate) mod lzo;
 pub(crate) mod lzss;
 pub(crate) mod lzx;
+mod output;
+pub(crate) mod xpress;
 
 use std::io::{self, BufRead, ErrorKind, Read};
 

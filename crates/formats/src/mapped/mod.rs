@@ -12,20 +12,25 @@
 //! they are needed, so a disk costs no memory whatever its size. A cluster that is compressed is unpacked when it is read;
 //! the last one is kept.
 //!
+//! File systems and archives that compress in clusters make sources of their files in the same way: SquashFS, NTFS, HFS+,
+//! Apple's disk images, WIM. They may share the clusters that are kept.
+//!
 //! A disk that builds on another file is incomplete: what stands in the other file was not seen.
 
+mod cluster;
 mod qcow;
 mod vhd;
 mod vhdx;
 mod vmdk;
 
-use std::io::Read;
 use std::sync::{Arc, Mutex};
 
-use dachs_base::{Anomaly, Budget, Charge, LimitReached, Name, Source};
+use dachs_base::{Anomaly, Budget, LimitReached, Name, Source};
 
+use crate::joined::read_pieces;
 use crate::{Found, Search, Unpack};
 
+pub(crate) use cluster::{Clusters, Method, Packed};
 pub(crate) use qcow::open as open_qcow;
 pub(crate) use vhd::open as open_vhd;
 pub(crate) use vhdx::open as open_vhdx;
@@ -50,46 +55,13 @@ pub(crate) enum Place {
     Broken(&'static str),
 }
 
-/// A compressed cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Packed {
-    /// Where its compressed bytes stand in the file, and how many there are at most.
-    pub(crate) start: u64,
-    pub(crate) length: u64,
-    /// Where it begins on the disk.
-    pub(crate) first: u64,
-    /// How many bytes it has.
-    pub(crate) size: usize,
-    pub(crate) method: Method,
-}
-
-/// How a cluster is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Method {
-    /// DEFLATE without a frame.
-    Deflate,
-    /// DEFLATE in a zlib stream.
-    Zlib,
-    /// Zstandard.
-    Zstd,
-}
-
 /// A disk, as a source.
 pub(crate) struct Mapped<M> {
     map: M,
     file: Arc<dyn Source>,
     length: u64,
-    budget: Budget,
-    state: Mutex<State>,
-    /// For the cluster that is kept.
-    _memory: Charge,
-}
-
-#[derive(Default)]
-struct State {
-    problem: Option<Anomaly>,
-    /// The compressed cluster that was read last: where it stands, and its bytes.
-    cluster: Option<(u64, Arc<[u8]>)>,
+    clusters: Arc<Clusters>,
+    problem: Mutex<Option<Anomaly>>,
 }
 
 impl<M: Map> Mapped<M> {
@@ -101,9 +73,13 @@ impl<M: Map> Mapped<M> {
         cluster: u64,
         budget: &Budget,
     ) -> Result<Mapped<M>, LimitReached> {
-        let memory = budget.reserve(cluster)?;
-        let file = Arc::clone(file);
-        Ok(Mapped { map, file, length, budget: budget.clone(), state: Mutex::default(), _memory: memory })
+        Ok(Mapped::sharing(map, file, length, &Clusters::new(budget, cluster, 1)?))
+    }
+
+    /// The same, with clusters that are kept for others as well.
+    pub(crate) fn sharing(map: M, file: &Arc<dyn Source>, length: u64, clusters: &Arc<Clusters>) -> Mapped<M> {
+        let (file, clusters) = (Arc::clone(file), Arc::clone(clusters));
+        Mapped { map, file, length, clusters, problem: Mutex::default() }
     }
 
     /// Fills the start of `buffer` from one place; `None` if that cannot be read.
@@ -132,54 +108,28 @@ impl<M: Map> Mapped<M> {
     }
 
     fn read_packed(&self, packed: Packed, offset: u64, buffer: &mut [u8]) -> Option<usize> {
-        let cluster = self.cluster(packed)?;
-        let from = usize::try_from(offset.checked_sub(packed.first)?).ok()?;
-        let rest = cluster.get(from..).filter(|rest| !rest.is_empty())?;
+        let cluster = self.clusters.get(self.file.as_ref(), packed).map_err(|anomaly| self.tell(anomaly)).ok()?;
+        let from = usize::try_from(offset.checked_sub(packed.first)?).ok()?.checked_add(packed.skip)?;
+        let rest = cluster.get(from..).filter(|rest| !rest.is_empty());
+        if rest.is_none() {
+            self.tell(Anomaly::damaged("a compressed cluster is shorter than it should be"));
+        }
+        let rest = rest?;
         let count = rest.len().min(buffer.len());
         buffer.get_mut(..count)?.copy_from_slice(rest.get(..count)?);
         Some(count)
     }
 
-    fn cluster(&self, packed: Packed) -> Option<Arc<[u8]>> {
-        let mut state = self.state.lock().ok()?;
-        if let Some((start, bytes)) = &state.cluster
-            && *start == packed.start
-        {
-            return Some(Arc::clone(bytes));
-        }
-        match unpack(self.file.as_ref(), packed, &self.budget) {
-            Ok(bytes) => {
-                state.cluster = Some((packed.start, Arc::clone(&bytes)));
-                Some(bytes)
-            }
-            Err(anomaly) => {
-                state.problem.get_or_insert(anomaly);
-                None
-            }
-        }
-    }
-
     fn tell(&self, anomaly: Anomaly) {
-        if let Ok(mut state) = self.state.lock() {
-            state.problem.get_or_insert(anomaly);
+        if let Ok(mut problem) = self.problem.lock() {
+            problem.get_or_insert(anomaly);
         }
     }
 }
 
 impl<M: Map> Source for Mapped<M> {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let wanted = left.min(buffer.len());
-        let mut done = 0;
-        while done < wanted {
-            let at = offset.saturating_add(u64::try_from(done).unwrap_or(u64::MAX));
-            let Some(rest) = buffer.get_mut(done..wanted) else { break };
-            match self.read_place(at, rest) {
-                Some(count) if count > 0 => done += count,
-                _ => break,
-            }
-        }
-        done
+        read_pieces(self.length, offset, buffer, |at, rest| self.read_place(at, rest))
     }
 
     fn len(&self) -> u64 {
@@ -200,36 +150,8 @@ impl<M: Map> Source for Mapped<M> {
     }
 
     fn problem(&self) -> Option<Anomaly> {
-        self.state.lock().ok().and_then(|state| state.problem.clone())
+        self.problem.lock().ok().and_then(|problem| problem.clone())
     }
-}
-
-/// The bytes of a compressed cluster.
-fn unpack(file: &dyn Source, packed: Packed, budget: &Budget) -> Result<Arc<[u8]>, Anomaly> {
-    let _input = budget.reserve(packed.length)?;
-    budget.charge_bytes(u64::try_from(packed.size).unwrap_or(u64::MAX))?;
-    let broken = || Anomaly::damaged("a compressed cluster of the disk is broken");
-    let input = dachs_base::read_vec_at(file, packed.start, usize::try_from(packed.length).map_err(|_| broken())?);
-    let mut plain = vec![0; packed.size];
-    let whole = match packed.method {
-        Method::Deflate => inflate(&input, false, &mut plain),
-        Method::Zlib => inflate(&input, true, &mut plain),
-        Method::Zstd => unzstd(&input, &mut plain),
-    };
-    if whole { Ok(plain.into()) } else { Err(broken()) }
-}
-
-/// Decompresses into all of `plain`; bytes behind the stream are of no account.
-fn inflate(input: &[u8], zlib: bool, plain: &mut [u8]) -> bool {
-    let mut inflater = flate2::Decompress::new(zlib);
-    let result = inflater.decompress(input, plain, flate2::FlushDecompress::Finish);
-    result.is_ok() && usize::try_from(inflater.total_out()).is_ok_and(|count| count == plain.len())
-}
-
-/// The same for Zstandard.
-fn unzstd(input: &[u8], plain: &mut [u8]) -> bool {
-    let decoder = ruzstd::decoding::StreamingDecoder::new(input);
-    decoder.is_ok_and(|mut decoder| decoder.read_exact(plain).is_ok())
 }
 
 /// What a reader makes of a file: the disk, and what is to be said about it.
@@ -271,7 +193,7 @@ impl Search for Disk {
 }
 
 /// A number of `N` bytes of a table in the file; `None` past its end.
-fn table_entry<const N: usize>(file: &dyn Source, table: u64, index: u64) -> Option<[u8; N]> {
+pub(crate) fn table_entry<const N: usize>(file: &dyn Source, table: u64, index: u64) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let size = u64::try_from(N).ok()?;
     let at = table.checked_add(index.checked_mul(size)?)?;

@@ -116,6 +116,7 @@ impl Clusters {
         let start = entry & ((1_u64 << split) - 1);
         let sectors = (entry & (COMPRESSED - 1)) >> split;
         let length = (sectors + 1).saturating_mul(512) - (start % 512);
-        Packed { start, length, first, size: 1 << self.bits, method: self.method }
+        let size = 1 << self.bits;
+        Packed { start, length, first, skip: 0, size, least: size, method: self.method }
     }
 }

@@ -46,14 +46,16 @@ pub fn as_kind(kind: FileKind, data: &[u8]) {
 
 /// Takes the bytes behind the first for a disk image of the kind that the first chooses.
 pub fn as_disk(data: &[u8]) {
-    use FileKind::{Gpt, Iso9660, Mbr, Qcow, Vhd, Vhdx, Vmdk};
-    as_chosen(&[Gpt, Iso9660, Mbr, Qcow, Vhd, Vhdx, Vmdk], data);
+    use FileKind::{Apm, Dmg, Ext, Fat, Gpt, HfsPlus, Iso9660, Mbr, Ntfs, Qcow, SquashFs, Udf, Vhd, Vhdx, Vmdk, Wim};
+    let systems = [Apm, Dmg, Ext, Fat, HfsPlus, Ntfs, SquashFs, Udf, Wim];
+    let disks = [Gpt, Iso9660, Mbr, Qcow, Vhd, Vhdx, Vmdk];
+    as_chosen(&[&disks[..], &systems].concat(), data);
 }
 
 /// The same for files that carry others and are small to read.
 pub fn as_carrier(data: &[u8]) {
-    use FileKind::{Asar, Chm, Lnk, OneNote, PostScript, Rar, Rpm, Swf, Xar};
-    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar, PostScript], data);
+    use FileKind::{Asar, Chm, Lnk, Lzop, OneNote, PostScript, Rar, Rpm, Swf, Warc, Xar};
+    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar, PostScript, Lzop, Warc], data);
 }
 
 fn as_chosen(kinds: &[FileKind], data: &[u8]) {

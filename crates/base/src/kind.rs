@@ -144,6 +144,7 @@ macro_rules! kinds {
 kinds! {
     Ace, "ace", Archive, Other, "BINARY_DATA", "ACE archive.";
     Alz, "alz", Archive, Other, "ALZ", "ALZip archive.";
+    Apm, "apm", Archive, Other, "APM", "Disk image with Apple's partition map.";
     Ar, "ar", Archive, Other, "BINARY_DATA", "Unix `ar` archive (static libraries).";
     Arj, "arj", Archive, Other, "ARJ", "ARJ archive.";
     Asar, "asar", Archive, Other, "BINARY_DATA", "Electron ASAR archive.";
@@ -166,7 +167,7 @@ kinds! {
     Elf, "elf", Executable, Elf, "ELF", "ELF executable, library or object.";
     Empty, "empty", Data, Any, "BINARY_DATA", "No bytes at all.";
     Ext, "ext", Archive, Other, "BINARY_DATA", "ext2, ext3 or ext4 file system.";
-    Fat, "fat", Archive, Other, "BINARY_DATA", "FAT or exFAT file system.";
+    Fat, "fat", Archive, Other, "BINARY_DATA", "FAT12, FAT16, FAT32 or exFAT file system.";
     Gif, "gif", Media, Graphics, "GIF", "GIF picture.";
     Gpt, "gpt", Archive, Other, "GPT", "Disk image with a GUID partition table.";
     Gzip, "gzip", Stream, Other, "GZ", "gzip stream.";
@@ -220,6 +221,7 @@ kinds! {
     Vhd, "vhd", Archive, Other, "BINARY_DATA", "Virtual PC disk image.";
     Vhdx, "vhdx", Archive, Other, "BINARY_DATA", "Hyper-V disk image.";
     Vmdk, "vmdk", Archive, Other, "BINARY_DATA", "VMware disk image.";
+    Warc, "warc", Archive, Other, "BINARY_DATA", "Web archive.";
     Wasm, "wasm", Executable, Other, "BINARY_DATA", "WebAssembly module.";
     Wim, "wim", Archive, Other, "BINARY_DATA", "Windows Imaging file.";
     Xar, "xar", Archive, Other, "XAR", "XAR archive.";

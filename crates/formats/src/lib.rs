@@ -14,8 +14,12 @@ mod chm;
 mod codec;
 mod compress;
 mod cpio;
+mod dmg;
+mod ext;
 mod facts;
+mod fat;
 mod gzip;
+mod hfsplus;
 mod html;
 mod identify;
 mod installshield;
@@ -26,10 +30,12 @@ mod lnk;
 mod lz4;
 mod lzip;
 mod lzma;
+mod lzop;
 mod macho;
 mod mail;
 mod mapped;
 mod normalise;
+mod ntfs;
 mod ole1;
 mod ole2;
 mod onenote;
@@ -41,6 +47,7 @@ mod rar;
 mod rpm;
 mod rtf;
 mod sevenzip;
+mod squashfs;
 mod stored;
 pub mod stream;
 mod structured;
@@ -48,9 +55,13 @@ mod swf;
 mod szdd;
 mod tar;
 mod tnef;
+mod tree;
+mod udf;
 mod unpack;
 mod utf16;
 mod uuencode;
+mod warc;
+mod wim;
 mod xar;
 mod xz;
 mod zip;
@@ -128,6 +139,7 @@ fn reader(kind: FileKind) -> Option<Open> {
     Some(match kind {
         FileKind::Ar | FileKind::Deb => ar::open,
         FileKind::BinHex => binhex::open,
+        FileKind::Apm => partitions::open_apm,
         FileKind::Arj => arj::open,
         FileKind::Asar => asar::open,
         FileKind::Bzip2 => bzip2::open,
@@ -135,8 +147,12 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Chm => chm::open,
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
+        FileKind::Dmg => dmg::open,
+        FileKind::Ext => ext::open,
+        FileKind::Fat => fat::open,
         FileKind::Gpt => partitions::open_gpt,
         FileKind::Gzip => gzip::open,
+        FileKind::HfsPlus => hfsplus::open,
         FileKind::Html => html::open,
         FileKind::InstallShield => installshield::open,
         FileKind::Iso9660 => iso9660::open,
@@ -145,9 +161,11 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Lz4 => lz4::open,
         FileKind::Lzip => lzip::open,
         FileKind::Lzma => lzma::open,
+        FileKind::Lzop => lzop::open,
         FileKind::MachOUniversal => macho::open,
         FileKind::Mail | FileKind::Mhtml => mail::open,
         FileKind::Mbr => partitions::open_mbr,
+        FileKind::Ntfs => ntfs::open,
         FileKind::Ole2 => ole2::open,
         FileKind::OneNote => onenote::open,
         FileKind::Pdf => pdf::open,
@@ -157,14 +175,18 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Rpm => rpm::open,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
+        FileKind::SquashFs => squashfs::open,
         FileKind::Swf => swf::open,
         FileKind::Szdd => szdd::open,
         FileKind::Tar => tar::open,
         FileKind::Tnef => tnef::open,
+        FileKind::Udf => udf::open,
         FileKind::Uuencode => uuencode::open,
         FileKind::Vhd => mapped::open_vhd,
         FileKind::Vhdx => mapped::open_vhdx,
         FileKind::Vmdk => mapped::open_vmdk,
+        FileKind::Warc => warc::open,
+        FileKind::Wim => wim::open,
         FileKind::Xar => xar::open,
         FileKind::Xz => xz::open,
         FileKind::Zip => zip::open,

@@ -66,7 +66,26 @@ const CONTAINERS: &[(&str, &str, &[&str])] = &[
     ("eicar.a", "ar", &["rc", "eicar.a", "eicar.com"]),
     ("eicar.deb", "sh", &["-c", DEB]),
     ("eicar.lz", "lzip", &["-k", "eicar.com", "-o", "eicar.lz"]),
+    ("eicar.lzo", "lzop", &["eicar.com", "-o", "eicar.lzo"]),
+    ("eicar.squashfs", "mksquashfs", &["eicar.com", "eicar.squashfs", "-quiet", "-no-progress"]),
+    ("eicar.AppImage", "sh", &["-c", APP_IMAGE]),
+    ("eicar.ext4", "sh", &["-c", "mkdir ext && cp eicar.com ext && mke2fs -q -F -t ext4 -d ext eicar.ext4 2M"]),
+    ("eicar.fat", "sh", &["-c", "mkfs.vfat -C eicar.fat 1440 && mcopy -i eicar.fat eicar.com ::"]),
+    (
+        "eicar.ntfs",
+        "sh",
+        &["-c", "truncate -s 4M eicar.ntfs && mkntfs -q -F -Q eicar.ntfs && ntfscp -q eicar.ntfs eicar.com a"],
+    ),
+    ("eicar.udf", "sh", &["-c", "mkdir udf && cp eicar.com udf && genisoimage -quiet -udf -o eicar.udf udf"]),
+    (
+        "eicar.hfs",
+        "sh",
+        &["-c", "mkdir hfs && cp eicar.com hfs && xorriso -as mkisofs -quiet -hfsplus -o eicar.hfs hfs"],
+    ),
+    ("eicar.wim", "sh", &["-c", "mkdir wim && cp eicar.com wim && wimlib-imagex capture wim eicar.wim --compress=LZX"]),
 ];
+
+const APP_IMAGE: &str = "mksquashfs eicar.com image -quiet -no-progress && cat /bin/true image > eicar.AppImage";
 
 #[test]
 fn the_test_file_is_found_in_each_container() {

@@ -22,7 +22,8 @@ pub(super) fn disc(source: &dyn Source) -> Vec<FileKind> {
         kinds.push(FileKind::Iso9660);
     }
     if names()
-        .take_while(|name| matches!(*name, b"CD001" | b"BEA01" | b"NSR02" | b"NSR03"))
+        // Descriptors of sectors of 4 KiB have empty ones between them.
+        .take_while(|name| matches!(*name, b"CD001" | b"BEA01" | b"NSR02" | b"NSR03" | [0, 0, 0, 0, 0]))
         .any(|name| name.starts_with(b"NSR"))
     {
         kinds.push(FileKind::Udf);

@@ -90,7 +90,8 @@ pub(crate) fn located(kind: FileKind, source: &Arc<dyn Source>) -> Arc<dyn Sourc
 /// Archives and streams are taken apart anyway, and their readers tell of bytes that belong to no member. Everything
 /// else may carry an archive.
 fn may_be_more(kind: FileKind) -> bool {
-    !matches!(kind.class(), Class::Archive | Class::Stream) || matches!(kind, FileKind::Mbr | FileKind::Gpt)
+    !matches!(kind.class(), Class::Archive | Class::Stream)
+        || matches!(kind, FileKind::Apm | FileKind::Mbr | FileKind::Gpt)
 }
 
 fn look_far(source: &dyn Source, head: &[u8], identity: &mut Identity) {
@@ -105,15 +106,16 @@ fn look_far(source: &dyn Source, head: &[u8], identity: &mut Identity) {
     }
 }
 
-/// Kinds that give way to a sign found elsewhere in the object: a hybrid disc begins with a boot record.
+/// Kinds that may have a sign elsewhere in the object: a hybrid disc begins with a boot record or a partition map, an AppImage of
+/// the first type is a program and a disc.
 fn weak(kind: FileKind) -> bool {
-    matches!(kind, FileKind::Data | FileKind::Mbr | FileKind::Gpt | FileKind::Pe)
+    matches!(kind, FileKind::Apm | FileKind::Data | FileKind::Elf | FileKind::Gpt | FileKind::Mbr | FileKind::Pe)
 }
 
 impl Identity {
     /// Adds a kind that the object is as well.
     fn add(&mut self, kind: FileKind) {
-        let first = matches!(self.kind, FileKind::Data | FileKind::Mbr);
+        let first = matches!(self.kind, FileKind::Apm | FileKind::Data | FileKind::Mbr);
         if first && !matches!(kind, FileKind::Zip) {
             let before = std::mem::replace(&mut self.kind, kind);
             if before != FileKind::Data {

@@ -67,6 +67,16 @@ pub(super) fn ext(head: &[u8]) -> bool {
     inodes > 0 && block_size <= 6
 }
 
+/// Apple's partition map: the first block has a magic of its own.
+pub(super) fn apm(head: &[u8]) -> bool {
+    head.starts_with(b"ER")
+}
+
+/// An HFS volume whose master directory block names a volume of HFS+ inside.
+pub(super) fn wrapped_hfsplus(head: &[u8]) -> bool {
+    bytes(head, 1024) == Some(*b"BD")
+}
+
 /// DOS and Windows programs; a text may begin with MZ as well.
 pub(super) fn dos(head: &[u8]) -> bool {
     head.len() >= 28 && text::kind(head).is_none()
@@ -120,12 +130,27 @@ pub(super) fn kind(head: &[u8]) -> Option<FileKind> {
     lzma(head).unwrap_or(false).then_some(FileKind::Lzma)
 }
 
-/// A FAT boot sector: a jump, a sector size, the signature, and the name of the type.
+/// A FAT boot sector: a jump, the signature, and the name of the type, or parameters that only such volumes have.
 fn boot_sector_of_fat(head: &[u8]) -> bool {
     let jump = matches!(byte(head, 0), 0xeb | 0xe9);
     let named = |offset, name: &[u8]| head.get(offset..).is_some_and(|rest| rest.starts_with(name));
     let name = named(54, b"FAT12   ") || named(54, b"FAT16   ") || named(54, b"FAT     ") || named(82, b"FAT32   ");
-    jump && name && bytes(head, 510) == Some([0x55, 0xaa])
+    let signed = bytes(head, 510) == Some([0x55, 0xaa]);
+    jump && signed && (name || parameters(head).unwrap_or(false))
+}
+
+/// The parameters of a FAT volume (Microsoft FAT specification 3.1): they are strict enough to tell one from a boot record.
+fn parameters(head: &[u8]) -> Result<bool, Short> {
+    let mut reader = Reader::new(head, "boot sector");
+    reader.skip(11)?;
+    let (sector, cluster, reserved, tables) = (reader.u16_le()?, reader.u8()?, reader.u16_le()?, reader.u8()?);
+    let (roots, sectors, media, per_table) = (reader.u16_le()?, reader.u16_le()?, reader.u8()?, reader.u16_le()?);
+    reader.skip(8)?;
+    let (many, long) = (reader.u32_le()?, reader.u32_le()?);
+    let sizes = matches!(sector, 512 | 1024 | 2048 | 4096) && cluster.is_power_of_two();
+    let wide = per_table == 0 && long > 0 && roots == 0 && sectors == 0 && many > 0;
+    let narrow = per_table > 0 && roots > 0 && (sectors > 0) != (many > 0);
+    Ok(sizes && reserved > 0 && matches!(tables, 1 | 2) && (media == 0xf0 || media >= 0xf8) && (wide || narrow))
 }
 
 /// A master boot record: the signature, four entries with a valid status, one at least in use.

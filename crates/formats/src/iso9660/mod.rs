@@ -26,10 +26,8 @@ use dachs_base::{Anomaly, Budget, Charge, LimitReached, Meta, Name, Part, Source
 use self::record::{Record, Records};
 use self::volume::{Volume, volumes};
 use crate::joined::Joined;
+use crate::tree::{ENTRY, is_padding};
 use crate::{Found, Search, Unpack};
-
-/// Memory that one directory, file or queue entry costs.
-const ENTRY: u64 = 128;
 
 /// Goes through the files of a disc.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
@@ -199,17 +197,10 @@ impl Disc {
         let (end, length) = (self.end, self.source.len());
         if end > 0 && end < length {
             let part = Part::new(Arc::clone(&self.source), end, length - end);
-            if part.next_data(0) < length - end && !is_padding(&part) {
+            if !is_padding(&part) {
                 self.found.member(Name::new(b"trailing data"), Arc::new(part), Some(length - end))?;
             }
         }
         Ok(())
     }
-}
-
-/// True if a short rest is nothing but zeros.
-fn is_padding(rest: &Part) -> bool {
-    const LONGEST: usize = 1 << 20;
-    let bytes = dachs_base::read_vec_at(rest, 0, LONGEST + 1);
-    bytes.len() <= LONGEST && bytes.iter().all(|byte| *byte == 0)
 }

@@ -3,14 +3,16 @@
 //! | table | specification |
 //! |---|---|
 //! | master boot record, with the chain of extended partitions | IBM PC DOS; UEFI 2.10 section 5.2.1 |
+//! | Apple's partition map | Inside Macintosh: Devices, 3-22 |
 //! | GUID partition table, in sectors of 512 and of 4096 bytes | UEFI 2.10 section 5.3 |
 //!
 //! A partition is a member without a copy. What it holds is told by its content, never by the type in the table. Partitions
 //! that share bytes are odd; since their bytes are scanned more than once, they are charged to the budget. Sectors that
 //! belong to no partition are matched with the image as a whole.
 //!
-//! Not done: Apple's partition map, BSD and Solaris labels inside a partition, logical volumes, dynamic disks.
+//! Not done: BSD and Solaris labels inside a partition, logical volumes, dynamic disks.
 
+mod apm;
 mod gpt;
 mod mbr;
 
@@ -23,6 +25,11 @@ use crate::{Found, Search, Unpack};
 /// Goes through the partitions of a master boot record.
 pub(crate) fn open_mbr(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
     Table::open(mbr::Mbr::default(), source, budget)
+}
+
+/// Goes through the partitions of Apple's partition map.
+pub(crate) fn open_apm(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    Table::open(apm::Apm::default(), source, budget)
 }
 
 /// Goes through the partitions of a GUID partition table.

@@ -1,0 +1,330 @@
+//! File systems made by public tools: every file is seen at its path with its bytes, 7z sees the same; broken and cut images end within
+//! their limits.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
+mod common;
+mod volume_support;
+
+use std::fs;
+use std::path::Path;
+
+use common::{eicar, tool, walk};
+use dachs_base::FileKind;
+use volume_support::*;
+
+#[test]
+fn squashfs_with_all_compressors() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path());
+    fs::hard_link(folder.path().join("tree/text"), folder.path().join("tree/many/the same text")).unwrap();
+    let base = ["mksquashfs", "tree", "image", "-noappend", "-quiet", "-no-progress"];
+    let cases: &[&[&str]] = &[
+        &["-comp", "gzip"],
+        &["-comp", "xz", "-b", "16384"],
+        &["-comp", "xz", "-Xbcj", "x86,arm"],
+        &["-comp", "lzo"],
+        &["-comp", "lz4", "-b", "4096"],
+        &["-comp", "lz4", "-Xhc"],
+        &["-comp", "zstd", "-b", "1M"],
+        &["-comp", "lzma"],
+        &["-comp", "gzip", "-no-fragments", "-noI"],
+        &["-comp", "zstd", "-always-use-fragments", "-noD"],
+        &["-comp", "gzip", "-noF", "-noI", "-noD"],
+    ];
+    for case in cases {
+        if !make(folder.path(), &[&[&base, *case].concat()]) {
+            return;
+        }
+        let image = fs::read(folder.path().join("image")).unwrap();
+        let walked = walk(&image);
+        assert_eq!((walked.objects[0].kind, &walked.anomalies), (FileKind::SquashFs, &Vec::new()), "{case:?}");
+        let mut expected = files(&folder.path().join("tree"));
+        // Of two names of a file the first is given.
+        assert!(expected.remove("many/the same text").is_some());
+        let mut found = members(&walked);
+        if let Some(bytes) = found.remove("many/the same text") {
+            found.insert("text".into(), bytes);
+        }
+        assert_same(&found, &expected, &format!("{case:?}"));
+    }
+    if let Some(theirs) = seven_zip(folder.path(), "image") {
+        let mut theirs = theirs;
+        theirs.remove("many/the same text");
+        assert_same(&members(&walk(&fs::read(folder.path().join("image")).unwrap())), &theirs, "7z");
+    }
+}
+
+#[test]
+fn an_appimage_is_a_program_with_an_image_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    small_tree(folder.path());
+    if !make(folder.path(), &[&["mksquashfs", "tree", "image", "-noappend", "-quiet", "-no-progress"]]) {
+        return;
+    }
+    let mut program = fs::read("/bin/true").unwrap();
+    program[8..11].copy_from_slice(b"AI\x02");
+    program.extend(fs::read(folder.path().join("image")).unwrap());
+    let walked = walk(&program);
+    assert_eq!(walked.objects[0].kind, FileKind::Elf);
+    assert_eq!(walked.anomalies, []);
+    assert_same(&members(&walked), &files(&folder.path().join("tree")), "AppImage");
+}
+
+#[test]
+fn squashfs_bears_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    small_tree(folder.path());
+    for comp in ["gzip", "xz", "lzo", "lz4", "zstd", "lzma"] {
+        let options = ["mksquashfs", "tree", "image", "-noappend", "-quiet", "-no-progress", "-comp", comp];
+        if !make(folder.path(), &[&options]) || !make(folder.path(), &[&[&options[..], &["-noI", "-nopad"]].concat()]) {
+            return;
+        }
+        let image = fs::read(folder.path().join("image")).unwrap();
+        assert_bears_damage(&image, &(0..image.len()).collect::<Vec<_>>(), 200);
+        let walked = walk(&image[..image.len() - 300]);
+        assert!(walked.gap(), "{comp}");
+    }
+}
+
+#[test]
+fn ext_of_three_generations() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path());
+    let cases: &[&[&str]] = &[
+        &["-t", "ext2", "-b", "1024"],
+        &["-t", "ext2", "-b", "4096", "-I", "128"],
+        &["-t", "ext3", "-b", "2048"],
+        &["-t", "ext4"],
+        &["-t", "ext4", "-O", "inline_data", "-I", "256"],
+        &["-t", "ext4", "-O", "meta_bg,^resize_inode", "-b", "1024", "-g", "512"],
+        &["-t", "ext4", "-O", "bigalloc", "-C", "16384"],
+        &["-t", "ext4", "-O", "^64bit,^has_journal,^dir_index"],
+    ];
+    for case in cases {
+        let command = [&["mke2fs", "-q", "-F", "-d", "tree"], *case, &["image", "16M"]].concat();
+        if !make(folder.path(), &[&command]) {
+            return;
+        }
+        assert_holds_tree(folder.path(), FileKind::Ext, &format!("{case:?}"));
+    }
+    if let Some(theirs) = seven_zip(folder.path(), "image") {
+        assert_same(&members(&walk(&fs::read(folder.path().join("image")).unwrap())), &theirs, "7z");
+    }
+}
+
+#[test]
+fn ext_bears_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    small_tree(folder.path());
+    for case in [["-t", "ext2", "-O", "^dir_index"], ["-t", "ext4", "-O", "inline_data"]] {
+        let command = [&["mke2fs", "-q", "-F", "-d", "tree", "-b", "1024"], &case[..], &["image", "1M"]].concat();
+        if !make(folder.path(), &[&command]) {
+            return;
+        }
+        let image = fs::read(folder.path().join("image")).unwrap();
+        let used = used(&image);
+        assert_bears_damage(&image, &used, 500);
+        // What a broken directory named is given by number.
+        let root = image.windows(9).position(|window| window == b"EICAR.COM").unwrap();
+        let mut broken = image.clone();
+        broken[root - 4] = 1;
+        broken[root - 3] = 0;
+        let walked = walk(&broken);
+        let eicars = walked.objects.iter().filter(|seen| seen.bytes == eicar()).count();
+        assert!(walked.gap() && eicars >= 1, "{case:?}");
+    }
+}
+
+#[test]
+fn fat_of_all_widths() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path());
+    let copy = ["env", "LC_ALL=C.UTF-8", "sh", "-c", "mcopy -i image -s tree/* ::"];
+    let cases: &[(usize, &[&str])] = &[
+        (4, &["-F", "12"]),
+        (16, &["-F", "16", "-S", "512"]),
+        (16, &["-F", "16", "-S", "1024", "-s", "2", "-f", "1"]),
+        (40, &["-F", "32"]),
+        (40, &["-F", "32", "-R", "64", "-f", "1"]),
+    ];
+    for (size, case) in cases {
+        bare(folder.path(), *size);
+        let command = [&["mkfs.vfat"], *case, &["image"]].concat();
+        if tool(folder.path(), command[0], &command[1..], b"").is_none()
+            || tool(folder.path(), copy[0], &copy[1..], b"").is_none()
+        {
+            return;
+        }
+        assert_holds_tree(folder.path(), FileKind::Fat, &format!("{case:?}"));
+    }
+    if let Some(theirs) = seven_zip(folder.path(), "image") {
+        assert_same(&members(&walk(&fs::read(folder.path().join("image")).unwrap())), &theirs, "7z");
+    }
+}
+
+#[test]
+fn fat_bears_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    small_tree(folder.path());
+    for (width, size) in [("12", 1), ("16", 3), ("32", 40)] {
+        bare(folder.path(), size);
+        let copy = ["-c", "mcopy -i image -s tree/* ::"];
+        if tool(folder.path(), "mkfs.vfat", &["-F", width, "-s", "1", "image"], b"").is_none()
+            || tool(folder.path(), "sh", &copy, b"").is_none()
+        {
+            return;
+        }
+        let mut image = fs::read(folder.path().join("image")).unwrap();
+        image.truncate(1 << 20);
+        let used = used(&image);
+        assert_bears_damage(&image, &used, 400);
+    }
+}
+
+/// An exFAT volume whose files and folders are written by this test: no tool does it without mounting.
+fn exfat(folder: &Path) -> Option<Vec<u8>> {
+    bare(folder, 4);
+    tool(folder, "mkfs.exfat", &["-c", "4096", "image"], b"")?;
+    let mut image = fs::read(folder.join("image")).unwrap();
+    let number = |image: &[u8], at: usize| u32::from_le_bytes(image[at..at + 4].try_into().unwrap()) as usize;
+    let sector = 1 << image[108];
+    let (table, heap) = (number(&image, 80) * sector, number(&image, 88) * sector);
+    let root = number(&image, 96);
+    let place = |cluster: usize| heap + (cluster - 2) * 4096;
+    // A file in one piece, one in a chain that goes backwards, a folder with a file of which half was written.
+    let chained = noise(10_000);
+    for (cluster, next, bytes) in
+        [(60, 50, &chained[..4096]), (50, 70, &chained[4096..8192]), (70, usize::MAX, &chained[8192..])]
+    {
+        image[table + cluster * 4..][..4].copy_from_slice(&(next as u32).to_le_bytes());
+        image[place(cluster)..][..bytes.len()].copy_from_slice(bytes);
+    }
+    image[place(80)..][..68].copy_from_slice(&eicar());
+    image[place(91)..][..6].copy_from_slice(b"halfxx");
+    let folder = set("half written", 0, 2, 91, 8, 4);
+    image[place(90)..][..folder.len()].copy_from_slice(&folder);
+    let entries = [
+        set("a test file with a very long name.com", 0, 2, 80, 68, 68),
+        set("chained", 0, 0, 60, 10_000, 10_000),
+        set("Földer", 0x10, 2, 90, 4096, 4096),
+    ];
+    let mut at = (0..128).map(|index| place(root) + index * 32).find(|at| image[*at] == 0).unwrap();
+    for entry in entries {
+        image[at..][..entry.len()].copy_from_slice(&entry);
+        at += entry.len();
+    }
+    Some(image)
+}
+
+/// The entries of a file.
+fn set(name: &str, attributes: u8, flags: u8, first: u32, length: u64, written: u64) -> Vec<u8> {
+    let units: Vec<u16> = name.encode_utf16().collect();
+    let pieces = units.chunks(15).count();
+    let mut file = vec![0x85, pieces as u8 + 1, 0, 0, attributes, 0];
+    file.resize(32, 0);
+    let mut stream = vec![0xc0, flags | 1, 0, units.len() as u8, 0, 0, 0, 0];
+    stream.extend(written.to_le_bytes());
+    stream.extend([0; 4]);
+    stream.extend(first.to_le_bytes());
+    stream.extend(length.to_le_bytes());
+    file.extend(stream);
+    for piece in units.chunks(15) {
+        file.extend([0xc1, 0]);
+        file.extend(piece.iter().flat_map(|unit| unit.to_le_bytes()));
+        file.resize(file.len().next_multiple_of(32), 0);
+    }
+    file
+}
+
+#[test]
+fn exfat_with_and_without_chains() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(image) = exfat(folder.path()) else { return };
+    let walked = walk(&image);
+    assert_eq!((walked.objects[0].kind, &walked.anomalies), (FileKind::Fat, &Vec::new()));
+    let expected: [(&str, &[u8]); 3] = [
+        ("a test file with a very long name.com", &eicar()),
+        ("chained", &noise(10_000)),
+        ("Földer/half written", b"half\0\0\0\0"),
+    ];
+    let expected = expected.into_iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())).collect();
+    assert_same(&members(&walked), &expected, "exFAT");
+    let used = used(&image);
+    assert_bears_damage(&image, &used, 300);
+}
+
+/// An NTFS volume with the tree, by way of wimlib.
+fn ntfs(folder: &Path, mib: usize, options: &[&str]) -> Option<()> {
+    tool(folder, "wimlib-imagex", &["capture", "tree", "tree.wim"], b"")?;
+    bare(folder, mib);
+    tool(folder, "mkntfs", &[&["-F", "-Q"], options, &["image"]].concat(), b"")?;
+    tool(folder, "wimlib-imagex", &["apply", "tree.wim", "1", "image"], b"")?;
+    fs::remove_file(folder.join("tree.wim")).unwrap();
+    Some(())
+}
+
+#[test]
+fn ntfs_with_streams_and_compression() {
+    let folder = tempfile::tempdir().unwrap();
+    tree(folder.path());
+    let path = folder.path();
+    let cases: &[&[&str]] = &[&[], &["-c", "512"], &["-c", "65536"], &["-C"]];
+    for case in cases {
+        if ntfs(path, 24, case).is_none() {
+            return;
+        }
+        let mut expected = files(&path.join("tree"));
+        // A stream beside a file, and with compression, new files that are compressed.
+        fs::write(path.join("beside"), b"beside ".repeat(20_000)).unwrap();
+        if tool(path, "ntfscp", &["-q", "-N", "a stream", "image", "beside", "EICAR.COM"], b"").is_none() {
+            return;
+        }
+        expected.insert("EICAR.COM:a stream".into(), b"beside ".repeat(20_000));
+        for name in ["mixed", "text", "noise", "EICAR.COM"] {
+            let copy = format!("new {name}");
+            tool(path, "ntfscp", &["-q", "image", &format!("tree/{name}"), &copy], b"");
+            expected.insert(copy, fs::read(path.join("tree").join(name)).unwrap());
+        }
+        let walked = walk(&fs::read(path.join("image")).unwrap());
+        assert_eq!((walked.objects[0].kind, &walked.anomalies), (FileKind::Ntfs, &Vec::new()), "{case:?}");
+        let mut found = members(&walked);
+        // Tables of the volume beyond the first records.
+        found.retain(|name, _| !name.starts_with("$Extend/"));
+        assert_same(&found, &expected, &format!("{case:?}"));
+        if let Some(mut theirs) = seven_zip(path, "image") {
+            theirs.retain(|name, _| !name.starts_with("[SYSTEM]") && !name.starts_with("$Extend"));
+            assert_same(&found, &theirs, &format!("7z {case:?}"));
+        }
+    }
+}
+
+#[test]
+fn ntfs_bears_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    small_tree(folder.path());
+    if ntfs(folder.path(), 2, &["-C", "-c", "512"]).is_none() {
+        return;
+    }
+    let _ = tool(folder.path(), "ntfscp", &["-q", "image", "tree/text", "compressed"], b"");
+    let image = fs::read(folder.path().join("image")).unwrap();
+    // The records of the file table.
+    let records: Vec<usize> = (0..image.len() / 1024).filter(|at| image[at * 1024..].starts_with(b"FILE")).collect();
+    let places: Vec<usize> = (0..512).chain(records.iter().flat_map(|at| at * 1024..at * 1024 + 1024)).collect();
+    assert_bears_damage(&image, &places, 1000);
+    let name: Vec<u8> = "EICAR.COM".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let places = (0..image.len() - 18).filter(|at| image[*at..].starts_with(&name)).collect::<Vec<_>>();
+    // Without its index the file is found all the same.
+    let mut broken = image.clone();
+    for at in places.iter().filter(|at| !records.contains(&(*at / 1024))) {
+        broken[*at..*at + 18].fill(0xff);
+    }
+    assert!(walk(&broken).at(&["EICAR.COM"]).is_some_and(|seen| seen.bytes == eicar()));
+}

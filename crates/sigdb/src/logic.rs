@@ -225,40 +225,10 @@ pub(crate) fn may_hold(logic: &[u8], counts: &dyn Fn(u8) -> Option<u32>) -> bool
     value.is_some_and(|value| value.open || value.holds)
 }
 
-/// Do the conditions hold, and could the expression, whatever is counted of the subsignatures whose count is not known yet?
-pub(crate) fn may_hold(logic: &[u8], around: &Circumstances<'_>, counts: &dyn Fn(u8) -> Option<u32>) -> bool {
-    let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
-    conditions_hold(&mut reader, around).unwrap_or(false) && expression_may_hold(&mut reader, counts).unwrap_or(false)
-}
-
 /// As [`may_hold`], of a trigger.
 pub(crate) fn trigger_may_hold(trigger: &[u8], counts: &dyn Fn(u8) -> Option<u32>) -> bool {
     let mut reader = Reader::new(trigger.get(..LONGEST).unwrap_or(trigger), "trigger");
-    expression_may_hold(&mut reader, counts).unwrap_or(false)
-}
-
-/// Of a block it is known only that its sum is 0 if what is inside does not hold.
-fn expression_may_hold(reader: &mut Reader<'_>, counts: &dyn Fn(u8) -> Option<u32>) -> Option<bool> {
-    let mut stack: Vec<bool> = Vec::with_capacity(16);
-    while !reader.is_empty() {
-        let value = match step(reader)? {
-            Step::Count(id, comparison, wanted) => {
-                counts(id).is_none_or(|count| compare(comparison, u64::from(count), wanted))
-            }
-            Step::Block(comparison, wanted, _) => stack.pop()? || compare(comparison, 0, wanted),
-            Step::And(operands) => take_values(&mut stack, operands)?.iter().all(|value| *value),
-            Step::Or(operands) => take_values(&mut stack, operands)?.iter().any(|value| *value),
-        };
-        stack.push(value);
-    }
-    match stack.as_slice() {
-        [value] => Some(*value),
-        _ => None,
-    }
-}
-
-fn take_values(stack: &mut Vec<bool>, operands: usize) -> Option<Vec<bool>> {
-    Some(stack.split_off(stack.len().checked_sub(operands)?))
+    evaluate(&mut reader, counts).is_some_and(|value| value.open || value.holds)
 }
 
 /// Could the rule be fulfilled without any match?

@@ -85,7 +85,8 @@ impl Judge<'_, '_> {
         for number in tally.rules(rules.always()) {
             self.step()?;
             let Some(rule) = rules.rule(number) else { continue };
-            if logic::may_hold(rules.logic(&rule), &around, &|id| known(rules, &rule, tally, id)) {
+            let logic = rules.logic(&rule);
+            if logic::may_hold(logic, &|id| known(rules, &rule, tally, id)) && logic::conditions_met(logic, &around) {
                 undecided.push(number);
             }
         }

@@ -45,7 +45,15 @@ pub(crate) fn identify(source: &dyn Source) -> Identity {
         look_far(source, &head, &mut identity);
     }
     look_for_tags(&head, &mut identity);
+    look_for_text(&head, &mut identity);
     identity
+}
+
+/// What ClamAV knows no format of, and takes for text, is matched as text too.
+fn look_for_text(head: &[u8], identity: &mut Identity) {
+    if identity.kind.cl_type() == FileKind::Data.cl_type() && text::passes_for_text(head) {
+        identity.also.push(FileKind::Utf16);
+    }
 }
 
 /// Texts, and bytes of no known format, with tags in them are matched as pages too; pages that only begin like one are

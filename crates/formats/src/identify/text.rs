@@ -38,6 +38,23 @@ pub(super) fn holds_tags(head: &[u8]) -> bool {
     first_tag(wide.as_deref().unwrap_or(start)).is_some()
 }
 
+/// True if ClamAV 1.4.6 would take these first bytes for text, though they are none (observed: a mark of UTF-16 at the start;
+/// or all bytes could be of an 8-bit character set; or, read as UTF-16 with the high byte first, no character but the first
+/// is a control character of ASCII or the mark turned round). That holds of most noise.
+pub(super) fn passes_for_text(head: &[u8]) -> bool {
+    let start = head.get(..LOOKED_AT).unwrap_or(head);
+    let marked = start.starts_with(b"\xfe\xff") || start.starts_with(b"\xff\xfe");
+    let narrow = || start.iter().all(|byte| *byte >= 0x80 || is_written(*byte));
+    let fits = |unit: u16| unit != 0xfffe && u8::try_from(unit).map_or(true, |byte| byte >= 0x80 || is_written(byte));
+    let wide = || start.as_chunks::<2>().0.iter().skip(1).all(|pair| fits(u16::from_be_bytes(*pair)));
+    start.len() > 5 && (marked || narrow() || wide())
+}
+
+/// ASCII as ClamAV has it in texts.
+fn is_written(byte: u8) -> bool {
+    matches!(byte, 7..=10 | 12 | 13 | 27 | 0x20..=0x7e)
+}
+
 /// Where the first tag stands that makes a page of a text.
 pub(super) fn first_tag(text: &[u8]) -> Option<usize> {
     let tag = |rest: &[u8]| {

@@ -14,7 +14,8 @@
 //! * [`syntax`] reads values, [`sight`] tells what matters of one, [`extent`] where a stream ends, [`filter`] decodes it,
 //!   [`objects`] goes through object streams, [`resolver`] fetches filters that stand elsewhere, [`security`] decrypts.
 //! * A member is a stream behind its filters; pictures stay in their own format. Strings of JavaScript are members as
-//!   well, and so is an object that is nothing but a string, because JavaScript may be kept in one.
+//!   well, and so is an object that is nothing but a string, because JavaScript may be kept in one. So are objects that
+//!   act, or tell what a page shows, as they stand.
 //! * A stream without filters that is a PDF itself is not searched for objects: its own reader does that.
 //!
 //! In an encrypted document, strings and streams that make sense without decryption are given as they are too: the trailer
@@ -110,7 +111,7 @@ impl Search for Document {
             self.lock(lock);
         } else if let Some(objects) = self.objects.as_mut() {
             match objects.next_object()? {
-                Sighting::Object(number, contents) => self.tell(number, 0, contents)?,
+                Sighting::Object(number, contents, bytes) => self.tell(number, 0, contents, bytes)?,
                 Sighting::Trouble(anomaly) => self.found.remark(None, anomaly),
                 Sighting::End => self.objects = None,
             }
@@ -151,7 +152,9 @@ impl Document {
             self.read_again(length);
         }
         self.covered = self.covered.max(header.body.saturating_add(length));
-        self.tell(header.number, header.generation, sight.contents)?;
+        let inner = u64::try_from(sight.inner).unwrap_or(u64::MAX);
+        let bytes = Part::new(Arc::clone(&self.source), header.body, if sight.stream.is_some() { 0 } else { inner });
+        self.tell(header.number, header.generation, sight.contents, bytes)?;
         match sight.stream {
             Some(stream) => self.stream(&header, header.body.saturating_add(length), stream),
             None => Ok(()),
@@ -169,9 +172,12 @@ impl Document {
         })
     }
 
-    /// Gives the strings of an object, and remembers what it says of others.
-    fn tell(&mut self, number: u64, generation: u64, contents: Contents) -> Result<(), LimitReached> {
+    /// Gives the strings of an object, and its `bytes` if it is notable and no stream; remembers what it says of others.
+    fn tell(&mut self, number: u64, generation: u64, contents: Contents, bytes: Part) -> Result<(), LimitReached> {
         let header = Header { number, generation, body: 0 };
+        if contents.notable && bytes.len() > 0 {
+            self.found.member(named(&header, b""), Arc::new(bytes), None)?;
+        }
         let script = self.hints.hint(number) == Some(&Hint::JavaScript);
         for (number, hint) in contents.hints {
             self.hints.keep(number, hint, &self.budget);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, LimitReached, Source};
+use dachs_base::{Anomaly, Budget, LimitReached, Part, Source};
 
 use super::growing;
 use super::sight::{self, Contents};
@@ -17,6 +17,7 @@ const AGAIN: u64 = 1 << 20;
 
 /// The objects of one stream.
 pub(super) struct Objects {
+    source: Arc<dyn Source>,
     window: Window,
     budget: Budget,
     /// Where the table goes on.
@@ -29,7 +30,8 @@ pub(super) struct Objects {
 
 /// An object in an object stream.
 pub(super) enum Sighting {
-    Object(u64, Contents),
+    /// Its number, what it holds, and its bytes.
+    Object(u64, Contents, Part),
     Trouble(Anomaly),
     End,
 }
@@ -37,7 +39,8 @@ pub(super) enum Sighting {
 impl Objects {
     pub(super) fn new(source: &Arc<dyn Source>, first: u64, budget: &Budget) -> Objects {
         let window = Window::new(source, budget);
-        Objects { window, budget: budget.clone(), table: 0, first, read: 0, farthest: 0 }
+        let (source, budget) = (Arc::clone(source), budget.clone());
+        Objects { source, window, budget, table: 0, first, read: 0, farthest: 0 }
     }
 
     /// The next object.
@@ -53,9 +56,9 @@ impl Objects {
         let at = self.first.saturating_add(offset);
         let parsed = growing(&mut self.window, &self.budget, at, &mut |bytes, whole| {
             let object = syntax::value(bytes, whole)?;
-            Ok((sight::contents(&object.value, &|text| vec![text]), object.length))
+            Ok((sight::contents(&object.value, &|text| vec![text]), object.length, object.inner))
         })?;
-        let Ok((contents, length)) = parsed else {
+        let Ok((contents, length, inner)) = parsed else {
             return Ok(Sighting::Trouble(Anomaly::unsupported("an object in an object stream is too large")));
         };
         let length = u64::try_from(length).unwrap_or(u64::MAX);
@@ -64,7 +67,8 @@ impl Objects {
         if self.read > self.farthest.saturating_mul(4).saturating_add(AGAIN) {
             return Ok(self.stop("the objects of an object stream overlap too much"));
         }
-        Ok(Sighting::Object(number, contents))
+        let inner = u64::try_from(inner).unwrap_or(u64::MAX);
+        Ok(Sighting::Object(number, contents, Part::new(Arc::clone(&self.source), at, inner)))
     }
 
     fn stop(&mut self, detail: &'static str) -> Sighting {

@@ -18,6 +18,8 @@ pub(super) struct Sight {
     pub(super) stream: Option<Stream>,
     /// How many bytes the value takes, `stream` or `endobj` included.
     pub(super) length: usize,
+    /// How many it takes without that.
+    pub(super) inner: usize,
     pub(super) contents: Contents,
     /// True if it says that the document is encrypted.
     pub(super) encryption: bool,
@@ -61,7 +63,12 @@ pub(super) struct Contents {
     pub(super) texts: Vec<Vec<u8>>,
     /// Objects that are JavaScript, or embedded files with their names.
     pub(super) hints: Vec<(u64, Hint)>,
+    /// True if the value itself is worth looking at: it acts, or tells what a page shows.
+    pub(super) notable: bool,
 }
+
+/// Names that make an object notable, wherever they stand in it (observed: ClamAV 1.4.6 writes such objects out).
+const NOTABLE: [&[u8]; 6] = [b"Contents", b"EmbeddedFile", b"Filter", b"Launch", b"OpenAction", b"Page"];
 
 /// What another object says of one.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +93,7 @@ pub(super) fn sight(object: &Object<'_>, resolver: &mut Resolver, open: &Open<'_
     Sight {
         stream,
         length: object.length,
+        inner: object.inner,
         contents: contents(&object.value, open),
         encryption: dictionary.is_some_and(tells_encryption),
     }
@@ -165,9 +173,11 @@ fn walk(value: &Value<'_>, depth: u32, open: &Open<'_>, contents: &mut Contents)
     match value {
         _ if depth > DEEPEST => {}
         Value::Array(values) => values.iter().for_each(|value| walk(value, depth + 1, open, contents)),
+        Value::Name(name) => contents.notable |= NOTABLE.iter().any(|notable| name.is(notable)),
         Value::Dictionary(dictionary) => {
             embedded(dictionary, open, contents);
             for (name, value) in &dictionary.0 {
+                contents.notable |= NOTABLE.iter().any(|notable| name.is(notable));
                 match value {
                     Value::Text(script) if name.is(b"JS") => contents.scripts.extend(open(script.decode())),
                     Value::Reference(number, _) if name.is(b"JS") => contents.hints.push((*number, Hint::JavaScript)),

@@ -192,6 +192,8 @@ pub(super) struct Object<'a> {
     pub(super) value: Value<'a>,
     pub(super) stop: Stop,
     pub(super) length: usize,
+    /// The same without `endobj`, and with the white space behind it.
+    pub(super) inner: usize,
 }
 
 /// Reads the value behind `obj`. `whole` says that no bytes follow `input` in the file.
@@ -200,7 +202,9 @@ pub(super) fn object(input: &[u8], whole: bool) -> Result<Object<'_>, Trouble> {
     let mut values = parser.list(Close::Word, 0)?;
     let length = input.len().saturating_sub(parser.rest.len());
     let value = if values.is_empty() { Value::Other } else { values.swap_remove(0) };
-    Ok(Object { value, stop: parser.stop.unwrap_or(Stop::End), length })
+    let bytes = input.get(..length).unwrap_or(input);
+    let inner = bytes.strip_suffix(b"endobj").unwrap_or(bytes).len();
+    Ok(Object { value, stop: parser.stop.unwrap_or(Stop::End), length, inner })
 }
 
 /// Reads the one value at the start of `input`, as in an object stream (ISO 32000-1 7.5.7).
@@ -210,7 +214,9 @@ pub(super) fn value(input: &[u8], whole: bool) -> Result<Object<'_>, Trouble> {
         Some(token) => parser.complete(token, 0)?.unwrap_or(Value::Other),
         None => Value::Other,
     };
-    Ok(Object { value, stop: Stop::End, length: input.len().saturating_sub(parser.rest.len()) })
+    let length = input.len().saturating_sub(parser.rest.len());
+    let blanks = parser.rest.iter().take_while(|byte| is_space(**byte)).count();
+    Ok(Object { value, stop: Stop::End, length, inner: length.saturating_add(blanks) })
 }
 
 /// True for white space (ISO 32000-1 table 1).

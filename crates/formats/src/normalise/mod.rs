@@ -4,6 +4,7 @@
 //! and with the generic ones, and holds no members.
 
 mod html;
+mod script;
 mod text;
 
 use crate::stream::{Replay, SourceRead};
@@ -22,7 +23,10 @@ pub struct View {
 #[must_use]
 pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
     match kind.class() {
-        _ if kind == FileKind::Html => normalised_pages(source, budget).into(),
+        _ if kind == FileKind::Html => {
+            let scripts = normalised_scripts(source, budget);
+            normalised_pages(source, budget).into_iter().chain(scripts).collect()
+        }
         Class::Text => vec![View { target: Target::Ascii, source: normalised_text(source, budget) }],
         _ => Vec::new(),
     }
@@ -31,6 +35,12 @@ pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<V
 fn normalised_text(source: &Arc<dyn Source>, budget: &Budget) -> Arc<dyn Source> {
     let source = Arc::clone(source);
     Arc::new(Replay::new(budget, move || Ok(Box::new(text::Normalise::new(SourceRead::new(Arc::clone(&source)))))))
+}
+
+/// Scripts are matched as pages and as texts.
+fn normalised_scripts(source: &Arc<dyn Source>, budget: &Budget) -> [View; 2] {
+    let scripts: Arc<dyn Source> = Arc::new(Replay::new(budget, script::opener(source, budget)));
+    [Target::Html, Target::Ascii].map(|target| View { target, source: Arc::clone(&scripts) })
 }
 
 fn normalised_pages(source: &Arc<dyn Source>, budget: &Budget) -> [View; 2] {

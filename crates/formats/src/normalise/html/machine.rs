@@ -116,6 +116,12 @@ impl Machine {
         }
     }
 
+    /// True within a script; style sheets are none.
+    pub(super) fn in_script(&self) -> bool {
+        let inside = matches!(self.state, State::Script | State::ScriptTag | State::ScriptName | State::ScriptComment);
+        inside && !self.style
+    }
+
     /// The page has ended: writes what waited for more.
     pub(super) fn finish(&mut self, output: &mut Output) {
         if let Some(reference) = self.reference.take() {

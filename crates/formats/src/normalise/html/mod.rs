@@ -8,8 +8,8 @@
 //!                    notags: the text, with the addresses of links and pictures
 //! ```
 //!
-//! Both forms are made by one machine of small, fixed memory; a reader of one throws the other away. Encoded scripts
-//! (`#@~^`) are not decoded, and there is no form of scripts alone.
+//! Both forms are made by one machine of small, fixed memory; a reader of one throws the other away. The same machine finds the
+//! scripts of a page for [`super::script`].
 
 mod blocks;
 mod entities;
@@ -21,6 +21,7 @@ mod tests;
 mod utf16;
 mod wide;
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -52,12 +53,69 @@ pub(super) fn opener(
 ) -> impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static {
     let (source, budget) = (Arc::clone(source), budget.clone());
     move || {
-        let input = SourceRead::new(Arc::clone(&source));
-        let page: Box<dyn Read + Send> = match Width::of(&*source) {
-            Width::One => Box::new(input),
-            width => Box::new(Utf16::new(input, width == Width::Little)),
-        };
+        let page = bytes(&source);
         Ok(Box::new(Fenced::new(&budget, MEMORY, || Ok(Normalise::new(page, form)))?))
+    }
+}
+
+/// The bytes of a page; those in UTF-16 become UTF-8.
+fn bytes(source: &Arc<dyn Source>) -> Box<dyn Read + Send> {
+    let input = SourceRead::new(Arc::clone(source));
+    match Width::of(&**source) {
+        Width::One => Box::new(input),
+        width => Box::new(Utf16::new(input, width == Width::Little)),
+    }
+}
+
+/// A page that is gone through for its scripts.
+///
+/// # Errors
+/// When the budget has no memory for that.
+pub(super) fn page(source: &Arc<dyn Source>, budget: &Budget) -> io::Result<Scanned<impl Read + Send + use<>>> {
+    let page = bytes(source);
+    Ok(Scanned::new(Fenced::new(budget, MEMORY, || Ok(page))?))
+}
+
+/// Goes through a page and gives its scripts.
+pub(super) struct Scanned<R> {
+    reader: R,
+    blocks: Blocks,
+    machine: Machine,
+    output: Output,
+    /// The script at hand.
+    pub(super) script: Vec<u8>,
+    ended: bool,
+}
+
+impl<R: Read> Scanned<R> {
+    /// Goes through the bytes of `reader`.
+    pub(super) fn new(reader: R) -> Scanned<R> {
+        let (blocks, machine, output) = (Blocks::default(), Machine::default(), Output::default());
+        Scanned { reader, blocks, machine, output, script: Vec::new(), ended: false }
+    }
+
+    /// Goes through the next bytes. Scripts that end there, their end tags included, are put to the others. False at the end.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub(super) fn advance(&mut self, scripts: &mut VecDeque<Vec<u8>>) -> io::Result<bool> {
+        for byte in self.blocks.next(&mut self.reader)? {
+            self.output.nocomment.clear();
+            self.output.notags.clear();
+            let inside = self.machine.in_script();
+            self.machine.take(byte, &mut self.output);
+            if inside {
+                self.script.push(byte);
+            }
+            if inside && !self.machine.in_script() {
+                scripts.push_back(std::mem::take(&mut self.script));
+            }
+        }
+        let ended = self.blocks.ended();
+        if ended && !std::mem::replace(&mut self.ended, true) && self.machine.in_script() {
+            scripts.push_back(std::mem::take(&mut self.script));
+        }
+        Ok(!ended)
     }
 }
 

@@ -4,7 +4,7 @@
 //! normalised forms. Of each there is a digest and a substring. A name says what a signature was drawn from:
 //! `Real.FAMILY.NUMBER`, the family being the object's origin and `Hash` or `Body`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,25 +20,39 @@ const SMALLEST: usize = 24;
 /// Bytes of an object that are looked at.
 const LARGEST: u64 = 64 << 20;
 
-/// The database being written.
+/// Signatures drawn.
 #[derive(Default)]
-struct Drawn {
+pub(super) struct Drawn {
     number: usize,
     hashes: String,
     bodies: String,
     sections: String,
     seen: BTreeSet<String>,
+    signatures: BTreeMap<String, Signature>,
 }
 
-/// Writes a database drawn from the files; gives the number of its signatures.
-pub(super) fn database(folder: &Path, files: &[PathBuf]) -> Result<usize, String> {
+/// What a drawn signature asks for.
+#[derive(Clone)]
+pub(super) enum Signature {
+    /// Bytes anywhere in an object.
+    Body(Vec<u8>),
+    /// An object of this MD5 in hexadecimal digits, and of this size.
+    Hash(String, usize),
+}
+
+/// Writes a database drawn from the files.
+pub(super) fn database(folder: &Path, files: &[PathBuf]) -> Result<Drawn, String> {
     let mut drawn = Drawn::default();
     let mut random = Random::new(1);
     for file in files {
         drawn.object(file, "File", &mut random);
         drawn.sections(file);
         let scratch = Scratch::new()?;
-        for object in inside(file, &scratch, &mut random)? {
+        let mut objects = inside(file, &scratch)?;
+        while objects.len() > OBJECTS {
+            objects.swap_remove(random.below(objects.len()));
+        }
+        for object in objects {
             let origin = origin(scratch.path(), &object);
             drawn.object(&object, &origin, &mut random);
         }
@@ -46,7 +60,7 @@ pub(super) fn database(folder: &Path, files: &[PathBuf]) -> Result<usize, String
     for (name, text) in [("drawn.hdb", &drawn.hashes), ("drawn.ndb", &drawn.bodies), ("drawn.mdb", &drawn.sections)] {
         fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
     }
-    Ok(drawn.number)
+    Ok(drawn)
 }
 
 /// Copies a database, to ask about single files by hand.
@@ -62,6 +76,16 @@ pub(super) fn family(name: &str) -> String {
 }
 
 impl Drawn {
+    /// How many there are.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What the signature of this name asks for; none for those of sections and of real databases.
+    pub(super) fn signature(&self, name: &str) -> Option<&Signature> {
+        self.signatures.get(name)
+    }
+
     /// Draws a digest and a substring from an object.
     fn object(&mut self, path: &Path, origin: &str, random: &mut Random) {
         let fits = fs::metadata(path).is_ok_and(|metadata| metadata.len() <= LARGEST);
@@ -69,10 +93,12 @@ impl Drawn {
         if let Some(digest) = md5(path).filter(|digest| self.seen.insert(digest.clone())) {
             let name = self.name(origin, "Hash");
             let _ = writeln!(self.hashes, "{digest}:{}:{name}", bytes.len());
+            self.signatures.insert(name, Signature::Hash(digest, bytes.len()));
             if let Some(part) = substring(&bytes, random) {
                 let name = self.name(origin, "Body");
                 let hex = part.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
                 let _ = writeln!(self.bodies, "{name}:0:*:{hex}");
+                self.signatures.insert(name, Signature::Body(part));
             }
         }
     }
@@ -100,8 +126,8 @@ impl Drawn {
     }
 }
 
-/// What ClamAV takes out of a file: some of it, if it is much.
-fn inside(file: &Path, scratch: &Scratch, random: &mut Random) -> Result<Vec<PathBuf>, String> {
+/// What ClamAV takes out of a file, written to a folder.
+pub(super) fn inside(file: &Path, scratch: &Scratch) -> Result<Vec<PathBuf>, String> {
     let nothing = scratch.write("nothing.hdb", b"aa15bcf478d165efd2065190eb473bcc:544:Nothing\n")?;
     let mut command = Command::new("clamscan");
     command.args(["--no-summary", "--allmatch", "--leave-temps", "--force-to-disk", "--max-scantime=20000"]);
@@ -111,9 +137,6 @@ fn inside(file: &Path, scratch: &Scratch, random: &mut Random) -> Result<Vec<Pat
     let mut found = Vec::new();
     walk(scratch.path(), &mut found);
     found.sort();
-    while found.len() > OBJECTS {
-        found.swap_remove(random.below(found.len()));
-    }
     Ok(found)
 }
 
@@ -156,7 +179,8 @@ fn substring(bytes: &[u8], random: &mut Random) -> Option<Vec<u8>> {
     })
 }
 
-fn md5(path: &Path) -> Option<String> {
+/// The MD5 of a file in hexadecimal digits.
+pub(super) fn md5(path: &Path) -> Option<String> {
     let output = Command::new("md5sum").arg("--").arg(path).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.trim_start_matches('\\').get(..32).map(str::to_owned)

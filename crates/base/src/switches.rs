@@ -15,6 +15,8 @@ pub struct Switches {
     pub alerts: Alerts,
     /// Leave heuristics out that are no alerts (`--heuristic-alerts=no`).
     pub no_heuristics: bool,
+    /// Do not judge links in mails (`--phishing-scan-urls=no`).
+    pub no_links: bool,
     /// Match objects only as they are, not in normalised forms (`--normalize=no`).
     pub no_normalising: bool,
     /// A weak detection ends the scan like a strong one (`--heuristic-scan-precedence`).
@@ -33,9 +35,12 @@ impl Switches {
             broken_media: false,
             encrypted_archives: false,
             encrypted_documents: false,
+            links_cloaked: false,
+            links_unencrypted: false,
             macros: false,
         },
         no_heuristics: false,
+        no_links: false,
         no_normalising: false,
         precedence: false,
         closed: Closed {
@@ -84,6 +89,10 @@ pub struct Alerts {
     pub encrypted_archives: bool,
     /// Documents that no password opened.
     pub encrypted_documents: bool,
+    /// Links in mails whose address hides control characters, of any host.
+    pub links_cloaked: bool,
+    /// Links in mails that show an encrypted page and lead to another, of any host.
+    pub links_unencrypted: bool,
     /// Documents with macros.
     pub macros: bool,
 }

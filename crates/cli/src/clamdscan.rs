@@ -28,12 +28,12 @@ use crate::action::{Action, Folder};
 use crate::content::display;
 use crate::escape::shown;
 use crate::interrupt::Interrupt;
+use crate::line::{self, Line};
 use crate::progress::Progress;
 use crate::scan::{Setting, scan};
 use crate::service::{Connection, Place, Remote};
 use crate::walk::{Options, Step, Walk};
 use lines::Lines;
-use options::Line;
 
 /// Exit code when a ping is not answered.
 const NO_PONG: u8 = 21;
@@ -53,24 +53,25 @@ pub(crate) fn is_name(program: &OsStr) -> bool {
 
 /// Runs with the arguments after the name; gives the exit code.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let line = match options::parse(arguments) {
+    let line = match line::parse(options::OPTIONS, arguments) {
         Ok(line) => line,
         Err(reason) => return complain(&format!("ERROR: {reason}\nERROR: Can't parse command line options")),
     };
     if line.is_on("help") {
         return say(&options::help());
     }
-    let place = match Place::configured(line.last("config-file")) {
+    let place = match Place::configured(line.last("config-file").or(line.last("config"))) {
         Ok(place) => place,
         Err(reason) => return complain(&format!("ERROR: {reason}")),
     };
     if line.is_on("version") {
         return version(&place);
     }
-    if (line.is_on("ping") || line.is_on("wait")) && !ping(&line, &place) {
+    let pings = line.last("ping").is_some();
+    if (pings || line.is_on("wait")) && !ping(&line, &place) {
         return NO_PONG;
     }
-    if line.is_on("ping") && !line.is_on("wait") {
+    if pings && !line.is_on("wait") {
         return 0;
     }
     if line.is_on("reload") {
@@ -111,7 +112,7 @@ fn ping(line: &Line, place: &Place) -> bool {
     let (attempts, interval) = (attempts.parse().unwrap_or(WAIT), interval.parse().unwrap_or(1).max(1));
     for attempt in 0..attempts {
         if ask(place, "PING").as_deref() == Some("PONG") {
-            if line.is_on("ping") {
+            if line.last("ping").is_some() {
                 say("PONG\n");
             }
             return true;

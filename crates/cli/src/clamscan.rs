@@ -14,7 +14,6 @@
 mod database;
 mod lines;
 mod options;
-mod parse;
 mod settings;
 mod summary;
 mod talk;
@@ -32,14 +31,16 @@ use crate::action::{Action, Folder};
 use crate::content::{Content, ImageNames, Sources};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
+use crate::line::{self, Line};
 use crate::owners::Owners;
 use crate::progress::Progress;
 use crate::scan::{Setting, scan};
 use crate::walk::Walk;
 use crate::workers::{PROGRAM, Workers, files_at_once};
 
+pub(crate) use options::OPTIONS;
+
 use lines::{Counts, Lines};
-use parse::Line;
 use summary::Summary;
 use talk::Talk;
 
@@ -55,7 +56,7 @@ pub(crate) fn is_name(program: &OsStr) -> bool {
 
 /// Runs with the arguments after the name.
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let line = match parse::parse(arguments) {
+    let line = match line::parse(OPTIONS, arguments) {
         Ok(line) => line,
         Err(reason) => return refuse(&format!("ERROR: {reason}\nERROR: Can't parse command line options")),
     };

@@ -21,6 +21,7 @@ mod content;
 mod exit;
 mod input;
 mod interrupt;
+mod line;
 mod order;
 mod output;
 mod owners;

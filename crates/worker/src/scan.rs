@@ -5,7 +5,7 @@ use dachs_base::{Anomaly, AnomalyKind, Budget, Report};
 use dachs_engine::{Options, Outcome};
 use dachs_proto::{Body, LONGEST, Reply, Request, exit};
 use dachs_rules::RuleSet;
-use dachs_sigdb::Image;
+use dachs_sigdb::{Image, LinkOptions};
 use dachs_sys::jail::{Jailed, socket};
 use dachs_sys::process::exit_now;
 use dachs_sys::socket::{receive_with_descriptor, send};
@@ -14,8 +14,6 @@ use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// No request is longer.
-const REQUEST: usize = 8 << 10;
 /// The number of the request at hand, for the last words of a panic. No worker has yet read one while it is 0.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
@@ -51,7 +49,7 @@ struct Confused;
 
 /// The next request; none when the pool has closed the socket.
 fn next() -> Result<Option<(Request, Option<OwnedFd>)>, Confused> {
-    let mut packet = [0; REQUEST];
+    let mut packet = [0; Request::LONGEST];
     let (length, file) = receive_with_descriptor(socket(), &mut packet).map_err(|_| Confused)?;
     if length == 0 {
         return Ok(None);
@@ -75,6 +73,11 @@ fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Reque
         rules_on_members: request.rules_on_members,
         about: Some(&request.about),
         switches: request.switches,
+        no_links: request.switches.no_links,
+        links: LinkOptions {
+            cloaked: request.switches.alerts.links_cloaked,
+            unencrypted: request.switches.alerts.links_unencrypted,
+        },
         ..Options::default()
     };
     match engine(source, &content.image, &budget, &options) {

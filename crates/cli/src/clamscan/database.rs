@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Local};
 use dachs_sigdb::Image;
 
-use super::parse::Line;
 use crate::content::display;
+use crate::line::Line;
 
 /// Where ClamAV installs its databases.
 const CLAMAV: &str = "/var/lib/clamav";
@@ -110,11 +110,12 @@ fn header(file: &Path) -> Option<(u32, i64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
+    use super::super::options::OPTIONS;
     use super::*;
+    use crate::line::parse;
 
     fn line(arguments: &[String]) -> Line {
-        parse(arguments.iter().map(std::ffi::OsString::from)).unwrap()
+        parse(OPTIONS, arguments.iter().map(std::ffi::OsString::from)).unwrap()
     }
 
     #[test]

@@ -1,76 +1,20 @@
 //! Every option of ClamAV's `clamscan`, and what it means here.
 //!
-//! [`OPTIONS`] is the one place: the command line is read by it ([`super::parse`]), `--help` is printed from it, and the
-//! table in docs/clamscan.md is checked against it. Nothing is accepted in silence:
-//!
-//! | state | an option in it |
-//! |---|---|
-//! | [`State::Honoured`] | does what ClamAV's does, or what its note says |
-//! | [`State::Idle`] | is accepted with any value, because what it asks for is so anyway |
-//! | [`State::Standard`] | is accepted if it asks for its default value, else refused |
-//! | [`State::Refused`] | is refused |
+//! [`OPTIONS`] is the one place: the command line is read by it ([`crate::line`]), `--help` is printed from it, and the
+//! table in docs/clamscan.md is checked against it. Nothing is accepted in silence.
 
 use std::fmt::Write;
 
-use State::{Honoured, Idle, Refused, Standard};
-use Takes::{Choice, Flag, No, Number, Size, Text, Yes};
-
-/// What a value of an option looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
-    /// One of a few numbers; no value means the second.
-    Choice,
-    /// No value, or yes or no; off unless given. Shown without a value, as ClamAV does.
-    Flag,
-    /// Nothing, yes or no; off unless given.
-    No,
-    /// A whole number.
-    Number,
-    /// A size in bytes, or with K, M or G.
-    Size,
-    /// A text that is called so in help.
-    Text(&'static str),
-    /// Nothing, yes or no; on unless given.
-    Yes,
-}
-
-/// What becomes of an option.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    /// It is done.
-    Honoured,
-    /// It is so anyway.
-    Idle,
-    /// Only this value, its default, is accepted.
-    Standard(&'static str),
-    /// It is not accepted.
-    Refused,
-}
-
-/// An option.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Opt {
-    /// Its long name.
-    pub(super) name: &'static str,
-    /// Its short name, or a space.
-    pub(super) short: char,
-    /// What a value looks like.
-    pub(super) takes: Takes,
-    /// What becomes of it.
-    pub(super) state: State,
-    /// What it does, or why it is not done.
-    pub(super) note: &'static str,
-}
-
-const fn opt(name: &'static str, short: char, takes: Takes, state: State, note: &'static str) -> Opt {
-    Opt { name, short, takes, state, note }
-}
+use crate::line::Opt;
+use crate::line::State::{Honoured, Idle, Refused, Standard};
+use crate::line::Takes::{Choice, Flag, No, Number, Size, Text, Yes};
+use crate::line::opt;
 
 const NO_TABLE: &str = "Dachs has no limit of its own for this";
 const BYTECODE: &str = "Bytecode programs are never run";
 
 /// All of them, in the order of ClamAV's own help.
-pub(super) const OPTIONS: &[Opt] = &[
+pub(crate) const OPTIONS: &[Opt] = &[
     opt("help", 'h', Flag, Honoured, "Show this help"),
     opt("version", 'V', Flag, Honoured, "Print version number"),
     opt("verbose", 'v', Flag, Honoured, "Name each file before its result"),
@@ -124,7 +68,7 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("structured-cc-mode", ' ', Number, Honoured, "Cards (0 = credit and debit, 1 = credit only)"),
     opt("scan-mail", ' ', Yes, Honoured, "Look into mail"),
     opt("phishing-sigs", ' ', Yes, Standard("yes"), "All signatures that are loaded are used"),
-    opt("phishing-scan-urls", ' ', Yes, Idle, "There is no judgement of addresses in mail"),
+    opt("phishing-scan-urls", ' ', Yes, Honoured, "Compare links in mail with the lists of the content"),
     opt("heuristic-alerts", ' ', Yes, Honoured, "Report what the engine itself judges"),
     opt("heuristic-scan-precedence", ' ', No, Honoured, "Stop at the first heuristic"),
     opt("normalize", ' ', Yes, Honoured, "Match texts and pages in normalised form too"),
@@ -153,8 +97,8 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("alert-encrypted-doc", ' ', No, Honoured, "Alert on encrypted documents"),
     opt("alert-macros", ' ', No, Honoured, "Alert on documents with macros"),
     opt("alert-exceeds-max", ' ', No, Honoured, "Alert on files that exceed a limit (Heuristics.Limits.Exceeded.…)"),
-    opt("alert-phishing-ssl", ' ', No, Standard("no"), "There is no such alert"),
-    opt("alert-phishing-cloak", ' ', No, Standard("no"), "There is no such alert"),
+    opt("alert-phishing-ssl", ' ', No, Honoured, "Alert on links that show an encrypted page and lead to another"),
+    opt("alert-phishing-cloak", ' ', No, Honoured, "Alert on links that hide control characters"),
     opt("alert-partition-intersection", ' ', No, Standard("no"), "There is no such alert"),
     opt("nocerts", ' ', Flag, Idle, "Certificates in PE files never make a file trusted"),
     opt("dumpcerts", ' ', Flag, Refused, "Certificates are not shown"),
@@ -183,37 +127,6 @@ pub(super) const OPTIONS: &[Opt] = &[
     opt("pcre-max-filesize", ' ', Size, Standard("100M"), NO_TABLE),
     opt("disable-cache", ' ', Flag, Idle, "Nothing is cached"),
 ];
-
-impl Opt {
-    /// True if a value must be given.
-    pub(super) fn needs_value(&self) -> bool {
-        matches!(self.takes, Number | Size | Text(_))
-    }
-
-    /// How it is written, with its value: `--recursive[=yes/no(*)]`.
-    pub(super) fn form(&self) -> String {
-        let value = match self.takes {
-            Choice => "[=0/1(*)/2]".to_owned(),
-            Flag => String::new(),
-            No => "[=yes/no(*)]".to_owned(),
-            Number | Size => "=#n".to_owned(),
-            Text(what) => format!("={what}"),
-            Yes => "[=yes(*)/no]".to_owned(),
-        };
-        format!("--{}{value}", self.name)
-    }
-
-    /// Its state in a few words.
-    #[cfg(test)]
-    fn state_words(&self) -> String {
-        match self.state {
-            Honoured => "honoured".to_owned(),
-            Idle => "accepted, changes nothing".to_owned(),
-            Standard(value) => format!("only `{value}`, else refused"),
-            Refused => "refused".to_owned(),
-        }
-    }
-}
 
 /// The text of `--help`.
 pub(super) fn help() -> String {
@@ -253,44 +166,24 @@ pub(super) fn table() -> String {
     text
 }
 
-/// The option with this long name, or the only one whose name begins so, as `getopt_long` has it.
-///
-/// # Errors
-/// `unrecognized` or `ambiguous`.
-pub(super) fn by_name(name: &str) -> Result<&'static Opt, &'static str> {
-    if let Some(option) = OPTIONS.iter().find(|option| option.name == name) {
-        return Ok(option);
-    }
-    let mut found = OPTIONS.iter().filter(|option| option.name.starts_with(name));
-    match (found.next(), found.next()) {
-        (Some(option), None) if !name.is_empty() => Ok(option),
-        (Some(_), Some(_)) => Err("ambiguous"),
-        _ => Err("unrecognized"),
-    }
-}
-
-/// The option with this short name.
-pub(super) fn by_letter(letter: char) -> Option<&'static Opt> {
-    OPTIONS.iter().find(|option| option.short == letter && letter != ' ')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::line::{by_letter, by_name, check};
 
     #[test]
     fn names_are_told_apart() {
         for (at, option) in OPTIONS.iter().enumerate() {
             let same = |other: &Opt| other.name == option.name || (other.short == option.short && option.short != ' ');
             assert!(!OPTIONS[at + 1..].iter().any(same), "{}", option.name);
-            assert_eq!(by_name(option.name).map(|found| found.name), Ok(option.name));
+            assert_eq!(by_name(OPTIONS, option.name).map(|found| found.name), Ok(option.name));
         }
-        assert_eq!(by_name("recurs").map(|found| found.name), Ok("recursive"));
-        assert_eq!(by_name("exclu").map(|found| found.name), Err("ambiguous"));
+        assert_eq!(by_name(OPTIONS, "recurs").map(|found| found.name), Ok("recursive"));
+        assert_eq!(by_name(OPTIONS, "exclu").map(|found| found.name), Err("ambiguous"));
         for name in ["bogus", "", "recursivee"] {
-            assert!(by_name(name).is_err(), "{name}");
+            assert!(by_name(OPTIONS, name).is_err(), "{name}");
         }
-        assert!(by_letter(' ').is_none() && by_letter('z').is_some());
+        assert!(by_letter(OPTIONS, ' ').is_none() && by_letter(OPTIONS, 'z').is_some());
     }
 
     #[test]
@@ -319,7 +212,7 @@ mod tests {
     fn defaults_are_of_their_kind() {
         for option in OPTIONS {
             if let Standard(value) = option.state {
-                assert!(super::super::parse::check(option, value.as_ref()).is_ok(), "{}", option.name);
+                assert!(check(option, value.as_ref()).is_ok(), "{}", option.name);
             }
         }
     }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use dachs_base::{Alerts, Closed, Form, Limits, Structured, Switches};
 
 use super::lines::{Incomplete, Show};
-use super::parse::Line;
 use crate::action::{Action, Folder};
 use crate::content::display;
+use crate::line::Line;
 use crate::walk::{Follow, Options, Patterns, expressions};
 
 /// A time that is as good as none.
@@ -54,9 +54,12 @@ pub(super) fn switches(line: &Line) -> Switches {
             broken_media: false,
             encrypted_archives: encrypted || on("alert-encrypted-archive"),
             encrypted_documents: encrypted || on("alert-encrypted-doc"),
+            links_cloaked: on("alert-phishing-cloak"),
+            links_unencrypted: on("alert-phishing-ssl"),
             macros: on("alert-macros"),
         },
         no_heuristics: off("heuristic-alerts"),
+        no_links: off("phishing-scan-urls"),
         no_normalising: off("normalize"),
         precedence: on("heuristic-scan-precedence"),
         closed: Closed {
@@ -195,11 +198,12 @@ fn listed(path: &[u8]) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
+    use super::super::options::OPTIONS;
     use super::*;
+    use crate::line::parse;
 
     fn line(arguments: &[&str]) -> Line {
-        parse(arguments.iter().map(OsString::from)).unwrap()
+        parse(OPTIONS, arguments.iter().map(OsString::from)).unwrap()
     }
 
     #[test]

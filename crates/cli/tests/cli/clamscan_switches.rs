@@ -110,3 +110,28 @@ fn switches_do_what_they_do_in_clamscan() {
     }
     assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong[..wrong.len().min(8)].join("\n\n"));
 }
+
+/// Mails with one link each: of a listed host, of a page that is not what it shows, with a control character.
+#[test]
+fn links_in_mails_are_judged_as_in_clamscan() {
+    if !has_tool("clamscan") {
+        return;
+    }
+    let mail = |link: &str, shown: &str| {
+        let head = "From: a@b.example\nTo: c@d.example\nSubject: x\nMIME-Version: 1.0\nContent-Type: text/html\n";
+        format!("{head}\n<html><body><a href=\"{link}\">{shown}</a></body></html>\n").into_bytes()
+    };
+    let folder = folder(&[
+        ("db/x.pdb", b"H:bank.example\n"),
+        ("db/y.ndb", b"Other:0:*:4242424242424242\n"),
+        ("a/listed", &mail("http://other.example/", "http://www.bank.example/")),
+        ("a/unencrypted", &mail("http://shop.example/", "https://shop.example/")),
+        ("a/cloaked", &mail("http://shop.example%01@other.example/", "http://shop.example/")),
+    ]);
+    for switch in ["", "--phishing-scan-urls=no", "--alert-phishing-ssl", "--alert-phishing-cloak", "--scan-mail=no"] {
+        let line = format!("-d db {switch} --no-summary a/listed a/unencrypted a/cloaked");
+        let ours = ask(&mut command(&["clamscan"]), folder.path(), &line);
+        let theirs = ask(&mut Command::new("clamscan"), folder.path(), &line);
+        assert_eq!((ours.code, lines(&ours)), (theirs.code, lines(&theirs)), "{switch}");
+    }
+}

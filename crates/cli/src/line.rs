@@ -1,44 +1,51 @@
-//! Reads a command line of `clamscan` as `getopt_long` would: options and paths in any order, long names that may be cut
-//! short, short ones that may be put together, `--` before paths that begin with a dash.
+//! Reads a command line of `clamscan` or `clamdscan` as `getopt_long` would: options and paths in any order, long names that
+//! may be cut short, short ones that may be put together, `--` before paths that begin with a dash.
 //!
-//! What the table of options ([`super::options`]) refuses is refused here, by name.
+//! Each program has a table of its options, and what that refuses is refused here, by name:
+//!
+//! | state | an option in it |
+//! |---|---|
+//! | [`State::Honoured`] | does what ClamAV's does, or what its note says |
+//! | [`State::Idle`] | is accepted with any value, because what it asks for is so anyway |
+//! | [`State::Standard`] | is accepted if it asks for its default value, else refused |
+//! | [`State::Refused`] | is refused |
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::options::{Opt, State, Takes, by_letter, by_name};
 use crate::escape::shown;
 use crate::quantity::parse_size;
 
 /// A command line, read.
-#[derive(Debug, Default)]
-pub(super) struct Line {
+#[derive(Debug)]
+pub(crate) struct Line {
+    table: &'static [Opt],
     given: Vec<(&'static str, OsString)>,
     /// What is to be scanned.
-    pub(super) paths: Vec<OsString>,
+    pub(crate) paths: Vec<OsString>,
 }
 
 impl Line {
     /// The last value of an option; empty if it was given without.
-    pub(super) fn last(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn last(&self, name: &str) -> Option<&OsStr> {
         self.given.iter().rev().find(|(given, _)| *given == name).map(|(_, value)| value.as_os_str())
     }
 
     /// All values of an option.
-    pub(super) fn all(&self, name: &'static str) -> impl Iterator<Item = &OsStr> {
+    pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = &OsStr> {
         self.given.iter().filter(move |(given, _)| *given == name).map(|(_, value)| value.as_os_str())
     }
 
     /// Whether a switch is on.
-    pub(super) fn is_on(&self, name: &str) -> bool {
+    pub(crate) fn is_on(&self, name: &str) -> bool {
         match self.last(name) {
             Some(value) => value.is_empty() || truth(value) == Some(true),
-            None => by_name(name).is_ok_and(|option| option.takes == Takes::Yes),
+            None => by_name(self.table, name).is_ok_and(|option| option.takes == Takes::Yes),
         }
     }
 
     /// A number or a size.
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         number(self.last(name)?)
     }
 }
@@ -47,8 +54,8 @@ impl Line {
 ///
 /// # Errors
 /// A sentence about what is wrong with them.
-pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Line, String> {
-    let mut line = Line::default();
+pub(crate) fn parse(table: &'static [Opt], arguments: impl IntoIterator<Item = OsString>) -> Result<Line, String> {
+    let mut line = Line { table, given: Vec::new(), paths: Vec::new() };
     let mut rest = arguments.into_iter();
     while let Some(argument) = rest.next() {
         match argument.as_bytes() {
@@ -65,7 +72,8 @@ impl Line {
     fn long(&mut self, text: &[u8], rest: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         let mut parts = text.splitn(2, |byte| *byte == b'=');
         let name = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
-        let option = by_name(&name).map_err(|what| format!("option --{} is {what}", shown(name.as_bytes())))?;
+        let option =
+            by_name(self.table, &name).map_err(|what| format!("option --{} is {what}", shown(name.as_bytes())))?;
         let value = match parts.next() {
             Some(value) => OsString::from_vec(value.to_vec()),
             None if option.needs_value() => missing(rest.next(), option)?,
@@ -79,7 +87,7 @@ impl Line {
         let mut left = letters;
         while let [letter, after @ ..] = left {
             let unknown = || format!("option -{} is unrecognized", shown(&[*letter]));
-            let option = by_letter(char::from(*letter)).ok_or_else(unknown)?;
+            let option = by_letter(self.table, char::from(*letter)).ok_or_else(unknown)?;
             if option.needs_value() {
                 let value = Some(OsString::from_vec(after.to_vec())).filter(|value| !value.is_empty());
                 return self.give(option, missing(value.or_else(|| rest.next()), option)?);
@@ -105,7 +113,7 @@ fn missing(value: Option<OsString>, option: &Opt) -> Result<OsString, String> {
 ///
 /// # Errors
 /// A sentence, when the value makes no sense or cannot be honoured.
-pub(super) fn check(option: &Opt, value: &OsStr) -> Result<(), String> {
+pub(crate) fn check(option: &Opt, value: &OsStr) -> Result<(), String> {
     let sound = match option.takes {
         Takes::Flag | Takes::No | Takes::Yes => value.is_empty() || truth(value).is_some(),
         Takes::Choice => value.is_empty() || matches!(value.as_bytes(), b"0" | b"1" | b"2"),
@@ -154,12 +162,116 @@ fn number(value: &OsStr) -> Option<u64> {
     plain.then(|| parse_size(text).ok()).flatten()
 }
 
+/// What a value of an option looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// One of a few numbers; no value means the second.
+    Choice,
+    /// No value, or yes or no; off unless given. Shown without a value, as ClamAV does.
+    Flag,
+    /// Nothing, yes or no; off unless given.
+    No,
+    /// A whole number.
+    Number,
+    /// A size in bytes, or with K, M or G.
+    Size,
+    /// A text that is called so in help.
+    Text(&'static str),
+    /// Nothing, yes or no; on unless given.
+    Yes,
+}
+
+/// What becomes of an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is done.
+    Honoured,
+    /// It is so anyway.
+    Idle,
+    /// Only this value, its default, is accepted.
+    Standard(&'static str),
+    /// It is not accepted.
+    Refused,
+}
+
+/// An option.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opt {
+    /// Its long name.
+    pub(crate) name: &'static str,
+    /// Its short name, or a space.
+    pub(crate) short: char,
+    /// What a value looks like.
+    pub(crate) takes: Takes,
+    /// What becomes of it.
+    pub(crate) state: State,
+    /// What it does, or why it is not done.
+    pub(crate) note: &'static str,
+}
+
+/// An option of a table.
+pub(crate) const fn opt(name: &'static str, short: char, takes: Takes, state: State, note: &'static str) -> Opt {
+    Opt { name, short, takes, state, note }
+}
+
+impl Opt {
+    /// True if a value must be given.
+    pub(crate) fn needs_value(&self) -> bool {
+        matches!(self.takes, Takes::Number | Takes::Size | Takes::Text(_))
+    }
+
+    /// How it is written, with its value: `--recursive[=yes/no(*)]`.
+    pub(crate) fn form(&self) -> String {
+        let value = match self.takes {
+            Takes::Choice => "[=0/1(*)/2]".to_owned(),
+            Takes::Flag => String::new(),
+            Takes::No => "[=yes/no(*)]".to_owned(),
+            Takes::Number | Takes::Size => "=#n".to_owned(),
+            Takes::Text(what) => format!("={what}"),
+            Takes::Yes => "[=yes(*)/no]".to_owned(),
+        };
+        format!("--{}{value}", self.name)
+    }
+
+    /// Its state in a few words.
+    #[cfg(test)]
+    pub(crate) fn state_words(&self) -> String {
+        match self.state {
+            State::Honoured => "honoured".to_owned(),
+            State::Idle => "accepted, changes nothing".to_owned(),
+            State::Standard(value) => format!("only `{value}`, else refused"),
+            State::Refused => "refused".to_owned(),
+        }
+    }
+}
+
+/// The option of a table with this long name, or the only one whose name begins so, as `getopt_long` has it.
+///
+/// # Errors
+/// `unrecognized` or `ambiguous`.
+pub(crate) fn by_name(table: &'static [Opt], name: &str) -> Result<&'static Opt, &'static str> {
+    if let Some(option) = table.iter().find(|option| option.name == name) {
+        return Ok(option);
+    }
+    let mut found = table.iter().filter(|option| option.name.starts_with(name));
+    match (found.next(), found.next()) {
+        (Some(option), None) if !name.is_empty() => Ok(option),
+        (Some(_), Some(_)) => Err("ambiguous"),
+        _ => Err("unrecognized"),
+    }
+}
+
+/// The option with this short name.
+pub(crate) fn by_letter(table: &'static [Opt], letter: char) -> Option<&'static Opt> {
+    table.iter().find(|option| option.short == letter && letter != ' ')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(arguments: &[&str]) -> Result<Line, String> {
-        parse(arguments.iter().map(OsString::from))
+        parse(crate::clamscan::OPTIONS, arguments.iter().map(OsString::from))
     }
 
     #[test]

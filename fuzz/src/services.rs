@@ -12,7 +12,15 @@ pub fn server(data: &[u8]) {
     let Some((first, data)) = data.split_first() else { return };
     let understood = |piece: usize| {
         let (mut server, mut told, mut stream) = (Server::new(1 << 16), Vec::new(), Vec::new());
-        for piece in data.chunks(piece) {
+        for mut piece in data.chunks(piece) {
+            // Bytes of a stream need not be pushed.
+            if let Some(wanted) = server.wanted() {
+                let count = piece.len().min(usize::try_from(wanted).unwrap_or(usize::MAX));
+                let (kept, rest) = piece.split_at(count);
+                stream.extend_from_slice(kept);
+                server.kept(count as u64);
+                piece = rest;
+            }
             server.push(piece);
             loop {
                 match server.next() {

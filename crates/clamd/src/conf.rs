@@ -77,6 +77,12 @@ impl Conf {
         number(self.text(name).unwrap_or_else(standard)).unwrap_or(0)
     }
 
+    /// The keys that were given and change nothing, each with the reason.
+    pub fn idle(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let key = |(name, _): &(&'static str, String)| keys::by_name(name);
+        self.given.iter().filter_map(key).filter(|key| key.state == State::Idle).map(|key| (key.name, key.note))
+    }
+
     /// A number or a size, if it was given.
     #[must_use]
     pub fn given_number(&self, name: &str) -> Option<u64> {
@@ -173,6 +179,9 @@ mod tests {
         assert_eq!((conf.number("StreamMaxLength"), conf.number("MaxQueue")), (25 << 20, 100));
         assert!(!conf.is_on("AllowAllMatchScan") && conf.is_on("FixStaleSocket") && !conf.is_on("Foreground"));
         assert_eq!((conf.text("ExcludePath"), conf.given_number("MaxThreads")), (Some("^/a b/"), None));
+        assert_eq!(conf.idle().count(), 0);
+        let idle = Conf::parse("MaxPartitions 7\nUser x\nMailFollowURLs yes").unwrap();
+        assert_eq!(idle.idle().map(|(name, _)| name).collect::<Vec<_>>(), ["MaxPartitions", "MailFollowURLs"]);
     }
 
     #[test]

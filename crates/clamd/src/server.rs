@@ -91,6 +91,26 @@ impl Server {
         Server { buffer: Vec::new(), done: 0, state: State::Command, conversation: None, longest_stream, allowance: 0 }
     }
 
+    /// How many bytes of the stream come next, if what comes next is bytes of it: whoever wants to may keep up to so many
+    /// without [`Server::push`], and tell [`Server::kept`].
+    #[must_use]
+    pub fn wanted(&self) -> Option<u64> {
+        match self.state {
+            State::Data(left) if self.rest().is_empty() => Some(left),
+            _ => None,
+        }
+    }
+
+    /// So many bytes of the stream, no more than were [`Server::wanted`], were kept.
+    pub fn kept(&mut self, count: u64) {
+        if let State::Data(left) = self.state {
+            self.state = match left.saturating_sub(count) {
+                0 => State::Chunk,
+                left => State::Data(left),
+            };
+        }
+    }
+
     /// Adds bytes. They are all taken up by calling [`Server::next`] until it wants more; what is kept then is less than
     /// one command.
     pub fn push(&mut self, bytes: &[u8]) {

@@ -8,8 +8,11 @@
 //! ```
 //!
 //! Whatever a client does, it holds no more than its thread, one command, [`PENDING`] files and its share of the spool. One
-//! that is slow in sending or in taking replies is cut off; one that goes away has its files given up. A client over TCP
-//! that closes its end cannot be told from one that has just nothing more to say until a reply fails.
+//! that is slow in sending or in taking replies is cut off; one that goes away has its files given up.
+//!
+//! A client over TCP that closes its connection looks like one that has just nothing more to say. How the reply begins is
+//! known before the scan is over, so after [`DOUBT`] its first byte is sent: who is gone answers that with a reset. One that
+//! vanishes without a word is found by the kernel's probes (`door`).
 
 mod paths;
 mod stats;
@@ -24,6 +27,7 @@ use std::time::{Duration, Instant};
 use dachs_base::AnomalyKind;
 use dachs_clamd::reply::{self, text};
 use dachs_clamd::{Asked, Command, Fault, Framing, Mode, Server, Step};
+use dachs_record::Record;
 use rustix::fd::AsFd;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::io::Errno;
@@ -34,14 +38,20 @@ use crate::peer::Peer;
 use crate::scans::{Order, Refusal, Scanned, Ticket};
 use crate::service::{Sentence, Service, Wish};
 use crate::spool::{Spool, Spooled};
-use crate::wake::{Mailbox, Woken, after};
+use crate::wake::{Mailbox, Watch, Woken, after};
 
 /// Files that one client may have at the desk.
 const PENDING: usize = 64;
 /// Bytes that are read at once.
-const READ: usize = 64 << 10;
+const READ: usize = 16 << 10;
+/// Bytes of a stream that are read at once where it has so many.
+const READ_STREAM: usize = 256 << 10;
+/// Shorter pieces are read like everything else.
+const READ_LONG: u64 = 16 << 10;
 /// Descriptors that may wait for their command.
 const DESCRIPTORS: usize = 4;
+/// So long after a client has sent its last byte it is made sure that it still listens.
+const DOUBT: Duration = Duration::from_secs(1);
 /// A stream must bring so many bytes a second, on the whole.
 const SLOWEST: u64 = 1 << 10;
 /// After the last reply, so much of what the client still sends is thrown away, in bytes and in time.
@@ -66,6 +76,12 @@ pub(crate) struct Conversation<'a> {
     descriptors: VecDeque<OwnedFd>,
     /// The client sends nothing more.
     ended: bool,
+    /// It was seen to have hung up, or to have nothing more to say.
+    hung_up: bool,
+    /// The file of which the first byte of the reply was sent.
+    begun_reply: Option<u64>,
+    /// Letters that wait for that reply to be complete.
+    held: Vec<Letter>,
     /// When the command at hand, or the wait for it, began.
     begun: Instant,
     stream: Option<Stream>,
@@ -78,6 +94,8 @@ struct Stream {
     id: Option<u64>,
     framing: Framing,
     spool: Spool,
+    /// Where long pieces are read to; empty as long as there are none.
+    buffer: Vec<u8>,
     begun: Instant,
     last: Instant,
 }
@@ -109,6 +127,9 @@ impl<'a> Conversation<'a> {
             server: Server::new(service.settings.clamd.longest_stream),
             descriptors: VecDeque::new(),
             ended: false,
+            hung_up: false,
+            begun_reply: None,
+            held: Vec::new(),
             begun: Instant::now(),
             stream: None,
             pending: HashMap::new(),
@@ -157,12 +178,15 @@ impl<'a> Conversation<'a> {
 
     /// Waits until the client has sent something.
     fn wait_for_input(&mut self, buffer: &mut [u8]) -> Result<(), Cut> {
-        let full = self.pending.len() >= PENDING;
+        let watch = if self.pending.len() >= PENDING { Watch::Nothing } else { Watch::Input };
         let deadline = self.deadline();
-        match self.mailbox.wait(Some(self.socket.as_fd()), !full, deadline) {
+        match self.mailbox.wait(Some(self.socket.as_fd()), watch, deadline) {
             Woken::Gone => Err(self.gone()),
-            Woken::Letter => self.take_letters(),
-            Woken::Input => self.receive(buffer),
+            Woken::Ended | Woken::Letter => self.take_letters(),
+            Woken::Input => match self.server.wanted().filter(|wanted| *wanted > READ_LONG) {
+                Some(wanted) => self.receive_piece(wanted),
+                None => self.receive(buffer),
+            },
             Woken::Late if !self.pending.is_empty() && !self.server.is_amid() => {
                 self.begun = Instant::now();
                 Ok(())
@@ -214,6 +238,24 @@ impl<'a> Conversation<'a> {
         }
         self.server.push(buffer.get(..count).unwrap_or_default());
         Ok(())
+    }
+
+    /// Long pieces of a stream go to its spool without a detour.
+    fn receive_piece(&mut self, wanted: u64) -> Result<(), Cut> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        stream.buffer.resize(READ_STREAM, 0);
+        let most = usize::try_from(wanted).unwrap_or(usize::MAX).min(READ_STREAM);
+        let space = stream.buffer.get_mut(..most).unwrap_or_default();
+        let count = match rustix::net::recv(&self.socket, space, RecvFlags::DONTWAIT) {
+            Ok((count, _)) => count,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Err(_) => return Err(self.gone()),
+        };
+        self.ended = count == 0;
+        stream.last = Instant::now();
+        self.server.kept(u64::try_from(count).unwrap_or(u64::MAX));
+        let added = stream.spool.add(stream.buffer.get(..count).unwrap_or_default());
+        added.or_else(|error| self.no_room_for_stream(&error))
     }
 
     fn command(&mut self, asked: &Asked) -> Result<(), Cut> {
@@ -271,7 +313,7 @@ impl<'a> Conversation<'a> {
         match Spool::new(&self.service.store) {
             Ok(spool) => {
                 let now = Instant::now();
-                self.stream = Some(Stream { id, framing, spool, begun: now, last: now });
+                self.stream = Some(Stream { id, framing, spool, buffer: Vec::new(), begun: now, last: now });
                 Ok(())
             }
             Err(error) => self.no_room(id, framing, &error),
@@ -280,13 +322,13 @@ impl<'a> Conversation<'a> {
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), Cut> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
-        match stream.spool.add(bytes) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let (id, framing) = (stream.id, stream.framing);
-                self.no_room(id, framing, &error)
-            }
-        }
+        stream.spool.add(bytes).or_else(|error| self.no_room_for_stream(&error))
+    }
+
+    fn no_room_for_stream(&mut self, error: &io::Error) -> Result<(), Cut> {
+        let told = self.stream.as_ref().map(|stream| (stream.id, stream.framing));
+        let (id, framing) = told.unwrap_or((None, Framing::Zero));
+        self.no_room(id, framing, error)
     }
 
     /// There is no room for a stream. Its rest is not read.
@@ -350,8 +392,11 @@ impl<'a> Conversation<'a> {
         size: u64,
         spooled: Option<Spooled>,
     ) -> Result<(), Cut> {
-        let handed_in = self.submit(file, size, false);
-        match handed_in {
+        if size > self.service.settings.largest {
+            let record = Record::too_large(path.clone(), size);
+            return self.sentences(id, framing, &path, &self.service.sentences(&record, false));
+        }
+        match self.submit(file, size, false) {
             Ok((number, ticket)) => {
                 self.pending.insert(number, Pending { ticket, id, framing, path, size, _spooled: spooled });
                 if id.is_some() { Ok(()) } else { self.answer_pending() }
@@ -388,20 +433,50 @@ impl<'a> Conversation<'a> {
     }
 
     fn wait_for_letters(&mut self) -> Result<(), Cut> {
-        match self.mailbox.wait(Some(self.socket.as_fd()), false, None) {
-            Woken::Gone => Err(self.gone()),
-            _ => self.take_letters(),
+        let oldest = self.pending.iter().min_by_key(|(number, _)| **number);
+        let next = oldest.map(|(number, pending)| (*number, pending.id, pending.framing, pending.path.clone()));
+        let Some((number, id, framing, path)) = next else { return Ok(()) };
+        self.wait_for_letter(number, &reply::render(id, framing, &reply::line(framing, &path, "")))?;
+        self.take_letters()
+    }
+
+    /// Waits until something is in the mailbox, and makes sure meanwhile that the client still listens. The next reply, that
+    /// of this file, will begin like this.
+    fn wait_for_letter(&mut self, number: u64, beginning: &[u8]) -> Result<(), Cut> {
+        loop {
+            let (watch, deadline) = match self.hung_up || self.ended {
+                _ if !self.peer.is_remote() || self.begun_reply.is_some() => (Watch::Nothing, None),
+                true => (Watch::Nothing, after(DOUBT)),
+                false => (Watch::End, None),
+            };
+            match self.mailbox.wait(Some(self.socket.as_fd()), watch, deadline) {
+                Woken::Ended => self.hung_up = true,
+                Woken::Gone => return Err(self.gone()),
+                Woken::Late => {
+                    self.send(beginning.get(..1).unwrap_or_default())?;
+                    self.begun_reply = Some(number);
+                }
+                Woken::Input | Woken::Letter => return Ok(()),
+            }
         }
     }
 
     fn take_letters(&mut self) -> Result<(), Cut> {
-        for Letter { number, scanned } in self.mailbox.take() {
+        let mut letters = std::mem::take(&mut self.held);
+        letters.extend(self.mailbox.take());
+        // A reply that was begun comes first.
+        letters.sort_by_key(|letter| Some(letter.number) != self.begun_reply);
+        for letter in letters {
+            if self.begun_reply.is_some_and(|number| number != letter.number) {
+                self.held.push(letter);
+                continue;
+            }
+            let Letter { number, scanned } = letter;
             // What was given up may still come.
             let Some(pending) = self.pending.remove(&number) else { continue };
             let record = self.service.conclude(&self.peer, &pending.path, pending.size, scanned);
-            for sentence in self.service.sentences(&record, false) {
-                self.sentence(pending.id, pending.framing, &pending.path, &sentence)?;
-            }
+            let sentences = self.service.sentences(&record, false);
+            self.sentences(pending.id, pending.framing, &pending.path, &sentences)?;
             self.begun = Instant::now();
         }
         Ok(())
@@ -420,6 +495,10 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    fn sentences(&mut self, id: Option<u64>, framing: Framing, path: &[u8], all: &[Sentence]) -> Result<(), Cut> {
+        all.iter().try_for_each(|sentence| self.sentence(id, framing, path, sentence))
+    }
+
     fn sentence(&mut self, id: Option<u64>, framing: Framing, path: &[u8], sentence: &Sentence) -> Result<(), Cut> {
         let line = reply::line(framing, path, &sentence.text);
         self.reply(id, framing, &line)
@@ -427,7 +506,11 @@ impl<'a> Conversation<'a> {
 
     fn reply(&mut self, id: Option<u64>, framing: Framing, text: &[u8]) -> Result<(), Cut> {
         let bytes = reply::render(id, framing, text);
-        let mut rest = bytes.as_slice();
+        let begun = usize::from(self.begun_reply.take().is_some());
+        self.send(bytes.get(begun..).unwrap_or_default())
+    }
+
+    fn send(&self, mut rest: &[u8]) -> Result<(), Cut> {
         while !rest.is_empty() {
             match send(&self.socket, rest, SendFlags::NOSIGNAL) {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
@@ -460,7 +543,7 @@ impl<'a> Conversation<'a> {
         }
         let deadline = after(LINGER.1);
         let mut left = LINGER.0;
-        while left > 0 && self.mailbox.wait(Some(self.socket.as_fd()), true, deadline) == Woken::Input {
+        while left > 0 && self.mailbox.wait(Some(self.socket.as_fd()), Watch::Input, deadline) == Woken::Input {
             match rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT) {
                 Ok((0, _)) | Err(_) => return,
                 Ok((count, _)) => left = left.saturating_sub(count),

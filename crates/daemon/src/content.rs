@@ -3,6 +3,10 @@
 //! The service reads compiled images and nothing else; it links no parser of databases. Where there are databases, it asks
 //! the executable `dachs` to compile them (`dachs db build`), and that process ends before its image is used. So the heap
 //! of this process never holds signatures: an image is mapped, and its pages are shared with the workers.
+//!
+//! An image of root's or our own that nobody else can write is trusted as far as its structure, so that a start takes
+//! milliseconds whatever its size; the keeper has it read wholly afterwards, and before each reload. One that others can write is
+//! copied and read wholly at once.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File};
@@ -39,7 +43,7 @@ pub(crate) struct Origin {
     pub(crate) unwanted: bool,
 }
 
-/// One verified image, mapped.
+/// One image, mapped.
 #[derive(Debug)]
 pub(crate) struct Content {
     map: Map,
@@ -170,25 +174,40 @@ fn open_image(path: &Path) -> Result<Content, String> {
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let mut file = File::open(path).map_err(|error| named(&error))?;
     let metadata = file.metadata().map_err(|error| named(&error))?;
-    let ours = metadata.uid() == 0 || metadata.uid() == rustix::process::geteuid().as_raw();
-    let file = if ours && metadata.mode() & 0o022 == 0 {
+    let ours =
+        (metadata.uid() == 0 || metadata.uid() == rustix::process::geteuid().as_raw()) && metadata.mode() & 0o022 == 0;
+    let file = if ours {
         OwnedFd::from(file)
     } else {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| named(&error))?;
         sealed_memory("dachs-image", &bytes).map_err(|error| named(&error))?
     };
-    Content::new(file).map_err(|reason| named(&reason))
+    let content = Content::new(file).map_err(|reason| named(&reason))?;
+    if !ours {
+        content.verify().map_err(|reason| named(&reason))?;
+    }
+    Ok(content)
 }
 
 impl Content {
     fn new(file: OwnedFd) -> Result<Content, String> {
         let map = Map::new(file.as_fd()).map_err(|error| format!("the image cannot be mapped: {error}"))?;
         let image = Image::new(map.bytes()).map_err(|error| error.to_string())?;
-        image.verify().map_err(|error| error.to_string())?;
         let facts = facts(&image);
         let sources = facts.sources.iter().map(|source| source.name.clone()).collect();
         Ok(Content { map, file, sources, facts })
+    }
+
+    /// Reads all of the image and checks it. It is mapped anew for that: pages that are seldom needed do not stay ours.
+    ///
+    /// # Errors
+    /// A sentence about the first thing that is wrong.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let map = Map::new(self.file.as_fd()).map_err(|error| format!("the image cannot be mapped: {error}"))?;
+        Image::new(map.bytes())
+            .and_then(|image| image.verify())
+            .map_err(|error| format!("the image is broken: {error}"))
     }
 
     /// Another descriptor of the image, for the workers.

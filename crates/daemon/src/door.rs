@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with, sockopt};
 
 use crate::clamd::Conversation;
 use crate::http::Http;
@@ -23,6 +23,8 @@ use crate::service::Service;
 
 /// A thread's stack in bytes; most of it is never touched.
 const STACK: usize = 256 << 10;
+/// How often the kernel asks whether a silent client over TCP is still there; after three questions it is gone.
+const PROBE: Duration = Duration::from_secs(15);
 /// How often an acceptor looks whether the service is being stopped.
 const TICK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
@@ -113,8 +115,7 @@ impl Door {
     fn admit(self: &Arc<Door>, socket: OwnedFd, address: Option<SocketAddrAny>, speaks: &Speaks) {
         let peer = match address.and_then(|address| std::net::SocketAddr::try_from(address).ok()) {
             Some(address) => {
-                // Small replies are not to wait for more.
-                let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
+                tune(&socket);
                 Peer::remote(address.ip(), address.port())
             }
             None => Peer::local(&socket),
@@ -200,6 +201,15 @@ impl Door {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Small replies do not wait for more, and a client that vanished is noticed. Each is a service to clients, and none is needed.
+fn tune(socket: &OwnedFd) {
+    let _ = sockopt::set_tcp_nodelay(socket, true);
+    let _ = sockopt::set_socket_keepalive(socket, true);
+    let _ = sockopt::set_tcp_keepidle(socket, PROBE);
+    let _ = sockopt::set_tcp_keepintvl(socket, PROBE);
+    let _ = sockopt::set_tcp_keepcnt(socket, 3);
 }
 
 /// Waits a while for a connection.

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 
+use crate::content::Content;
 use crate::log::Level;
 use crate::notify::Starter;
 use crate::scans::Desk;
@@ -67,9 +68,19 @@ fn rang(socket: &UnixStream) -> bool {
 ///
 /// # Errors
 /// A sentence; everything stays as it was.
-pub(crate) fn renew(service: &Service) -> Result<(), String> {
+pub(crate) fn begin(service: &Service) -> Result<(), String> {
+    put_to_work(service, Instant::now(), service.settings.origin.load()?)
+}
+
+/// As [`begin`], but the content is read wholly first: there is other content to scan with meanwhile.
+fn renew(service: &Service) -> Result<(), String> {
     let begin = Instant::now();
     let content = service.settings.origin.load()?;
+    content.verify()?;
+    put_to_work(service, begin, content)
+}
+
+fn put_to_work(service: &Service, begin: Instant, content: Content) -> Result<(), String> {
     let (signatures, daily) = (content.facts.signatures.to_string(), content.daily());
     service.desk.replace(content, &TRIAL)?;
     let time = format!("{:.3}", begin.elapsed().as_secs_f64());
@@ -79,8 +90,12 @@ pub(crate) fn renew(service: &Service) -> Result<(), String> {
     Ok(())
 }
 
-/// Reloads when told to, one after the other.
+/// Checks what was begun with, then reloads when told to, one after the other.
 fn reloader(service: &Service, orders: &Receiver<()>) {
+    if let Some(Err(reason)) = service.desk.content().map(|content| content.verify()) {
+        service.log.error("content is used that should be replaced", &reason);
+        *service.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
     while orders.recv().is_ok() {
         // Several wishes are one.
         while orders.try_recv().is_ok() {}

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use dachs_base::{About, Anomaly, AnomalyKind, Limits, Report};
+use dachs_base::{About, Anomaly, AnomalyKind, Limits, Report, Switches};
 use dachs_pool::{Config, Done, Job, Pool};
 
 use crate::content::Content;
@@ -33,6 +33,7 @@ pub(crate) struct Setting {
     /// Files that are scanned at once.
     pub(crate) jobs: usize,
     pub(crate) limits: Limits,
+    pub(crate) switches: Switches,
     /// The executable `dachs`.
     pub(crate) program: PathBuf,
     /// Orders that may wait.
@@ -151,7 +152,7 @@ impl Desk {
             limits: self.setting.limits.clone(),
             all_matches: false,
             rules_on_members: true,
-            switches: dachs_base::Switches::STANDARD,
+            switches: self.setting.switches,
             image: content.share()?,
             program: self.setting.program.clone(),
         };

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dachs_base::Limits;
+use dachs_base::{Alerts, Closed, Form, Limits, Structured, Switches};
 use dachs_clamd::conf::Conf;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
@@ -32,6 +32,10 @@ pub(crate) enum Incomplete {
 pub(crate) struct Settings {
     pub(crate) origin: Origin,
     pub(crate) limits: Limits,
+    /// What is looked into and reported besides signatures.
+    pub(crate) switches: Switches,
+    /// Keys that were given and change nothing, each with the reason.
+    pub(crate) passed_over: Vec<(&'static str, &'static str)>,
     /// Larger files are not looked at, in bytes.
     pub(crate) largest: u64,
     pub(crate) jobs: usize,
@@ -129,12 +133,18 @@ impl Settings {
     /// A sentence that names the key.
     pub(crate) fn new(conf: &Conf) -> Result<Settings, String> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = conf.given_number("MaxThreads").map_or(cores, count).clamp(1, 1024);
+        let memory = allowed_memory(Path::new("/"));
+        let limits = limits(conf);
+        // What workers may use, all together, fits into half of what we may have.
+        let fitting = usize::try_from(memory / 2 / limits.memory.max(1)).unwrap_or(usize::MAX).max(1);
+        let jobs = conf.given_number("MaxThreads").map_or(cores.min(fitting), count).clamp(1, 1024);
         let temporary = PathBuf::from(conf.text("TemporaryDirectory").unwrap_or("/var/tmp"));
         let seconds = |name| Duration::from_secs(conf.number(name));
         Ok(Settings {
             origin: origin(conf, &temporary)?,
-            limits: limits(conf),
+            limits,
+            switches: switches(conf),
+            passed_over: conf.idle().collect(),
             largest: unless_zero(conf, "MaxFileSize").unwrap_or(u64::MAX),
             jobs,
             waiting: count(conf.number("MaxQueue")).saturating_mul(jobs).max(1),
@@ -143,14 +153,14 @@ impl Settings {
                 Some("ok") => Incomplete::Ok,
                 _ => Incomplete::Error,
             },
-            limits_found: conf.is_on("AlertExceedsMax"),
+            limits_found: conf.is_on("AlertExceedsMax") || conf.is_on("BlockMax"),
             all_matches: conf.is_on("AllowAllMatchScan"),
             walk: walk(conf)?,
             clamd: clamd(conf)?,
             http: http(conf)?,
             connections: count(conf.number("DachsMaxConnections")).max(4),
             backlog: i32::try_from(conf.number("MaxConnectionQueueLength")).unwrap_or(i32::MAX).max(1),
-            spool_memory: conf.number("DachsSpoolMemory").min(allowed_memory() / 4),
+            spool_memory: conf.number("DachsSpoolMemory").min(memory / 4),
             spool_disk: conf.number("DachsSpoolDisk"),
             temporary,
             idle: seconds("IdleTimeout").max(Duration::from_secs(1)),
@@ -187,6 +197,58 @@ fn limits(conf: &Conf) -> Limits {
         time: unless_zero(conf, "MaxScanTime")
             .map_or(standard.time, |milliseconds| Duration::from_millis(milliseconds).min(NO_TIME)),
         ..standard
+    }
+}
+
+/// What is looked into, and what is reported besides signatures. Old names of keys are as good as new ones.
+fn switches(conf: &Conf) -> Switches {
+    let (on, off) = (|name| conf.is_on(name), |name| !conf.is_on(name));
+    let encrypted = on("AlertEncrypted") || on("ArchiveBlockEncrypted");
+    Switches {
+        alerts: Alerts {
+            broken: false,
+            broken_media: false,
+            encrypted_archives: encrypted || on("AlertEncryptedArchive"),
+            encrypted_documents: encrypted || on("AlertEncryptedDoc"),
+            links_cloaked: on("AlertPhishingCloak") || on("PhishingAlwaysBlockCloak"),
+            links_unencrypted: on("AlertPhishingSSLMismatch") || on("PhishingAlwaysBlockSSLMismatch"),
+            macros: on("AlertOLE2Macros") || on("OLE2BlockMacros"),
+        },
+        no_heuristics: off("HeuristicAlerts") || off("AlgorithmicDetection"),
+        no_links: off("PhishingScanURLs"),
+        no_normalising: false,
+        precedence: on("HeuristicScanPrecedence"),
+        closed: Closed {
+            archive: off("ScanArchive"),
+            elf: off("ScanELF"),
+            html: off("ScanHTML"),
+            hwp3: off("ScanHWP3"),
+            image: off("ScanImage"),
+            mail: off("ScanMail"),
+            ole2: off("ScanOLE2"),
+            onenote: off("ScanOneNote"),
+            pdf: off("ScanPDF"),
+            pe: off("ScanPE"),
+            swf: off("ScanSWF"),
+            xml_documents: off("ScanXMLDOCS"),
+        },
+        structured: on("StructuredDataDetection").then(|| structured(conf)),
+    }
+}
+
+/// How many numbers, and in which form. Where no form is on, so many persons are wanted as no text has.
+fn structured(conf: &Conf) -> Structured {
+    let least = |name| u32::try_from(conf.number(name)).unwrap_or(u32::MAX).max(1);
+    let forms = (conf.is_on("StructuredSSNFormatNormal"), conf.is_on("StructuredSSNFormatStripped"));
+    Structured {
+        cards: least("StructuredMinCreditCardCount"),
+        credit_only: conf.is_on("StructuredCCOnly"),
+        persons: if forms == (false, false) { u32::MAX } else { least("StructuredMinSSNCount") },
+        form: match forms {
+            (true, true) => Form::Both,
+            (false, true) => Form::Plain,
+            _ => Form::Dashed,
+        },
     }
 }
 
@@ -321,16 +383,18 @@ fn log(conf: &Conf) -> LogSettings {
     }
 }
 
-/// What our control group allows in bytes, else what the machine has: cgroup-v2, `memory.max`.
-fn allowed_memory() -> u64 {
-    let group = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+/// What our control group and those around it allow in bytes, else what the machine has: cgroup-v2, `memory.max`. Read below
+/// `root`, which is `/` but in tests.
+fn allowed_memory(root: &Path) -> u64 {
+    let read = |path: &str| std::fs::read_to_string(root.join(path));
+    let group = read("proc/self/cgroup").unwrap_or_default();
     let path = group.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_owned();
     let limits = Path::new(&path).ancestors().filter_map(|above| {
-        let name = format!("/sys/fs/cgroup{}/memory.max", above.display());
-        std::fs::read_to_string(name).ok()?.trim().parse::<u64>().ok()
+        let name = format!("sys/fs/cgroup/{}/memory.max", above.display());
+        read(&name).ok()?.trim().parse::<u64>().ok()
     });
     let machine = || {
-        let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+        let text = read("proc/meminfo").ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.to_owned();
         line.trim().trim_end_matches(" kB").parse::<u64>().ok()?.checked_mul(1024)
     };
@@ -365,6 +429,61 @@ mod tests {
         assert_eq!((asked.limits.depth, asked.limits.object_size, asked.largest), (4, u64::MAX, u64::MAX));
         assert_eq!((asked.limits.time, asked.self_check), (Duration::from_millis(7), None));
         assert_eq!((asked.jobs, asked.waiting, asked.clamd.longest_stream), (3, 30, u64::MAX));
+    }
+
+    #[test]
+    fn switches_are_those_of_the_configuration() {
+        let of = |text: &str| settings(text).unwrap().switches;
+        assert_eq!(of("TCPSocket 3310"), Switches::STANDARD);
+        let closed = of("ScanArchive no\nScanPDF no\nScanOneNote false").closed;
+        assert_eq!(closed, Closed { archive: true, pdf: true, onenote: true, ..Closed::default() });
+        for (old, new) in [
+            ("AlgorithmicDetection no", "HeuristicAlerts no"),
+            ("ArchiveBlockEncrypted yes", "AlertEncrypted yes"),
+            ("OLE2BlockMacros yes", "AlertOLE2Macros yes"),
+            ("PhishingAlwaysBlockCloak yes", "AlertPhishingCloak yes"),
+            ("PhishingAlwaysBlockSSLMismatch yes", "AlertPhishingSSLMismatch yes"),
+        ] {
+            assert_eq!(of(old), of(new), "{old}");
+            assert_ne!(of(old), Switches::STANDARD, "{old}");
+        }
+        assert!(of("PhishingScanURLs no").no_links && of("HeuristicScanPrecedence yes").precedence);
+        let structured = |text: &str| of(&format!("StructuredDataDetection yes\n{text}")).structured.unwrap();
+        let plain = Structured { cards: 3, credit_only: false, persons: 3, form: Form::Dashed };
+        assert_eq!(structured(""), plain);
+        assert_eq!(structured("StructuredCCOnly yes\nStructuredMinCreditCardCount 0").cards, 1);
+        assert_eq!(structured("StructuredSSNFormatStripped yes").form, Form::Both);
+        assert_eq!(structured("StructuredSSNFormatNormal no").persons, u32::MAX);
+    }
+
+    #[test]
+    fn the_control_group_bounds_what_is_used() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("proc/meminfo", "MemTotal:        1000 kB\nMemFree: 5 kB\n");
+        assert_eq!(allowed_memory(root.path()), 1_024_000);
+        write("proc/self/cgroup", "0::/system.slice/dachsd.service\n");
+        write("sys/fs/cgroup/system.slice/dachsd.service/memory.max", "max\n");
+        assert_eq!(allowed_memory(root.path()), 1_024_000);
+        write("sys/fs/cgroup/system.slice/memory.max", "700000\n");
+        assert_eq!(allowed_memory(root.path()), 700_000);
+        write("sys/fs/cgroup/system.slice/dachsd.service/memory.max", "500000\n");
+        assert_eq!(allowed_memory(root.path()), 500_000);
+    }
+
+    /// As Debian's package writes it.
+    #[test]
+    fn the_configuration_of_debian_is_taken() {
+        let Ok(text) = std::fs::read_to_string("/etc/clamav/clamd.conf") else {
+            eprintln!("SKIPPED: the_configuration_of_debian_is_taken: there is no /etc/clamav/clamd.conf");
+            return;
+        };
+        let conf = Conf::parse(&format!("DachsWorker /bin/true\n{text}")).unwrap();
+        assert_eq!(Settings::new(&conf).unwrap().limits.object_size, conf.number("MaxFileSize"));
     }
 
     #[test]

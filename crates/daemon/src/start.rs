@@ -13,7 +13,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::door::{Door, Listener, Speaks};
 use crate::http::Http;
-use crate::keeper::{Signals, keep, renew};
+use crate::keeper::{self, Signals, keep};
 use crate::listen;
 use crate::log::{Level, Log};
 use crate::metrics::Metrics;
@@ -74,7 +74,7 @@ fn serve(settings: Settings, passed: Vec<(OwnedFd, String)>) -> Result<bool, Str
     let signals = Signals::new().map_err(|error| format!("signals cannot be caught: {error}"))?;
     let service = Arc::new(service(settings)?);
     let begin = Instant::now();
-    renew(&service)?;
+    keeper::begin(&service)?;
     check_age(&service)?;
     let door = Door::new(Arc::clone(&service));
     for listener in listeners {
@@ -95,9 +95,13 @@ fn service(settings: Settings) -> Result<Service, String> {
     let setting = Setting {
         jobs: settings.jobs,
         limits: settings.limits.clone(),
+        switches: settings.switches,
         program: settings.origin.program.clone(),
         waiting: settings.waiting,
     };
+    for (key, reason) in &settings.passed_over {
+        log.event(Level::Info, "changes nothing", &[("key", key.as_bytes()), ("reason", reason.as_bytes())]);
+    }
     let store = Store::new(settings.spool_memory, settings.spool_disk, settings.temporary.clone());
     Ok(Service {
         desk: Arc::new(Desk::new(setting)),

@@ -18,9 +18,22 @@ pub(crate) struct Mailbox<T> {
     event: OwnedFd,
 }
 
+/// What of a client ends a wait, besides its being gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    /// It will send nothing more. Over TCP that may mean that it is gone.
+    End,
+    /// It sent something, or will send nothing more.
+    Input,
+    /// Nothing.
+    Nothing,
+}
+
 /// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
+    /// The client will send nothing more.
+    Ended,
     /// The client is gone: nobody will read an answer.
     Gone,
     /// The client sent something, or will send nothing more.
@@ -55,9 +68,13 @@ impl<T> Mailbox<T> {
         mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits for a letter, for input if that is wanted, or for the client to go away.
-    pub(crate) fn wait(&self, client: Option<BorrowedFd<'_>>, input: bool, deadline: Option<Instant>) -> Woken {
-        let wanted = if input { PollFlags::IN } else { PollFlags::empty() };
+    /// Waits for a letter, for what is watched, or for the client to be gone.
+    pub(crate) fn wait(&self, client: Option<BorrowedFd<'_>>, watch: Watch, deadline: Option<Instant>) -> Woken {
+        let wanted = match watch {
+            Watch::End => PollFlags::RDHUP,
+            Watch::Input => PollFlags::IN,
+            Watch::Nothing => PollFlags::empty(),
+        };
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let patience = left.and_then(|left| Timespec::try_from(left).ok());
@@ -76,11 +93,12 @@ impl<T> Mailbox<T> {
             if !events(0).is_empty() {
                 return Woken::Letter;
             }
-            if input && events(1).contains(PollFlags::IN) {
-                return Woken::Input;
-            }
-            if events(1).intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-                return if input { Woken::Input } else { Woken::Gone };
+            let lost = events(1).intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+            match watch {
+                Watch::Input if lost || events(1).contains(PollFlags::IN) => return Woken::Input,
+                _ if lost => return Woken::Gone,
+                Watch::End if events(1).contains(PollFlags::RDHUP) => return Woken::Ended,
+                _ => {}
             }
         }
     }
@@ -107,14 +125,17 @@ mod tests {
     fn whatever_comes_first_ends_the_wait() {
         let mailbox = Mailbox::new().unwrap();
         let (here, mut there) = UnixStream::pair().unwrap();
-        let wait = |input| mailbox.wait(Some(here.as_fd()), input, after(Duration::from_millis(20)));
-        assert_eq!(wait(true), Woken::Late);
+        let wait = |watch| mailbox.wait(Some(here.as_fd()), watch, after(Duration::from_millis(20)));
+        assert_eq!(wait(Watch::Input), Woken::Late);
         there.write_all(b"x").unwrap();
-        assert_eq!((wait(true), wait(false)), (Woken::Input, Woken::Late));
+        let all = || [wait(Watch::Input), wait(Watch::End), wait(Watch::Nothing)];
+        assert_eq!(all(), [Woken::Input, Woken::Late, Woken::Late]);
         mailbox.put(7);
-        assert_eq!(wait(true), Woken::Letter);
+        assert_eq!(wait(Watch::Input), Woken::Letter);
         assert_eq!((mailbox.take(), mailbox.take()), (vec![7], vec![]));
+        there.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(all(), [Woken::Input, Woken::Ended, Woken::Late]);
         drop(there);
-        assert_eq!((wait(true), wait(false)), (Woken::Input, Woken::Gone));
+        assert_eq!(all(), [Woken::Input, Woken::Gone, Woken::Gone]);
     }
 }

@@ -1,14 +1,21 @@
-//! Which worker has which job, so that a job can be given up while it is scanned.
+//! Which worker has which job, so that a job can be given up: while it waits, and while it is scanned.
 
 use dachs_sys::process;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The workers at work, by the tags of their jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Busy {
-    workers: Mutex<HashMap<u64, OwnedFd>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    workers: HashMap<u64, OwnedFd>,
+    /// Jobs that nobody wants any more.
+    given_up: HashSet<u64>,
 }
 
 /// A worker is at work as long as this lives.
@@ -21,27 +28,43 @@ pub(crate) struct Working<'a> {
 impl Busy {
     /// Notes that a worker has a job. Without a descriptor left, the job just cannot be given up.
     pub(crate) fn enter(&self, tag: u64, worker: BorrowedFd<'_>) -> Working<'_> {
-        if let Ok(handle) = worker.try_clone_to_owned() {
-            self.lock().insert(tag, handle);
+        let mut state = self.lock();
+        if state.given_up.contains(&tag) {
+            // It may just have ended.
+            let _ = process::kill(worker);
+        } else if let Ok(handle) = worker.try_clone_to_owned() {
+            state.workers.insert(tag, handle);
         }
         Working { busy: self, tag }
     }
 
-    /// Kills the worker that has this job, if one has.
-    pub(crate) fn kill(&self, tag: u64) {
-        if let Some(handle) = self.lock().get(&tag) {
+    /// Nobody wants this job any more: kills the worker that has it, if one has.
+    pub(crate) fn give_up(&self, tag: u64) {
+        let mut state = self.lock();
+        state.given_up.insert(tag);
+        if let Some(handle) = state.workers.get(&tag) {
             // It may just have ended.
             let _ = process::kill(handle.as_fd());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, OwnedFd>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// True if nobody wants this job any more.
+    pub(crate) fn is_given_up(&self, tag: u64) -> bool {
+        self.lock().given_up.contains(&tag)
+    }
+
+    /// This job was told.
+    pub(crate) fn forget(&self, tag: u64) {
+        self.lock().given_up.remove(&tag);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.busy.lock().remove(&self.tag);
+        self.busy.lock().workers.remove(&self.tag);
     }
 }

@@ -193,10 +193,10 @@ impl Pool {
         &self.results
     }
 
-    /// Gives a job up: nobody wants its result any more. If a worker has it, that worker is killed; its [`Done`] comes
-    /// all the same.
+    /// Gives a job up that was submitted and is not done: nobody wants its result any more. If a worker has it, that worker is
+    /// killed; if it waits, none gets it. Its [`Done`] comes all the same.
     pub fn cancel(&self, tag: u64) {
-        self.shop.busy.kill(tag);
+        self.shop.busy.give_up(tag);
     }
 
     /// Which layers of the jail the workers live in.
@@ -234,6 +234,7 @@ fn slot(shop: &Arc<Shop>, jobs: &Arc<Queue>, deliver: &Deliver) -> io::Result<Jo
             let begin = Instant::now();
             let report = slot.scan(&job);
             deliver(Done { tag: job.tag, report, elapsed: begin.elapsed() });
+            shop.busy.forget(job.tag);
         }
         slot.close();
     })

@@ -61,6 +61,9 @@ impl<'a> Slot<'a> {
 
     /// Scans one file, whatever happens.
     pub(crate) fn scan(&mut self, job: &Job) -> Report {
+        if self.shop.busy.is_given_up(job.tag) {
+            return unscanned("it was given up");
+        }
         let answered = match self.ask_shared(job) {
             Ok(Body::Isolate(_)) => self.ask_alone(job),
             answered => answered,

@@ -26,4 +26,44 @@ pub struct Request {
     pub about: About,
 }
 
+impl Request {
+    /// No request is longer, in bytes, if what it says [`About`] the file was cut by [`About::new`].
+    pub const LONGEST: usize = 8 << 10;
+}
+
 codec!(Request);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dachs_base::{Form, Structured};
+    use std::time::Duration;
+
+    #[test]
+    fn the_longest_paths_and_numbers_fit() {
+        let limits = Limits {
+            depth: u32::MAX,
+            objects: u64::MAX,
+            object_size: u64::MAX,
+            scan_size: u64::MAX,
+            memory: u64::MAX,
+            time: Duration::MAX,
+            anomalies: u32::MAX,
+            detections: u32::MAX,
+        };
+        let structured = Structured { cards: u32::MAX, credit_only: true, persons: u32::MAX, form: Form::Both };
+        let request = Request {
+            number: u64::MAX,
+            size: u64::MAX,
+            limits,
+            all_matches: true,
+            switches: Switches { structured: Some(structured), ..Switches::STANDARD },
+            isolate: true,
+            rules_on_members: true,
+            about: About::new(&[b'x'; 10_000], &[b'x'; 1_000]),
+        };
+        let packet = request.encode().unwrap();
+        assert!(packet.len() <= Request::LONGEST, "{}", packet.len());
+        assert_eq!(Request::decode(&packet), Ok(request));
+    }
+}

@@ -127,3 +127,20 @@ fn memory_is_bounded() {
         assert!(server.buffer.capacity() < 20_000);
     }
 }
+
+#[test]
+fn bytes_of_a_stream_need_not_be_pushed() {
+    let mut server = Server::new(100);
+    server.push(b"zINSTREAM\0\0\0\0\x05ab");
+    assert_eq!(server.wanted(), None);
+    assert!(matches!(server.next(), Step::Asked(_)));
+    assert_eq!((server.next(), server.next(), server.wanted()), (Step::Data(b"ab".to_vec()), Step::More, Some(3)));
+    server.kept(2);
+    assert_eq!((server.wanted(), server.next()), (Some(1), Step::More));
+    server.kept(1);
+    assert_eq!((server.wanted(), server.next()), (None, Step::More));
+    server.push(b"\0\0\0\0");
+    assert_eq!((server.next(), server.next()), (Step::StreamEnd, Step::More));
+    server.kept(7);
+    assert!(server.is_over());
+}

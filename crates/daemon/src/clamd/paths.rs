@@ -6,14 +6,14 @@
 
 use std::collections::VecDeque;
 
-use dachs_clamd::{Framing, Mode};
+use dachs_clamd::{Framing, Mode, reply};
 use dachs_record::Record;
 
 use super::{Conversation, Cut, Letter};
 use crate::scans::Ticket;
 use crate::service::{Sentence, SentenceKind};
 use crate::tree::{Found, Tree, What};
-use crate::wake::Woken;
+use crate::wake::{Watch, Woken};
 use rustix::fd::AsFd;
 
 /// A file of a walk, until it is told.
@@ -30,6 +30,7 @@ struct Walk {
     id: Option<u64>,
     framing: Framing,
     mode: Mode,
+    path: Vec<u8>,
     ahead: usize,
     steps: VecDeque<Step>,
     /// Lines that were sent.
@@ -43,7 +44,8 @@ impl Conversation<'_> {
         let (peer, service) = (self.peer.clone(), self.service);
         let jobs = service.desk.setting().jobs;
         let ahead = if matches!(mode, Mode::AllMatches | Mode::First) { 1 } else { jobs.saturating_mul(3) };
-        let mut walk = Walk { id, framing, mode, ahead, steps: VecDeque::new(), lines: 0, enough: false };
+        let (path_asked, steps) = (path.to_vec(), VecDeque::new());
+        let mut walk = Walk { id, framing, mode, path: path_asked, ahead, steps, lines: 0, enough: false };
         let mut tree = Tree::new(&peer, &service.settings.walk, path);
         let walked = self.walk(&mut walk, &mut tree);
         let is_folder = tree.is_folder;
@@ -130,7 +132,10 @@ impl Conversation<'_> {
         if walk.steps.iter().all(|step| step.told.is_some()) {
             return Ok(());
         }
-        if self.mailbox.wait(Some(self.socket.as_fd()), false, None) == Woken::Gone {
+        if self.pending.is_empty() {
+            // Whatever is told of a path begins with it.
+            self.wait_for_letter(0, &reply::render(walk.id, walk.framing, &reply::line(walk.framing, &walk.path, "")))?;
+        } else if self.mailbox.wait(Some(self.socket.as_fd()), Watch::Nothing, None) == Woken::Gone {
             return Err(self.gone());
         }
         let mut others = Vec::new();

@@ -15,10 +15,12 @@ use serde_json::{Value, json};
 use super::{Exchange, Over, READ};
 use crate::scans::{Order, Scanned};
 use crate::spool::{Spool, Spooled};
-use crate::wake::{Mailbox, Woken, after};
+use crate::wake::{Mailbox, Watch, Woken, after};
 
 /// A body must bring so many bytes a second, on the whole.
 const SLOWEST: u64 = 1 << 10;
+/// So long after a client has sent its last byte it is made sure that it still listens.
+const DOUBT: Duration = Duration::from_secs(1);
 /// The longest name of a file that is kept, in bytes.
 const LONGEST_NAME: usize = 4096;
 
@@ -192,7 +194,7 @@ fn add(spool: &mut Spool, bytes: &[u8]) -> Result<(), Failed> {
     spool.add(bytes).or_else(|_| refused(507, "there is no room for the body"))
 }
 
-fn scan_one(exchange: &Exchange<'_>, mut name: Vec<u8>, spool: Spool, all_matches: bool) -> Result<Record, Failed> {
+fn scan_one(exchange: &mut Exchange<'_>, mut name: Vec<u8>, spool: Spool, all_matches: bool) -> Result<Record, Failed> {
     name.truncate(LONGEST_NAME);
     let service = exchange.service;
     let spooled: Spooled = spool.finish().or_else(|_| refused(507, "there is no room for the body"))?;
@@ -211,19 +213,32 @@ fn scan_one(exchange: &Exchange<'_>, mut name: Vec<u8>, spool: Spool, all_matche
         let _ = service.unscanned(exchange.peer, &name, report);
         refused(503, &refusal.to_string())
     })?;
+    match wait(exchange, &mailbox) {
+        Some(scanned) => Ok(service.conclude(exchange.peer, &name, size, scanned)),
+        None => {
+            service.desk.cancel(ticket);
+            service.metrics.gone.add(1);
+            Err(Failed::Over)
+        }
+    }
+}
+
+/// Waits for the report; none if the client is gone. One that has nothing more to say may have closed the connection: after
+/// [`DOUBT`] the answer is begun, which tells.
+fn wait(exchange: &mut Exchange<'_>, mailbox: &Mailbox<Scanned>) -> Option<Scanned> {
+    let (mut watch, mut deadline) = (Watch::End, None);
     loop {
-        match mailbox.wait(Some(exchange.wire.as_fd()), false, None) {
+        match mailbox.wait(Some(exchange.wire.as_fd()), watch, deadline) {
             Woken::Letter => {
                 if let Some(scanned) = mailbox.take().pop() {
-                    return Ok(service.conclude(exchange.peer, &name, size, scanned));
+                    return Some(scanned);
                 }
             }
-            Woken::Gone => {
-                service.desk.cancel(ticket);
-                service.metrics.gone.add(1);
-                return Err(Failed::Over);
-            }
-            Woken::Input | Woken::Late => {}
+            Woken::Gone => return None,
+            Woken::Ended => (watch, deadline) = (Watch::Nothing, after(DOUBT)),
+            Woken::Late if exchange.wire.begin() => deadline = None,
+            Woken::Late => return None,
+            Woken::Input => {}
         }
     }
 }

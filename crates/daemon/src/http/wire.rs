@@ -11,8 +11,17 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 /// After the last answer, so much of what the client still sends is thrown away, in bytes and in time.
 const LINGER: (usize, Duration) = (4 << 20, Duration::from_secs(2));
 
+/// How every answer begins.
+const BEGINNING: &[u8] = b"H";
+
 /// A connection. Sockets of the file system are read and written just as those of the network.
-pub(super) enum Wire {
+pub(super) struct Wire {
+    stream: Stream,
+    /// [`BEGINNING`] was sent of the next answer.
+    begun: bool,
+}
+
+enum Stream {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
@@ -22,13 +31,25 @@ impl Wire {
     pub(super) fn new(socket: OwnedFd, tls: Option<Arc<ServerConfig>>, patience: Duration) -> io::Result<Wire> {
         let stream = TcpStream::from(socket);
         stream.set_write_timeout(Some(patience))?;
-        match tls {
-            None => Ok(Wire::Plain(stream)),
+        let stream = match tls {
+            None => Stream::Plain(stream),
             Some(config) => {
                 let connection = ServerConnection::new(config).map_err(io::Error::other)?;
-                Ok(Wire::Tls(Box::new(StreamOwned::new(connection, stream))))
+                Stream::Tls(Box::new(StreamOwned::new(connection, stream)))
             }
+        };
+        Ok(Wire { stream, begun: false })
+    }
+
+    /// Begins the next answer, before it is known. True if that was done: whoever has closed the connection will reset it.
+    /// Over TLS nothing is sent: who ends that has to say so.
+    pub(super) fn begin(&mut self) -> bool {
+        if matches!(self.stream, Stream::Plain(_)) && !self.begun {
+            // If it fails, the next wait tells.
+            let _ = self.send(BEGINNING);
+            self.begun = true;
         }
+        self.begun
     }
 
     /// Some bytes; 0 at the end.
@@ -42,9 +63,9 @@ impl Wire {
         }
         self.socket().set_read_timeout(left)?;
         loop {
-            let read = match self {
-                Wire::Plain(stream) => stream.read(buffer),
-                Wire::Tls(stream) => stream.read(buffer),
+            let read = match &mut self.stream {
+                Stream::Plain(stream) => stream.read(buffer),
+                Stream::Tls(stream) => stream.read(buffer),
             };
             match read {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -61,9 +82,11 @@ impl Wire {
     /// # Errors
     /// When the client does not take it.
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Wire::Plain(stream) => stream.write_all(bytes),
-            Wire::Tls(stream) => {
+        let begun = std::mem::take(&mut self.begun);
+        let bytes = bytes.strip_prefix(BEGINNING).filter(|_| begun).unwrap_or(bytes);
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes),
+            Stream::Tls(stream) => {
                 stream.write_all(bytes)?;
                 stream.flush()
             }
@@ -91,7 +114,7 @@ impl Wire {
     }
 
     fn say_goodbye(&mut self) {
-        if let Wire::Tls(stream) = self {
+        if let Stream::Tls(stream) = &mut self.stream {
             stream.conn.send_close_notify();
             let _ = stream.flush();
         }
@@ -100,9 +123,9 @@ impl Wire {
     }
 
     fn socket(&self) -> &TcpStream {
-        match self {
-            Wire::Plain(stream) => stream,
-            Wire::Tls(stream) => &stream.sock,
+        match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Tls(stream) => &stream.sock,
         }
     }
 }

@@ -4,16 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::house::{House, eicar, signature};
-
-fn stream(bytes: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
-    [length.as_slice(), bytes, &[0; 4]].concat()
-}
-
-fn instream(bytes: &[u8]) -> Vec<u8> {
-    [b"zINSTREAM\0".as_slice(), &stream(bytes)].concat()
-}
+use crate::house::{House, eicar, instream, signature};
 
 #[test]
 fn each_command_is_answered() {

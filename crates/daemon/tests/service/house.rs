@@ -35,6 +35,35 @@ pub(crate) fn dachs() -> &'static Path {
     })
 }
 
+/// Whether a program can be started; says so if not.
+pub(crate) fn is_there(program: &str, test: &str) -> bool {
+    let there = Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !there {
+        eprintln!("SKIPPED: {test}: there is no {program}");
+    }
+    there
+}
+
+/// A port that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// `INSTREAM` with these bytes.
+pub(crate) fn instream(bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    [b"zINSTREAM\0".as_slice(), &length, bytes, &[0; 4]].concat()
+}
+
+/// Waits until something is so.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// A running service.
 pub(crate) struct House {
     pub(crate) folder: tempfile::TempDir,
@@ -82,7 +111,18 @@ impl House {
 
     /// Sends, half-closes, and gives all that comes.
     pub(crate) fn ask(&self, bytes: &[u8]) -> String {
-        let mut stream = self.connect();
+        self.ask_at("s", bytes)
+    }
+
+    /// As [`House::ask`], over HTTP.
+    pub(crate) fn ask_web(&self, bytes: &[u8]) -> String {
+        self.ask_at("web", bytes)
+    }
+
+    /// As [`House::ask`], at a socket of this name.
+    pub(crate) fn ask_at(&self, name: &str, bytes: &[u8]) -> String {
+        let mut stream = UnixStream::connect(self.path(name)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         // The service may have had enough already.
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -107,6 +147,12 @@ impl House {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Stops it in order.
+    pub(crate) fn stop(&mut self) {
+        assert_eq!(self.ask(b"zSHUTDOWN\0"), "");
+        assert_eq!(self.ended(), Some(0));
     }
 
     /// Waits for its end, and gives its code.

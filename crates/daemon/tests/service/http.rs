@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::house::{House, eicar};
+use crate::house::{House, eicar, free_port};
 
 /// Sends one request, and gives status, headers and body.
 fn ask(house: &House, request: &[u8]) -> (u16, String, Vec<u8>) {
@@ -166,10 +166,7 @@ fn tls_with_certificates_of_clients() {
         let extra = if extra.is_empty() { " -extfile ext" } else { extra };
         openssl(&format!("{sign}{extra}"));
     }
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port()
-    };
+    let port = free_port();
     let _house = House::new(&format!(
         "DachsHttp 127.0.0.1:{port}\nDachsHttpCertificate {}\nDachsHttpKey {}\nDachsHttpClientCa {}",
         path("server.pem"),
@@ -186,4 +183,27 @@ fn tls_with_certificates_of_clients() {
     let (cert, key) = (path("client.pem"), path("client.key"));
     assert!(curl(&["--cert", &cert, "--key", &key]).contains("ClamAV 1.4.6-compatible"));
     assert_eq!(curl(&[]), "", "a client without a certificate");
+}
+
+/// Requests generated from the OpenAPI document. `DACHS_SCHEMATHESIS` names the program; `.ci/run` puts one into `target/venv`.
+#[test]
+fn schemathesis_finds_no_failure() {
+    let named = std::env::var_os("DACHS_SCHEMATHESIS").map(std::path::PathBuf::from);
+    let venv = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/venv/bin/schemathesis");
+    let program = named.unwrap_or(if venv.exists() { venv } else { "schemathesis".into() });
+    if !crate::house::is_there(&program.display().to_string(), "schemathesis_finds_no_failure") {
+        return;
+    }
+    let port = free_port();
+    let house = House::new(&format!("DachsHttp 127.0.0.1:{port}"));
+    let mut command = Command::new(program);
+    // Events never end.
+    command
+        .args(["run", "--exclude-path", "/v1/events", "--max-examples", "20", "--seed", "1"])
+        .arg(format!("http://127.0.0.1:{port}/v1/openapi.json"))
+        .env("NO_PROXY", "127.0.0.1")
+        .current_dir(house.folder.path());
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }

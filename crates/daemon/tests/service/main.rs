@@ -12,3 +12,6 @@ mod clamd;
 mod clients;
 mod house;
 mod http;
+mod load;
+mod mail;
+mod starter;

@@ -20,6 +20,7 @@ pub(crate) struct Daemon {
     pub(crate) socket: PathBuf,
     pub(crate) startup: Duration,
     child: Child,
+    command: Command,
     _scratch: Scratch,
 }
 
@@ -48,31 +49,27 @@ impl Daemon {
             Kind::Clamd => PathBuf::from("clamd"),
             Kind::Dachsd => dachsd()?,
         };
-        let begin = Instant::now();
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program);
         command.arg("-c").arg(conf).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
-        let mut daemon = Daemon { socket, startup: Duration::ZERO, child, _scratch: scratch };
-        while daemon.ask(b"zPING\0") != b"PONG\0" {
-            if begin.elapsed() > Duration::from_secs(300) || daemon.child.try_wait().is_ok_and(|ended| ended.is_some())
-            {
-                return Err(format!("{} does not start", program.display()));
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        daemon.startup = begin.elapsed();
-        Ok(daemon)
+        let (child, startup) = begin(&mut command, &socket)?;
+        Ok(Daemon { socket, startup, child, command, _scratch: scratch })
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Starts it as before.
+    pub(crate) fn start_again(&mut self) -> Result<(), String> {
+        (self.child, self.startup) = begin(&mut self.command, &self.socket)?;
+        Ok(())
     }
 
     /// Sends, half-closes, and gives all that comes; nothing if it cannot be reached.
     pub(crate) fn ask(&self, bytes: &[u8]) -> Vec<u8> {
-        let Ok(mut stream) = UnixStream::connect(&self.socket) else { return Vec::new() };
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
-        let _ = stream.write_all(bytes);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        answer
+        ask(&self.socket, bytes)
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -85,6 +82,32 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a service, and gives the time until it answered.
+fn begin(command: &mut Command, socket: &Path) -> Result<(Child, Duration), String> {
+    let begin = Instant::now();
+    let mut child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
+    while ask(socket, b"zPING\0") != b"PONG\0" {
+        let ended = child.try_wait().is_ok_and(|ended| ended.is_some());
+        if ended || begin.elapsed() > Duration::from_secs(900) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("{command:?} does not start"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok((child, begin.elapsed()))
+}
+
+fn ask(socket: &Path, bytes: &[u8]) -> Vec<u8> {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return Vec::new() };
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(120)));
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    answer
 }
 
 /// `DACHSD`, or the release, which is built.

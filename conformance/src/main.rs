@@ -13,7 +13,8 @@
 //! cargo conformance service [--seconds N] [--clients N] [--reloads N] [--kills N]
 //!                                                     many clients, reloads, killed workers: no wrong answer, flat memory
 //! cargo conformance conversations [--count N]         clients that send nonsense: the service lives
-//! cargo conformance race [--seconds N]                speed and memory beside clamd
+//! cargo conformance race [--seconds N] [--rounds N]   speed and memory beside clamd
+//! cargo conformance restart [--rounds N]              killed, and ready again, beside clamd's start
 //! cargo conformance real [FOLDER...] [--packages]     real files: do both find the same, also with signatures drawn from them?
 //! ```
 //!
@@ -39,6 +40,7 @@ mod machine;
 mod memory;
 mod mutations;
 mod peers;
+mod race;
 mod random;
 mod real;
 mod regressions;
@@ -65,7 +67,8 @@ fn main() -> ExitCode {
         "machine" => machine::run(&options),
         "mutations" => mutations::run(&options),
         "peers" => peers::run(&options),
-        "race" => load::race(&options),
+        "race" => race::run(&options),
+        "restart" => race::restart(&options),
         "service" => load::run(&options),
         "regressions" => regressions::run(),
         "real" => real::run(&options),
@@ -86,7 +89,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real [OPTIONS]");
+    eprintln!("usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real|clamd|service|conversations|race|restart [OPTIONS]");
     ExitCode::from(2)
 }
 

@@ -53,8 +53,10 @@ struct Visitor {
 pub(crate) struct Door {
     service: Arc<Service>,
     state: Mutex<State>,
-    /// Rung when a visitor comes, or a place becomes free.
-    changed: Condvar,
+    /// Rung when a visitor comes: one thread is enough for one visitor.
+    came: Condvar,
+    /// Rung when a place becomes free.
+    left: Condvar,
 }
 
 #[derive(Default)]
@@ -67,7 +69,7 @@ struct State {
 
 impl Door {
     pub(crate) fn new(service: Arc<Service>) -> Arc<Door> {
-        Arc::new(Door { service, state: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Door { service, state: Mutex::default(), came: Condvar::new(), left: Condvar::new() })
     }
 
     /// Accepts at a listener until the service stops, in a thread of its own.
@@ -106,7 +108,7 @@ impl Door {
     fn has_place(&self) -> bool {
         let full = |state: &mut State| state.inside >= self.service.settings.connections;
         let (state, _) = self
-            .changed
+            .left
             .wait_timeout_while(self.lock(), Duration::from_secs(1), full)
             .unwrap_or_else(PoisonError::into_inner);
         state.inside < self.service.settings.connections
@@ -136,7 +138,7 @@ impl Door {
         if wanted {
             self.employ();
         } else {
-            self.changed.notify_all();
+            self.came.notify_one();
         }
     }
 
@@ -179,8 +181,7 @@ impl Door {
         state.idle += 1;
         let nobody = |state: &mut State| state.waiting.is_empty();
         let idle = self.service.settings.idle;
-        let (mut state, _) =
-            self.changed.wait_timeout_while(state, idle, nobody).unwrap_or_else(PoisonError::into_inner);
+        let (mut state, _) = self.came.wait_timeout_while(state, idle, nobody).unwrap_or_else(PoisonError::into_inner);
         state.idle -= 1;
         state.waiting.pop_front()
     }
@@ -195,7 +196,7 @@ impl Door {
             }
         }
         drop(state);
-        self.changed.notify_all();
+        self.left.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

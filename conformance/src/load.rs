@@ -89,7 +89,10 @@ fn beside_clamd(database: &Scratch, megabytes: u64) -> Result<bool, String> {
     let clamd = Daemon::start(Kind::Clamd, database.path(), "")?;
     payloads().iter().for_each(|(bytes, _)| drop(clamd.ask(&instream(bytes))));
     let its = memory::share_of_family(clamd.id()) >> 20;
-    println!("PSS of clamd with the same databases: {its} MB; dachsd's most was {megabytes} MB, 1/{:.1}", its as f64 / megabytes.max(1) as f64);
+    println!(
+        "PSS of clamd with the same databases: {its} MB; dachsd's most was {megabytes} MB, 1/{:.1}",
+        its as f64 / megabytes.max(1) as f64
+    );
     // What an engine needs without signatures says nothing.
     Ok(std::env::var_os("DATABASE").is_some() && megabytes * 4 > its)
 }

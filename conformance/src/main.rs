@@ -89,7 +89,9 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real|clamd|service|conversations|race|restart [OPTIONS]");
+    eprintln!(
+        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real|clamd|service|conversations|race|restart [OPTIONS]"
+    );
     ExitCode::from(2)
 }
 

@@ -35,6 +35,18 @@ pub(crate) fn share_of_family(first: u32) -> u64 {
     family(first).into_iter().map(share).sum()
 }
 
+/// What a process, its descendants, and those of them that have ended have used of the processors, in clock ticks.
+pub(crate) fn ticks_of_family(first: u32) -> u64 {
+    // proc(5): utime, stime, cutime and cstime are the fields 14 to 17, the state is the third.
+    let ticks = |id: u32| -> u64 {
+        let stat = std::fs::read(format!("/proc/{id}/stat")).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&stat).into_owned();
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields.to_owned()).unwrap_or_default();
+        fields.split_whitespace().skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum()
+    };
+    family(first).into_iter().map(ticks).sum()
+}
+
 /// A process and its descendants.
 pub(crate) fn family_of(first: u32) -> Vec<u32> {
     family(first).into_iter().collect()

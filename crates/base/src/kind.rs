@@ -144,6 +144,7 @@ macro_rules! kinds {
 kinds! {
     Ace, "ace", Archive, Other, "BINARY_DATA", "ACE archive.";
     Alz, "alz", Archive, Other, "ALZ", "ALZip archive.";
+    Apfs, "apfs", Archive, Other, "BINARY_DATA", "Container of Apple's file system (APFS).";
     Apm, "apm", Archive, Other, "APM", "Disk image with Apple's partition map.";
     Ar, "ar", Archive, Other, "BINARY_DATA", "Unix `ar` archive (static libraries).";
     Arj, "arj", Archive, Other, "ARJ", "ARJ archive.";
@@ -151,8 +152,10 @@ kinds! {
     Ascii, "text", Text, Any, "TEXT_ASCII", "Text in ASCII or an 8-bit character set.";
     AutoIt, "autoit", Archive, Other, "AUTOIT", "Compiled AutoIt script.";
     BinHex, "binhex", Archive, Other, "BINHEX", "BinHex 4.0.";
+    BitLocker, "bitlocker", Archive, Other, "BINARY_DATA", "Volume encrypted with BitLocker.";
     Bmp, "bmp", Media, Graphics, "GRAPHICS", "Windows bitmap.";
     Brotli, "brotli", Stream, Other, "BINARY_DATA", "Brotli stream.";
+    Btrfs, "btrfs", Archive, Other, "BINARY_DATA", "Btrfs file system.";
     Bzip2, "bzip2", Stream, Other, "BZ", "bzip2 stream.";
     Cab, "cab", Archive, Other, "MSCAB", "Microsoft Cabinet.";
     Chm, "chm", Archive, Other, "MSCHM", "Compiled HTML Help.";
@@ -180,6 +183,7 @@ kinds! {
     Jpeg, "jpeg", Media, Graphics, "JPEG", "JPEG picture.";
     Lha, "lha", Archive, Other, "LHA_LZH", "LHA archive.";
     Lnk, "lnk", Document, Other, "LNK", "Windows shortcut.";
+    Luks, "luks", Archive, Other, "BINARY_DATA", "Volume encrypted with LUKS.";
     Lz4, "lz4", Stream, Other, "BINARY_DATA", "LZ4 frame.";
     Lzip, "lzip", Stream, Other, "BINARY_DATA", "lzip stream.";
     Lzma, "lzma", Stream, Other, "BINARY_DATA", "LZMA-alone stream.";
@@ -225,6 +229,7 @@ kinds! {
     Wasm, "wasm", Executable, Other, "BINARY_DATA", "WebAssembly module.";
     Wim, "wim", Archive, Other, "BINARY_DATA", "Windows Imaging file.";
     Xar, "xar", Archive, Other, "XAR", "XAR archive.";
+    Xfs, "xfs", Archive, Other, "BINARY_DATA", "XFS file system.";
     Xml, "xml", Text, Any, "TEXT_UTF8", "XML text.";
     Xz, "xz", Stream, Other, "XZ", "xz stream.";
     Zip, "zip", Archive, Other, "ZIP", "ZIP archive.";

@@ -125,6 +125,28 @@ fn placed(length: usize, pieces: &[(usize, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
+fn volumes_that_nothing_opens_are_told() {
+    let cases: [(usize, &[u8], dachs_base::FileKind); 5] = [
+        (32, b"NXSB\0\x10\0\0", Apfs),
+        (3, b"-FVE-FS-", BitLocker),
+        (65_600, b"_BHRfS_M", Btrfs),
+        (0, b"LUKS\xba\xbe\0\x02", Luks),
+        (0, b"XFSB\0\0\x10\0", Xfs),
+    ];
+    for (at, magic, kind) in cases {
+        assert_eq!(kinds(&placed(70_000, &[(at, magic)])).0, kind);
+    }
+}
+
+#[test]
+fn a_fat_volume_needs_no_name() {
+    let boot: &[(usize, &[u8])] =
+        &[(0, b"\xeb\x3c\x90"), (11, b"\0\x02\x01\x01\0\x02\xe0\0\x40\x0b\xf0\x09\0"), (510, b"\x55\xaa")];
+    assert_eq!(kinds(&placed(4096, boot)).0, Fat);
+    assert_eq!(kinds(&placed(4096, &boot[1..])).0, Data);
+}
+
+#[test]
 fn discs_are_told_by_their_sectors() {
     let boot: &[(usize, &[u8])] = &[(446, b"\x80\0\0\0\x83\0\0\0\x01\0\0\0\x02\0\0\0"), (510, b"\x55\xaa")];
     assert_eq!(kinds(&placed(100_000, boot)), (Mbr, vec![]));

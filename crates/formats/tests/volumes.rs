@@ -328,3 +328,78 @@ fn ntfs_bears_damage() {
     }
     assert!(walk(&broken).at(&["EICAR.COM"]).is_some_and(|seen| seen.bytes == eicar()));
 }
+
+/// Undoes, and then does again, what NTFS does with the last bytes of each sector of a record, around a change of it.
+fn change_record(record: &mut [u8], change: impl Fn(&mut Vec<u8>)) {
+    let at = u16::from_le_bytes([record[4], record[5]]) as usize;
+    let mark = [record[at], record[at + 1]];
+    let mut plain = record.to_vec();
+    for sector in 0..2 {
+        plain.copy_within(at + 2 + sector * 2..at + 4 + sector * 2, sector * 512 + 510);
+    }
+    change(&mut plain);
+    for sector in 0..2 {
+        plain.copy_within(sector * 512 + 510..sector * 512 + 512, at + 2 + sector * 2);
+        plain[sector * 512 + 510..sector * 512 + 512].copy_from_slice(&mark);
+    }
+    record.copy_from_slice(&plain);
+}
+
+/// The reparse point of a compressed file, as a resident attribute.
+fn compressed_as_a_whole(algorithm: u32) -> Vec<u8> {
+    let mut attribute = [&0xc0_u32.to_le_bytes()[..], &48_u32.to_le_bytes(), &[0; 8], &24_u32.to_le_bytes()].concat();
+    attribute.extend([24, 0, 0, 0]);
+    attribute.extend(0x8000_0017_u32.to_le_bytes());
+    attribute.extend([16, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0]);
+    attribute.extend(algorithm.to_le_bytes());
+    attribute
+}
+
+/// Files that Windows has compressed as a whole: the chunks are those of a WIM file, which is where this test has them from.
+#[test]
+fn ntfs_with_files_compressed_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let text = [eicar(), b" badger ".repeat(9_000)].concat();
+    fs::create_dir(path.join("tree")).unwrap();
+    for (algorithm, options) in [
+        (0_u32, ["--compress=XPRESS", "--chunk-size=4096"]),
+        (1, ["--compress=LZX", "--chunk-size=32768"]),
+        (2, ["--compress=XPRESS", "--chunk-size=8192"]),
+        (3, ["--compress=XPRESS", "--chunk-size=16384"]),
+    ] {
+        fs::write(path.join("tree/badger"), &text).unwrap();
+        if !make(path, &[&["wimlib-imagex", "capture", "tree", "image", options[0], options[1]]]) {
+            return;
+        }
+        // The resource of the file: packed length, flags, where it is, plain length.
+        let wim = fs::read(path.join("image")).unwrap();
+        let number = |at: usize| u64::from_le_bytes(wim[at..at + 8].try_into().unwrap());
+        let plain = text.len() as u64;
+        let entry = (0..wim.len() - 24)
+            .find(|at| number(at + 16) == plain && number(at + 8) < wim.len() as u64 && wim[at + 7] & 4 != 0);
+        let entry = entry.unwrap();
+        let (start, packed) = (number(entry + 8) as usize, (number(entry) & 0xff_ffff) as usize);
+        fs::write(path.join("packed"), &wim[start..start + packed]).unwrap();
+        bare(path, 4);
+        fs::write(path.join("zeros"), vec![0; text.len()]).unwrap();
+        tool(path, "mkntfs", &["-q", "-F", "-Q", "image"], b"").unwrap();
+        tool(path, "ntfscp", &["-q", "image", "zeros", "badger"], b"").unwrap();
+        tool(path, "ntfscp", &["-q", "-N", "WofCompressedData", "image", "packed", "badger"], b"").unwrap();
+        let mut image = fs::read(path.join("image")).unwrap();
+        let name: Vec<u8> = "WofCompressedData".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let record = image.windows(name.len()).position(|window| window == name).unwrap() / 1024 * 1024;
+        change_record(&mut image[record..record + 1024], |record| {
+            let used = u32::from_le_bytes(record[24..28].try_into().unwrap()) as usize;
+            let end = used - 8;
+            assert_eq!(record[end..end + 4], [0xff; 4]);
+            record[end..end + 48].copy_from_slice(&compressed_as_a_whole(algorithm));
+            record[end + 48..end + 52].fill(0xff);
+            record[24..28].copy_from_slice(&(used as u32 + 48).to_le_bytes());
+        });
+        let walked = walk(&image);
+        assert_eq!(walked.anomalies, [], "{options:?}");
+        assert!(walked.at(&["badger"]).unwrap().bytes == text, "{options:?}");
+        assert!(walked.at(&["badger:WofCompressedData"]).is_none(), "{options:?}");
+    }
+}

@@ -13,16 +13,17 @@ pub(super) struct Nodes {
     content: Arc<dyn Source>,
     size: u64,
     first_leaf: u32,
+    last_leaf: u32,
 }
 
 impl Nodes {
     /// The first node says how large they are (14: depth, root, leaf records, 24: first leaf, last leaf, 32: bytes a node).
     pub(super) fn open(content: Arc<dyn Source>) -> Result<Nodes, Anomaly> {
-        let (first_leaf, size) = head(&read_vec_at(content.as_ref(), 0, 64))?;
+        let (first_leaf, last_leaf, size) = head(&read_vec_at(content.as_ref(), 0, 64))?;
         if !size.is_power_of_two() || size < 512 {
             return Err(Anomaly::damaged("a tree of the volume makes no sense"));
         }
-        Ok(Nodes { content, size, first_leaf })
+        Ok(Nodes { content, size, first_leaf, last_leaf })
     }
 
     fn count(&self) -> u64 {
@@ -37,12 +38,11 @@ impl Nodes {
     }
 }
 
-fn head(bytes: &[u8]) -> Result<(u32, u64), Short> {
+/// First and last leaf, bytes of a node.
+fn head(bytes: &[u8]) -> Result<(u32, u32, u64), Short> {
     let mut reader = Reader::new(bytes, "head of a tree");
     reader.skip(24)?;
-    let first = reader.u32_be()?;
-    reader.skip(4)?;
-    Ok((first, reader.u16_be()?.into()))
+    Ok((reader.u32_be()?, reader.u32_be()?, reader.u16_be()?.into()))
 }
 
 /// Next node, kind, number of records.
@@ -84,6 +84,8 @@ impl Node {
 pub(super) struct Leaves {
     nodes: Nodes,
     next: u32,
+    /// The leaf that was given last.
+    last: u32,
     seen: BTreeSet<u32>,
     /// The next node of a sweep.
     sweep: Option<u32>,
@@ -93,12 +95,12 @@ pub(super) struct Leaves {
 impl Leaves {
     pub(super) fn new(nodes: Nodes) -> Leaves {
         let next = nodes.first_leaf;
-        Leaves { nodes, next, seen: BTreeSet::new(), sweep: None, told: None }
+        Leaves { nodes, next, last: 0, seen: BTreeSet::new(), sweep: None, told: None }
     }
 
     /// Goes through them again.
     pub(super) fn again(&mut self) {
-        (self.next, self.sweep, self.told) = (self.nodes.first_leaf, None, None);
+        (self.next, self.last, self.sweep, self.told) = (self.nodes.first_leaf, 0, None, None);
         self.seen.clear();
     }
 
@@ -106,13 +108,13 @@ impl Leaves {
     pub(super) fn next_node(&mut self, budget: &Budget) -> Result<Option<Node>, Anomaly> {
         budget.check_time()?;
         if self.sweep.is_none() {
-            if self.next == 0 {
+            if self.next == 0 && self.last == self.nodes.last_leaf {
                 return Ok(None);
             }
             let leaf = self.nodes.node(self.next).filter(|node| node.kind == LEAF);
             match leaf {
                 Some(node) if self.seen.insert(self.next) => {
-                    self.next = node.next;
+                    (self.last, self.next) = (self.next, node.next);
                     return Ok(Some(node));
                 }
                 _ => {

@@ -28,6 +28,10 @@ pub(super) fn disc(source: &dyn Source) -> Vec<FileKind> {
     {
         kinds.push(FileKind::Udf);
     }
+    // The superblock of Btrfs stands at 64 KiB.
+    if kinds.is_empty() && read_vec_at(source, 64 * 1024 + 64, 8) == b"_BHRfS_M" {
+        kinds.push(FileKind::Btrfs);
+    }
     if kinds.is_empty() && read_vec_at(source, 4096, 8) == b"EFI PART" {
         kinds.push(FileKind::Gpt);
     }

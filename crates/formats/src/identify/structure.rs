@@ -67,6 +67,17 @@ pub(super) fn ext(head: &[u8]) -> bool {
     inodes > 0 && block_size <= 6
 }
 
+/// The superblock of XFS: a sensible block size.
+pub(super) fn xfs(head: &[u8]) -> bool {
+    bytes(head, 4).is_some_and(|size| (512..=65_536).contains(&u32::from_be_bytes(size)))
+}
+
+/// The superblock of an APFS container: a sensible block size.
+pub(super) fn apfs(head: &[u8]) -> bool {
+    let size = bytes(head, 36).map_or(0, u32::from_le_bytes);
+    size.is_power_of_two() && (4096..=65_536).contains(&size)
+}
+
 /// Apple's partition map: the first block has a magic of its own.
 pub(super) fn apm(head: &[u8]) -> bool {
     head.starts_with(b"ER")

@@ -9,9 +9,9 @@
 //! The file table itself is gone through, record by record, and paths are made from the names of parents: so a broken
 //! index hides nothing. Every stream of data is a member, `path` or `path:stream`, the streams of folders as well. It is a
 //! piece of the record, or extents of the image without a copy; compressed units are unpacked as they are read, and
-//! holes are holes. Told: encrypted files, files that Windows has compressed as a whole (their compressed stream is given),
-//! records that are broken. Passed: deleted files, the contents of the first sixteen records (tables of
-//! the volume; they are matched with the image), what stands in the journal only.
+//! holes are holes. A file that Windows has compressed as a whole (WOF) is given as it is read. Told: encrypted files,
+//! records that are broken. Passed: deleted files, the contents of the first sixteen records (tables of the volume; they are
+//! matched with the image), what stands in the journal only.
 
 mod attribute;
 mod record;

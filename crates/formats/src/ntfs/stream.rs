@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Charge, Held, Source, read_vec_at};
+use dachs_base::{Anomaly, Budget, Charge, Held, Reader, Source, read_vec_at};
 
 use super::Boot;
 use super::attribute::{self, Attribute, Body, Runs};
 use super::record::Record;
 use crate::joined::Extents;
 use crate::mapped::{Map, Mapped, Method, Packed, Place};
+use crate::wim;
 
 /// Flags of an attribute.
 const COMPRESSED: u16 = 0x0001;
@@ -25,8 +26,8 @@ pub(super) struct Stream {
     pub(super) name: String,
     flags: u16,
     body: Body,
-    /// Its bytes stand compressed in another stream.
-    elsewhere: bool,
+    /// Its bytes stand compressed in another stream, in this way.
+    packed: Option<(u32, Box<Stream>)>,
 }
 
 /// A stream that can be read.
@@ -39,11 +40,7 @@ pub(super) struct Opened {
 
 /// The streams that these attributes make up; pieces of one are put together.
 pub(super) fn streams(attributes: Vec<Attribute>) -> Vec<Stream> {
-    let tag = |attribute: &Attribute| match &attribute.body {
-        Body::Resident(value) => value.first_chunk::<4>().map(|tag| u32::from_le_bytes(*tag)),
-        Body::Runs(_) => None,
-    };
-    let compressed = attributes.iter().any(|a| a.kind == attribute::REPARSE && tag(a) == Some(COMPRESSED_FILE));
+    let algorithm = attributes.iter().find_map(algorithm);
     let mut data: Vec<Attribute> = attributes.into_iter().filter(|a| a.kind == attribute::DATA).collect();
     let first = |body: &Body| if let Body::Runs(runs) = body { runs.first } else { 0 };
     data.sort_by(|a, b| a.name.cmp(&b.name).then(first(&a.body).cmp(&first(&b.body))));
@@ -59,10 +56,31 @@ pub(super) fn streams(attributes: Vec<Attribute>) -> Vec<Stream> {
             whole.list.extend(&piece.list);
             continue;
         }
-        let elsewhere = compressed && name.is_empty();
-        streams.push(Stream { name, flags, body, elsewhere });
+        streams.push(Stream { name, flags, body, packed: None });
+    }
+    if let Some(algorithm) = algorithm
+        && let Some(packed) = streams.iter().position(|stream| stream.name == COMPRESSED_STREAM)
+    {
+        let packed = Box::new(streams.remove(packed));
+        match streams.iter_mut().find(|stream| stream.name.is_empty()) {
+            Some(plain) => plain.packed = Some((algorithm, packed)),
+            None => streams.push(*packed),
+        }
     }
     streams
+}
+
+/// How Windows has compressed a file as a whole ([MS-FSCC] 2.1.2.1; WOF_EXTERNAL_INFO, FILE_PROVIDER_EXTERNAL_INFO_V1): tag,
+/// length, then version, provider (2: in the file itself), version, algorithm.
+fn algorithm(attribute: &Attribute) -> Option<u32> {
+    let (attribute::REPARSE, Body::Resident(value)) = (attribute.kind, &attribute.body) else { return None };
+    let mut reader = Reader::new(value, "reparse point");
+    let tag = reader.u32_le().ok()?;
+    reader.skip(8).ok()?;
+    let provider = reader.u32_le().ok()?;
+    reader.skip(4).ok()?;
+    let algorithm = reader.u32_le().ok()?;
+    ((tag, provider) == (COMPRESSED_FILE, 2)).then_some(algorithm)
 }
 
 /// The bytes of a list of attributes.
@@ -150,6 +168,13 @@ impl Stream {
         boot: &Boot,
         budget: &Budget,
     ) -> Result<Option<Opened>, Anomaly> {
+        if let Some((algorithm, packed)) = self.packed {
+            let length = match &self.body {
+                Body::Resident(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+                Body::Runs(runs) => runs.length,
+            };
+            return packed.unpacked(algorithm, length, source, boot, budget);
+        }
         let runs = match self.body {
             Body::Resident(bytes) if bytes.is_empty() => return Ok(None),
             Body::Resident(bytes) => {
@@ -160,10 +185,6 @@ impl Stream {
             Body::Runs(runs) if runs.length == 0 => return Ok(None),
             Body::Runs(runs) => runs,
         };
-        if self.elsewhere {
-            let detail = "Windows has compressed the file as a whole; its compressed stream is given as it is";
-            return Err(Anomaly::unsupported(format!("{detail} ({COMPRESSED_STREAM})")));
-        }
         let mut remark =
             runs.broken.then(|| Anomaly::damaged("its list of clusters is broken; not all of it was read"));
         if self.flags & ENCRYPTED != 0 {
@@ -182,6 +203,29 @@ impl Stream {
             behind(whole, written, runs.length, budget)?
         };
         Ok(Some(Opened { source: opened, stored, remark }))
+    }
+}
+
+impl Stream {
+    /// A file of so many bytes that this stream holds compressed, in chunks as in a WIM file.
+    fn unpacked(
+        self,
+        algorithm: u32,
+        length: u64,
+        source: &Arc<dyn Source>,
+        boot: &Boot,
+        budget: &Budget,
+    ) -> Result<Option<Opened>, Anomaly> {
+        let packing = match algorithm {
+            0 => (Method::Xpress, 4096),
+            1 => (Method::Lzx(15), 32_768),
+            2 => (Method::Xpress, 8192),
+            3 => (Method::Xpress, 16_384),
+            _ => return Err(Anomaly::unsupported("Windows has compressed the file in an unknown way")),
+        };
+        let Some(packed) = self.open(source, boot, budget)? else { return Ok(None) };
+        let all = (0, packed.source.len());
+        Ok(Some(Opened { source: wim::chunked(&packed.source, all, length, packing, budget)?, ..packed }))
     }
 }
 

@@ -15,6 +15,8 @@
 mod metadata;
 mod resource;
 
+pub(crate) use resource::chunked;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -49,16 +49,20 @@ impl Resource {
         let Some(method) = packing.method.filter(|_| self.flags & PACKED != 0) else {
             return Ok(Arc::new(Part::new(Arc::clone(source), self.start, self.plain)));
         };
-        let chunks = Chunks {
-            start: self.start,
-            end: self.start.saturating_add(self.packed),
-            plain: self.plain,
-            chunk: packing.chunk,
-            method,
-        };
-        let most = packing.chunk.min(self.plain);
-        Ok(Arc::new(Mapped::new(chunks, source, self.plain, most, budget)?))
+        chunked(source, (self.start, self.packed), self.plain, (method, packing.chunk), budget)
     }
+}
+
+/// `plain` bytes that are compressed in chunks; the list of those and the chunks themselves stand in a stretch of the source.
+pub(crate) fn chunked(
+    source: &Arc<dyn Source>,
+    (start, packed): (u64, u64),
+    plain: u64,
+    (method, chunk): (Method, u64),
+    budget: &Budget,
+) -> Result<Arc<dyn Source>, Anomaly> {
+    let chunks = Chunks { start, end: start.saturating_add(packed), plain, chunk, method };
+    Ok(Arc::new(Mapped::new(chunks, source, plain, chunk.min(plain), budget)?))
 }
 
 /// The chunks of a resource: before them stand their offsets, but for the first.

@@ -11,7 +11,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, AnomalyKind, Budget, Charge, LimitReached, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, Charge, LimitReached, Name, Part, Source};
 
 use crate::{Found, Search, Unpack};
 
@@ -191,7 +191,7 @@ impl<V: Volume> Search for Tree<V> {
         match self.volume.next_entry(&mut place.directory) {
             Ok(Entry::End) => return Ok(()),
             Ok(entry) => self.take(entry, &place)?,
-            Err(anomaly) if matches!(anomaly.kind, AnomalyKind::Limit(_)) => return Err(anomaly),
+            // The time was over, or memory for one directory: the former ends the search before its next step.
             Err(anomaly) => {
                 let name = (!place.path.is_empty()).then(|| Name::new(&place.path));
                 self.found.remark(name, anomaly);

@@ -1,9 +1,10 @@
 //! What every unpacker gives: a stream of [`Item`]s, one at a time, so that an archive of ten million members costs no
 //! more memory than one of two.
 //!
-//! Three shapes of it are shared. Where members stand one behind the other as they are, a format is a
-//! [`Walk`](crate::stored::Walk). Where an object is one compressed stream, it is a [`stream`](crate::stream). Where a step may
-//! find nothing, or several things at once, it is a [`Search`], which is an unpacker by itself.
+//! Four shapes of it are shared. Where members stand one behind the other as they are, a format is a
+//! [`Walk`](crate::stored::Walk). Where an object is one compressed stream, it is a [`stream`](crate::stream). Where folders
+//! lead to files, it is a [`Volume`](crate::tree::Volume). Where a step may find nothing, or several things at once, it is a
+//! [`Search`], which is an unpacker by itself.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

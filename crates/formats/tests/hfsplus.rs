@@ -15,7 +15,7 @@ mod volume_support;
 use std::fs;
 use std::io::Write;
 
-use common::{eicar, walk};
+use common::{eicar, tool, walk};
 use dachs_base::{AnomalyKind, FileKind};
 use volume_support::*;
 
@@ -227,7 +227,7 @@ fn volume() -> (Vec<u8>, Files) {
     let mut volume = Volume::new();
     let mut expected = Files::new();
     let text = b"badger sett ".repeat(9000);
-    let mixed = [noise(30_000), text.clone()].concat();
+    let mixed = [noise(30_000), text[..75_000].to_vec()].concat();
     let short = b"setts and badgers and setts ".repeat(60);
     let mut add = |name: &str, bytes: &[u8]| expected.insert(name.to_string(), bytes.to_vec());
     let folder = volume.folder(2, "a folder");
@@ -263,14 +263,14 @@ fn forks_in_pieces_and_compressed_files() {
     assert_same(&members(&walked), &expected, "all");
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("image"), &image).unwrap();
-    let Some(theirs) = seven_zip(folder.path(), "image") else { return };
-    let theirs: Files = theirs
-        .into_iter()
-        .map(|(name, bytes)| (name.strip_prefix("volume/").unwrap_or(&name).to_string(), bytes))
-        .collect();
-    for (name, bytes) in &theirs {
-        let own = expected.get(name).or_else(|| expected.get(&name.replace("/rsrc", ":rsrc")));
-        assert!(own == Some(bytes), "7z has another {name}, or one that is not here");
+    // 7z warns of things that no file needs, and knows neither the resource forks made here nor LZFSE.
+    if tool(folder.path(), "7z", &["i"], b"").is_none() {
+        return;
+    }
+    let _ = tool(folder.path(), "sh", &["-c", "7z x -y -oout image || true"], b"");
+    let theirs = files(&folder.path().join("out/volume"));
+    for (name, bytes) in theirs.iter().filter(|(name, _)| !matches!(name.as_str(), "zlib" | "lzfse" | "lzfse:rsrc")) {
+        assert!(expected.get(name) == Some(bytes), "7z has another {name}, or one that is not here");
     }
     assert!(theirs.len() >= 9, "{:?}", theirs.keys());
 }

@@ -120,25 +120,74 @@ fn udf_of_several_revisions() {
     assert_bears_damage(&image, &tables, 1000);
 }
 
+/// Writes the sum of a tag.
+fn tag(bytes: &mut [u8], kind: u16, location: u32) {
+    bytes[..2].copy_from_slice(&kind.to_le_bytes());
+    bytes[2] = 2;
+    bytes[12..16].copy_from_slice(&location.to_le_bytes());
+    bytes[4] = 0;
+    bytes[4] = bytes[..16].iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
+}
+
+/// Puts the test file into an empty volume whose root lies in its entry: no tool does it without mounting.
+fn plant(image: &mut Vec<u8>, block: usize) {
+    let is_root =
+        |at: &usize| matches!(image[*at..], [5 | 10, 1, ..]) && image[at + 27] == 4 && image[at + 34] & 7 == 3;
+    let root = (0..image.len() / block).map(|index| index * block).find(is_root).expect("the volume has no root");
+    let number = |at: usize| u32::from_le_bytes(image[at..at + 4].try_into().unwrap()) as usize;
+    let own = number(root + 12);
+    let (entry, data) = (own + 900, own + 901);
+    let place = |at: usize| root + (at - own) * block;
+    let head = if image[root] == 5 { 176 } else { 216 };
+    let (before, used) = (number(root + head - 8), number(root + head - 4));
+    let name = [b"\x08", &b"EICAR.COM"[..]].concat();
+    let mut named = vec![0; 38];
+    tag(&mut named, 257, own as u32);
+    named[16] = 1;
+    named[19] = name.len() as u8;
+    named[20..24].copy_from_slice(&(block as u32).to_le_bytes());
+    named[24..28].copy_from_slice(&(entry as u32).to_le_bytes());
+    named.extend(name);
+    named.resize(named.len().next_multiple_of(4), 0);
+    let end = root + head + before + used;
+    image[end..end + named.len()].copy_from_slice(&named);
+    let length = ((used + named.len()) as u32).to_le_bytes();
+    image[root + head - 4..root + head].copy_from_slice(&length);
+    image[root + 56..root + 60].copy_from_slice(&length);
+    let at = place(entry);
+    let file = &mut image[at..at + 512];
+    tag(file, 261, entry as u32);
+    file[27] = 5;
+    file[56] = 68;
+    file[172] = 8;
+    file[176] = 68;
+    file[180..184].copy_from_slice(&(data as u32).to_le_bytes());
+    let at = place(data);
+    image[at..at + 68].copy_from_slice(&eicar());
+}
+
 #[test]
-fn empty_volumes_of_udf_are_read() {
+fn udf_volumes_of_several_media() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: &[&[&str]] = &[
-        &["--media-type=hd", "--udfrev=0x0102", "--blocksize=512"],
-        &["--media-type=dvd", "--udfrev=0x0150", "--blocksize=2048"],
-        &["--media-type=hd", "--udfrev=0x0201", "--blocksize=512"],
-        &["--media-type=hd", "--udfrev=0x0201", "--blocksize=4096"],
-        &["--media-type=cdrw", "--udfrev=0x0201", "--blocksize=2048", "--spartable=2", "--packetlen=32"],
+    let cases: &[(&[&str], usize)] = &[
+        (&["--media-type=hd", "--udfrev=0x0102", "--blocksize=512"], 512),
+        (&["--media-type=dvd", "--udfrev=0x0150", "--blocksize=2048"], 2048),
+        (&["--media-type=hd", "--udfrev=0x0201", "--blocksize=512"], 512),
+        (&["--media-type=hd", "--udfrev=0x0201", "--blocksize=4096"], 4096),
+        (&["--media-type=cdrw", "--udfrev=0x0201", "--blocksize=2048", "--spartable=2", "--packetlen=32"], 2048),
     ];
-    for case in cases {
+    for (case, block) in cases {
         bare(folder.path(), 8);
         let options = [*case, &["image"]].concat();
         if tool(folder.path(), "mkudffs", &options, b"").is_none() {
             return;
         }
-        let walked = walk(&fs::read(folder.path().join("image")).unwrap());
+        let mut image = fs::read(folder.path().join("image")).unwrap();
+        plant(&mut image, *block);
+        let walked = walk(&image);
         assert_eq!(walked.objects[0].kind, FileKind::Udf, "{options:?}");
         assert!(!walked.gap(), "{options:?}: {:?}", walked.anomalies);
+        assert!(walked.at(&["EICAR.COM"]).is_some_and(|seen| seen.bytes == eicar()), "{options:?}");
     }
 }
 
@@ -395,6 +444,40 @@ fn dmg_bears_damage() {
     assert_bears_damage(&image, &(0..image.len()).collect::<Vec<_>>(), 1000);
 }
 
+/// An image of before property lists: the table stands in a resource fork.
+#[test]
+fn dmg_with_a_resource_fork() {
+    let disk = [b"badger ".repeat(20_000), noise(40_000), b"sett ".repeat(40_000)].concat();
+    let disk = &disk[..disk.len() / 512 * 512];
+    let image = dmg(&[(1, disk.len() as u64 / 512, disk.to_vec())]);
+    let koly = image.len() - 512;
+    let at = image.windows(4).position(|window| window == b"<?xm").unwrap();
+    let text = String::from_utf8(image[at..koly].to_vec()).unwrap();
+    let base64 = text.split("<data>").nth(1).unwrap().split("</data>").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let table = tool(folder.path(), "base64", &["-d"], base64.trim().as_bytes()).unwrap();
+    let data = [&(table.len() as u32).to_be_bytes()[..], &table].concat();
+    let head = [256, 256 + data.len() as u32, data.len() as u32, 50].map(u32::to_be_bytes).concat();
+    let mut fork = head.clone();
+    fork.resize(256, 0);
+    fork.extend(&data);
+    fork.extend(&head);
+    fork.extend([0; 8]);
+    fork.extend([0, 28, 0, 50, 0, 0]);
+    fork.extend([&b"blkx"[..], &[0, 0, 0, 10], &[0, 128, 0xff, 0xff], &[0; 8]].concat());
+    let mut old = image[..at].to_vec();
+    let start = old.len() as u64;
+    old.extend(&fork);
+    let mut trailer = image[koly..].to_vec();
+    trailer[40..48].copy_from_slice(&start.to_be_bytes());
+    trailer[48..56].copy_from_slice(&(fork.len() as u64).to_be_bytes());
+    trailer[216..232].fill(0);
+    old.extend(trailer);
+    let walked = walk(&old);
+    assert_eq!(walked.anomalies, []);
+    assert!(walked.at(&["disk"]).is_some_and(|seen| seen.bytes == disk));
+}
+
 #[test]
 fn an_encrypted_dmg_is_told() {
     let image = [b"encrcdsa\0\0\0\x02".to_vec(), noise(5000)].concat();
@@ -448,4 +531,22 @@ fn all_layers_of_a_container_are_looked_into() {
         walked.objects.iter().filter(|seen| seen.bytes == eicar()).map(|seen| seen.path.join("//")).collect();
     assert_eq!(found, ["./blobs/sha256/lower//content//app/eicar.com"]);
     assert_eq!(walked.anomalies, []);
+}
+
+/// The first type of AppImage: a disc that begins with a program.
+#[test]
+fn an_appimage_of_the_first_type_is_a_disc() {
+    let folder = tempfile::tempdir().unwrap();
+    small_tree(folder.path());
+    if !make(folder.path(), &[&["genisoimage", "-quiet", "-R", "-o", "image", "tree"]]) {
+        return;
+    }
+    let mut image = fs::read(folder.path().join("image")).unwrap();
+    let program = fs::read("/bin/true").unwrap();
+    let length = program.len().min(32 << 10);
+    image[..length].copy_from_slice(&program[..length]);
+    image[8..11].copy_from_slice(b"AI\x01");
+    let walked = walk(&image);
+    assert_eq!(walked.objects[0].kind, FileKind::Elf);
+    assert_eq!(walked.at(&["a folder/deeper/a longer name.com"]).unwrap().bytes, eicar());
 }

@@ -15,9 +15,11 @@ mod volume_support;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use common::{eicar, tool, walk};
-use dachs_base::FileKind;
+use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
+use dachs_formats::{Item, Unpacking, unpack};
 use volume_support::*;
 
 #[test]
@@ -117,6 +119,44 @@ fn ext_of_three_generations() {
     }
     if let Some(theirs) = seven_zip(folder.path(), "image") {
         assert_same(&members(&walk(&fs::read(folder.path().join("image")).unwrap())), &theirs, "7z");
+    }
+}
+
+/// Files of 5 GB with little in them: by block maps three times removed, and by a tree of extents.
+#[test]
+fn ext_with_files_full_of_holes() {
+    use std::os::unix::fs::FileExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tree")).unwrap();
+    let file = fs::File::create(folder.path().join("tree/holes")).unwrap();
+    let places = [0, 300_000, 100_000_000, 4_000_000_000, 4_999_999_932];
+    for place in places {
+        file.write_all_at(&eicar(), place).unwrap();
+    }
+    // Many extents, so that the tree has a level more.
+    for index in 0..600 {
+        file.write_all_at(b"x", 1_000_000_000 + index * 50_000).unwrap();
+    }
+    drop(file);
+    for case in [["-t", "ext2", "-b", "1024"], ["-t", "ext4", "-b", "4096"]] {
+        let command = [&["mke2fs", "-q", "-F", "-d", "tree"], &case[..], &["image", "16M"]].concat();
+        if !make(folder.path(), &[&command]) {
+            return;
+        }
+        let image: Arc<dyn Source> = Arc::new(Memory::new(fs::read(folder.path().join("image")).unwrap()));
+        let Unpacking::Members(mut members) = unpack(FileKind::Ext, &image, &Budget::new(Limits::default(), NoClock))
+        else {
+            panic!("ext is not read")
+        };
+        let Some(Item::Member(member)) = members.next_item() else { panic!("{case:?}: there is no file") };
+        assert_eq!(member.source.len(), 5_000_000_000, "{case:?}");
+        for place in places {
+            assert_eq!(read_vec_at(member.source.as_ref(), place, 68), eicar(), "{case:?} at {place}");
+        }
+        assert_eq!(read_vec_at(member.source.as_ref(), 1_000_000_000 + 599 * 50_000, 2), b"x\0", "{case:?}");
+        let next = member.source.next_data(2_000_000_000);
+        assert!((3_999_990_000..=4_000_000_000).contains(&next), "{case:?}: {next}");
+        assert!(member.source.problem().is_none() && members.next_item().is_none(), "{case:?}");
     }
 }
 

@@ -252,13 +252,10 @@ impl Volume for Ext {
         if number == 0 || matches!(name.as_slice(), b"" | b"." | b"..") {
             return Ok(Entry::Other);
         }
-        self.entry(number, name.clone()).or_else(|anomaly| match anomaly.kind {
-            dachs_base::AnomalyKind::Limit(_) => Err(anomaly),
-            _ => {
-                self.damaged = true;
-                Ok(Entry::Remark(name, anomaly))
-            }
-        })
+        Ok(self.entry(number, name.clone()).unwrap_or_else(|anomaly| {
+            self.damaged |= !matches!(anomaly.kind, dachs_base::AnomalyKind::Limit(_));
+            Entry::Remark(name, anomaly)
+        }))
     }
 
     fn next_unnamed(&mut self) -> Result<Option<File>, Anomaly> {

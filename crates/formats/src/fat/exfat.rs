@@ -109,7 +109,10 @@ impl Volume for ExFat {
         };
         units.truncate(usize::from(stream.letters) * 2);
         let name = utf16::little(&units).into_bytes();
-        if attributes & 0x10 != 0 { Ok(self.folder(name, &stream)) } else { self.file(name, &stream) }
+        if attributes & 0x10 != 0 {
+            return Ok(self.folder(name, &stream));
+        }
+        Ok(self.file(name.clone(), &stream).unwrap_or_else(|anomaly| Entry::Remark(name, anomaly)))
     }
 }
 

@@ -343,7 +343,8 @@ impl Volume for Fat {
                     return Ok(self.folder(name, cluster));
                 }
                 if size > 0 {
-                    return Ok(Entry::File(self.clusters.file(name, cluster, size)?));
+                    let file = self.clusters.file(name.clone(), cluster, size);
+                    return Ok(file.map_or_else(|anomaly| Entry::Remark(name, anomaly), Entry::File));
                 }
             }
         }

@@ -22,7 +22,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, AnomalyKind, Budget, Charge, Name, Part, Reader, Short, Source, read_vec_at};
+use dachs_base::{Anomaly, Budget, Charge, Name, Part, Reader, Short, Source, read_vec_at};
 
 use crate::joined::Extents;
 use crate::tree::{ENTRY, Nothing, Shares, joined};
@@ -215,9 +215,12 @@ impl HfsPlus {
         let path = joined(&self.path(parent), name);
         let attribute = self.compressed.remove(&file.number).filter(|_| file.is_compressed);
         if let Some(attribute) = attribute {
-            let resources = self.blocks.fork(file.number, RESOURCES, &file.resources)?;
-            return match compressed::open(&attribute, &resources.0, &self.blocks.budget) {
-                Ok(opened) => self.give(&path, Ok((opened, resources.1)), file.resources.length),
+            let resources = self.blocks.fork(file.number, RESOURCES, &file.resources);
+            let opened = resources.and_then(|(resources, told)| {
+                Ok((compressed::open(&attribute, &resources, &self.blocks.budget)?, told))
+            });
+            return match opened {
+                Ok(opened) => self.give(&path, Ok(opened), file.resources.length),
                 Err(anomaly) => {
                     self.found.remark(Some(Name::new(&path)), anomaly);
                     self.blocks.budget.check_time()?;
@@ -250,10 +253,9 @@ impl HfsPlus {
                 self.shares.take(stored)?;
                 Ok(self.found.member(name, source, Some(stored))?)
             }
-            Err(anomaly) if matches!(anomaly.kind, AnomalyKind::Limit(_)) => Err(anomaly),
             Err(anomaly) => {
                 self.found.remark(Some(name), anomaly);
-                Ok(())
+                Ok(self.blocks.budget.check_time()?)
             }
         }
     }

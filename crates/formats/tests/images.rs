@@ -130,7 +130,7 @@ fn tag(bytes: &mut [u8], kind: u16, location: u32) {
 }
 
 /// Puts the test file into an empty volume whose root lies in its entry: no tool does it without mounting.
-fn plant(image: &mut Vec<u8>, block: usize) {
+fn plant(image: &mut [u8], block: usize) {
     let is_root =
         |at: &usize| matches!(image[*at..], [5 | 10, 1, ..]) && image[at + 27] == 4 && image[at + 34] & 7 == 3;
     let root = (0..image.len() / block).map(|index| index * block).find(is_root).expect("the volume has no root");

@@ -23,10 +23,7 @@ pub struct View {
 #[must_use]
 pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
     match kind.class() {
-        _ if kind == FileKind::Html => {
-            let scripts = normalised_scripts(source, budget);
-            normalised_pages(source, budget).into_iter().chain(scripts).collect()
-        }
+        _ if kind == FileKind::Html => normalised_page(source, budget),
         Class::Text => vec![View { target: Target::Ascii, source: normalised_text(source, budget) }],
         _ => Vec::new(),
     }
@@ -37,15 +34,26 @@ fn normalised_text(source: &Arc<dyn Source>, budget: &Budget) -> Arc<dyn Source>
     Arc::new(Replay::new(budget, move || Ok(Box::new(text::Normalise::new(SourceRead::new(Arc::clone(&source)))))))
 }
 
-/// Scripts are matched as pages and as texts.
-fn normalised_scripts(source: &Arc<dyn Source>, budget: &Budget) -> [View; 2] {
-    let scripts: Arc<dyn Source> = Arc::new(Replay::new(budget, script::opener(source, budget)));
-    [Target::Html, Target::Ascii].map(|target| View { target, source: Arc::clone(&scripts) })
+fn normalised_page(source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
+    let Some(forms) = html::forms(source, budget) else { return normalised_stream(source, budget) };
+    let pages = [forms.nocomment, forms.notags].map(|source| View { target: Target::Html, source });
+    let scripts = (!forms.scripts.scripts.is_empty())
+        .then(|| normalised_scripts(Replay::new(budget, script::opener_of(forms.scripts, budget))));
+    pages.into_iter().chain(scripts.into_iter().flatten()).collect()
 }
 
-fn normalised_pages(source: &Arc<dyn Source>, budget: &Budget) -> [View; 2] {
-    [html::Form::NoComment, html::Form::NoTags].map(|form| View {
+/// The same of a page whose forms are not kept.
+fn normalised_stream(source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
+    let pages = [html::Form::NoComment, html::Form::NoTags].map(|form| View {
         target: Target::Html,
         source: Arc::new(Replay::new(budget, html::opener(source, form, budget))),
-    })
+    });
+    let scripts = normalised_scripts(Replay::new(budget, script::opener(source, budget)));
+    pages.into_iter().chain(scripts).collect()
+}
+
+/// Scripts are matched as pages and as texts.
+fn normalised_scripts(scripts: Replay) -> [View; 2] {
+    let scripts: Arc<dyn Source> = Arc::new(scripts);
+    [Target::Html, Target::Ascii].map(|target| View { target, source: Arc::clone(&scripts) })
 }

@@ -1,7 +1,7 @@
 //! The first step: a page in blocks.
 //!
 //! A block is [`LONGEST`] bytes, but ends behind its last white space if it would end within a word. The white space that a
-//! block begins with is dropped, and so are zero bytes and carriage returns.
+//! block begins with is dropped.
 
 use std::io::{self, Read};
 
@@ -18,14 +18,14 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// The next block; empty at the end.
-    pub(super) fn next(&mut self, reader: &mut impl Read) -> io::Result<impl Iterator<Item = u8> + '_> {
+    pub(super) fn next(&mut self, reader: &mut impl Read) -> io::Result<&[u8]> {
         self.waiting.drain(..self.next.min(self.waiting.len()));
         let room = (LONGEST + 1).saturating_sub(u64::try_from(self.waiting.len()).unwrap_or(u64::MAX));
         reader.by_ref().take(room).read_to_end(&mut self.waiting)?;
         self.next = cut(&self.waiting);
         let block = self.waiting.get(..self.next).unwrap_or(&[]);
-        let dropped = |byte: &u8| matches!(byte, 0 | b'\r');
-        Ok(block.iter().copied().skip_while(|byte| is_space(*byte)).filter(move |byte| !dropped(byte)))
+        let begin = block.iter().position(|byte| !is_space(*byte)).unwrap_or(block.len());
+        Ok(block.get(begin..).unwrap_or(&[]))
     }
 
     /// True if the last block was empty.

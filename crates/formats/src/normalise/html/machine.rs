@@ -1,4 +1,5 @@
-//! The machine that goes through a page byte by byte.
+//! The machine that goes through a page byte by byte, and over stretches of which every byte means the same, such as words, at
+//! once.
 //!
 //! Text, comments, tag names and scripts stand here; attributes stand in [`super::tag`]. White space is squeezed to one
 //! blank, which is written only before what follows it (`pending`); behind a tag it is dropped (`skip`).
@@ -89,8 +90,59 @@ impl Default for Machine {
 }
 
 impl Machine {
+    /// Takes the next bytes of the page, of which zeros and carriage returns are dropped.
+    pub(super) fn go(&mut self, mut bytes: &[u8], output: &mut Output) {
+        while let Some((first, rest)) = bytes.split_first() {
+            let stretch = self.stretch(bytes, output);
+            bytes = if stretch > 0 { bytes.get(stretch..).unwrap_or(&[]) } else { rest };
+            if stretch == 0 && !is_dropped(*first) {
+                self.step(*first, output);
+            }
+        }
+    }
+
+    /// Takes as many of the next bytes as can be taken at once, and tells how many.
+    fn stretch(&mut self, bytes: &[u8], output: &mut Output) -> usize {
+        if self.reference.is_some() || self.address.is_some() || !self.group.is_empty() {
+            return 0;
+        }
+        match self.state {
+            State::Text => {
+                let word = first_of(bytes, |byte| is_plain(byte) && !is_space(byte));
+                if !word.is_empty() {
+                    self.flush(output);
+                    self.blank = false;
+                    output.nocomment.extend(word.iter().map(u8::to_ascii_lowercase));
+                    output.notags.extend(word.iter().map(u8::to_ascii_lowercase));
+                }
+                word.len()
+            }
+            State::Script => {
+                let code = first_of(bytes, is_plain);
+                code.iter().for_each(|byte| write_script(*byte, output));
+                if let Some(scripts) = output.scripts.as_mut().filter(|_| !self.style) {
+                    scripts.at_hand.extend_from_slice(code);
+                }
+                code.len()
+            }
+            State::Comment => first_of(bytes, |byte| byte != b'>').len(),
+            _ => 0,
+        }
+    }
+
+    /// Takes a byte, and keeps it if it belongs to a script.
+    pub(super) fn step(&mut self, byte: u8, output: &mut Output) {
+        let inside = self.in_script();
+        self.take(byte, output);
+        let Some(scripts) = output.scripts.as_mut().filter(|_| inside) else { return };
+        scripts.at_hand.push(byte);
+        if !self.in_script() {
+            scripts.end();
+        }
+    }
+
     /// Takes the next byte of the page.
-    pub(super) fn take(&mut self, byte: u8, output: &mut Output) {
+    fn take(&mut self, byte: u8, output: &mut Output) {
         if let Some(address) = self.address.take() {
             self.blank(output);
             output.notags.extend(address);
@@ -117,7 +169,7 @@ impl Machine {
     }
 
     /// True within a script; style sheets are none.
-    pub(super) fn in_script(&self) -> bool {
+    fn in_script(&self) -> bool {
         let inside = matches!(self.state, State::Script | State::ScriptTag | State::ScriptName | State::ScriptComment);
         inside && !self.style
     }
@@ -129,6 +181,9 @@ impl Machine {
         }
         if self.state == State::Tag {
             output.nocomment.push(b'<');
+        }
+        if let Some(scripts) = output.scripts.as_mut().filter(|_| self.in_script()) {
+            scripts.end();
         }
     }
 
@@ -320,4 +375,20 @@ fn write_script(byte: u8, output: &mut Output) {
         _ if is_space(byte) => {}
         _ => output.nocomment.push(byte.to_ascii_lowercase()),
     }
+}
+
+/// The bytes before the first that is not `wanted`.
+fn first_of(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> &[u8] {
+    let count = bytes.iter().position(|byte| !wanted(*byte)).unwrap_or(bytes.len());
+    bytes.get(..count).unwrap_or(bytes)
+}
+
+/// Does the byte mean nothing but itself, in texts and scripts? White space does where it is written.
+fn is_plain(byte: u8) -> bool {
+    (is_space(byte) && byte != b'\r') || (matches!(byte, b' '..=127) && !matches!(byte, b'<' | b'&'))
+}
+
+/// Bytes that no form holds.
+fn is_dropped(byte: u8) -> bool {
+    matches!(byte, 0 | b'\r')
 }

@@ -1,6 +1,7 @@
 //! Cases, ClamAV's own tool as the oracle, and a page in every step of reading.
 
 use super::*;
+use dachs_base::{Limits, Memory, NoClock, read_vec_at};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -149,9 +150,8 @@ fn scratch(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("dachs-{name}-{}", std::process::id()))
 }
 
-/// Pages put together from pieces of markup. How many: `DACHS_HTML_PAGES`, by default few, as each takes 10 to 50 ms.
-#[test]
-fn sigtool_gives_the_same_for_generated_pages() {
+/// Pages put together from pieces of markup.
+fn generated() -> impl Iterator<Item = Vec<u8>> {
     #[rustfmt::skip]
     const PIECES: [&[u8]; 44] = [
         b"<b>", b"</b>", b"<a href=\"X\">", b"<a href='Y Z'>", b"<img src=Q>", b" ", b"  ", b"\n", b"\t", b"a", b"Bc", b"<",
@@ -159,15 +159,68 @@ fn sigtool_gives_the_same_for_generated_pages() {
         b"<!-- c -->", b"<!--", b"-->", b"<script>", b"</script>", b"<style>", b"</style>", b"\xc3\xa9", b"\xe3\x80\x82",
         b"\xe9", b"word", b"<br />", b"<td width=\"3\" align='left'>", b"<a ", b"href=", b"src=\"", b"data:", b"\r\n",
     ];
-    let pages = std::env::var("DACHS_HTML_PAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(30);
     let mut number = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
         number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (number >> 33) as usize % below
     };
-    for _ in 0..pages {
+    std::iter::from_fn(move || {
         let length = 2 + random(40);
-        let page: Vec<u8> = (0..length).flat_map(|_| PIECES[random(PIECES.len())]).copied().collect();
+        Some((0..length).flat_map(|_| PIECES[random(PIECES.len())]).copied().collect())
+    })
+}
+
+/// Everything that is made of a page, in one block: byte by byte, or in stretches.
+fn made(page: &[u8], stretches: bool) -> (Vec<u8>, Vec<u8>, VecDeque<Vec<u8>>) {
+    let mut machine = Machine::default();
+    let mut output = Output { scripts: Some(Scripts::default()), ..Output::default() };
+    if stretches {
+        machine.go(page, &mut output);
+    } else {
+        let kept = page.iter().filter(|byte| !matches!(byte, 0 | b'\r'));
+        kept.for_each(|byte| machine.step(*byte, &mut output));
+    }
+    machine.finish(&mut output);
+    (output.nocomment, output.notags, output.scripts.unwrap().whole)
+}
+
+#[test]
+fn stretches_are_the_same_as_single_bytes() {
+    let mut scripts = 0;
+    for page in CASES.iter().map(|(page, ..)| page.to_vec()).chain(generated().take(20_000)) {
+        let together = made(&page, true);
+        scripts += together.2.len();
+        assert_eq!(together, made(&page, false), "{}", page.escape_ascii());
+    }
+    assert!(scripts > 1000, "{scripts}");
+}
+
+#[test]
+fn forms_that_are_made_at_once_are_those_that_are_read() {
+    let budget = Budget::new(Limits::default(), NoClock);
+    let long: Vec<u8> = generated().take(400).flatten().collect();
+    for page in generated().take(500).chain([long]) {
+        let source: Arc<dyn Source> = Arc::new(Memory::new(page.clone()));
+        let forms = forms(&source, &budget).unwrap();
+        let mut scripts = scripts(&source, &budget).unwrap();
+        while scripts.advance().unwrap() {}
+        let read = |source: &dyn Source| read_vec_at(source, 0, 1 << 20);
+        assert_eq!(read(&*forms.nocomment), form(&page, Form::NoComment));
+        assert_eq!(read(&*forms.notags), form(&page, Form::NoTags));
+        assert!(forms.scripts.scripts.into_iter().eq(std::iter::from_fn(|| scripts.output.next_script())));
+    }
+    let long: Arc<dyn Source> = Arc::new(Memory::new(vec![b'a'; 1 + (1 << 20)]));
+    assert!(forms(&long, &budget).is_none());
+    let poor = Budget::new(Limits { memory: 1 << 17, ..Limits::default() }, NoClock);
+    let page: Arc<dyn Source> = Arc::new(Memory::new(vec![b'a'; 1 << 16]));
+    assert!(forms(&page, &poor).is_none());
+}
+
+/// How many: `DACHS_HTML_PAGES`, by default few, as each takes 10 to 50 ms.
+#[test]
+fn sigtool_gives_the_same_for_generated_pages() {
+    let pages = std::env::var("DACHS_HTML_PAGES").ok().and_then(|count| count.parse().ok()).unwrap_or(30);
+    for page in generated().take(pages) {
         if !compare(&page, &scratch("html-generated")) {
             return;
         }

@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use dachs_base::{Budget, Source};
 
-use super::html::{Scanned, page};
+use super::html::{self, Gathered, Page};
 use guard::Guard;
 use lexer::Lexer;
 use print::Printer;
@@ -52,12 +52,22 @@ pub(super) fn opener(
     budget: &Budget,
 ) -> impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static {
     let (source, budget) = (Arc::clone(source), budget.clone());
-    move || Ok(Box::new(Scripts::new(page(&source, &budget)?, budget.clone())))
+    move || Ok(Box::new(Scripts::of_page(html::scripts(&source, &budget)?, &budget)))
+}
+
+/// How scripts that were gathered are read in normalised form.
+pub(super) fn opener_of(
+    gathered: Gathered,
+    budget: &Budget,
+) -> impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static {
+    let budget = budget.clone();
+    move || Ok(Box::new(Scripts::<io::Empty>::gathered(&gathered, &budget)?))
 }
 
 /// Gives the normalised scripts of a page.
 struct Scripts<R> {
-    page: Scanned<R>,
+    /// Absent if all its scripts are waiting.
+    page: Option<Page<R>>,
     budget: Budget,
     /// Scripts that were found and not yet written.
     waiting: VecDeque<Vec<u8>>,
@@ -71,10 +81,18 @@ struct Scripts<R> {
 }
 
 impl<R: Read> Scripts<R> {
-    fn new(page: Scanned<R>, budget: Budget) -> Scripts<R> {
-        let gathered = Guard::new(&budget);
-        let (waiting, made) = (VecDeque::new(), Vec::new());
-        Scripts { page, budget, waiting, printer: None, made, given: 0, count: 0, gathered }
+    fn of_page(page: Page<R>, budget: &Budget) -> Scripts<R> {
+        Scripts::new(Some(page), VecDeque::new(), Guard::new(budget), budget)
+    }
+
+    fn gathered(gathered: &Gathered, budget: &Budget) -> io::Result<Scripts<R>> {
+        let mut memory = Guard::new(budget);
+        memory.hold(gathered.scripts.iter().map(Vec::len).fold(0, usize::saturating_add))?;
+        Ok(Scripts::new(None, gathered.scripts.clone(), memory, budget))
+    }
+
+    fn new(page: Option<Page<R>>, waiting: VecDeque<Vec<u8>>, gathered: Guard, budget: &Budget) -> Scripts<R> {
+        Scripts { page, budget: budget.clone(), waiting, printer: None, made: Vec::new(), given: 0, count: 0, gathered }
     }
 
     /// Makes some more. False at the end.
@@ -92,8 +110,10 @@ impl<R: Read> Scripts<R> {
             self.count = self.count.saturating_add(1);
             return Ok(true);
         }
-        let more = self.page.advance(&mut self.waiting)?;
-        self.gathered.hold(self.page.script.len().saturating_mul(2))?;
+        let Some(page) = &mut self.page else { return Ok(false) };
+        let more = page.advance()?;
+        self.waiting.extend(std::iter::from_fn(|| page.output.next_script()));
+        self.gathered.hold(page.output.unfinished().saturating_mul(2))?;
         Ok(more || !self.waiting.is_empty())
     }
 }

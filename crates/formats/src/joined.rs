@@ -120,6 +120,11 @@ impl Extents {
         self.stored
     }
 
+    /// Where the first `length` bytes stand, if they are in one piece.
+    pub(crate) fn in_one_piece(&self, length: u64) -> Option<u64> {
+        self.list.first().filter(|(_, count)| *count >= length).and_then(|(start, _)| *start)
+    }
+
     /// The file of `length` bytes; a hole at the end if the extents are shorter. One that is in one piece is no list.
     pub(crate) fn into_source(self, parent: &Arc<dyn Source>, length: u64) -> Arc<dyn Source> {
         match self.list.as_slice() {

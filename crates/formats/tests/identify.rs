@@ -126,7 +126,7 @@ fn placed(length: usize, pieces: &[(usize, &[u8])]) -> Vec<u8> {
 
 #[test]
 fn volumes_that_nothing_opens_are_told() {
-    let cases: [(usize, &[u8], dachs_base::FileKind); 5] = [
+    let cases: [(usize, &[u8], FileKind); 5] = [
         (32, b"NXSB\0\x10\0\0", Apfs),
         (3, b"-FVE-FS-", BitLocker),
         (65_600, b"_BHRfS_M", Btrfs),

@@ -346,6 +346,33 @@ fn ntfs_with_streams_and_compression() {
     }
 }
 
+/// So many streams that they take several records, and a list of them.
+#[test]
+fn ntfs_with_a_list_of_attributes() {
+    let folder = tempfile::tempdir().unwrap();
+    small_tree(folder.path());
+    let path = folder.path();
+    if ntfs(path, 8, &[]).is_none() {
+        return;
+    }
+    let mut expected = files(&path.join("tree"));
+    for number in 0..40 {
+        let (name, bytes) = (format!("stream {number}"), noise(number * 200 + 20));
+        fs::write(path.join("beside"), &bytes).unwrap();
+        tool(path, "ntfscp", &["-q", "-N", &name, "image", "beside", "EICAR.COM"], b"");
+        expected.insert(format!("EICAR.COM:{name}"), bytes);
+    }
+    let image = fs::read(path.join("image")).unwrap();
+    let walked = walk(&image);
+    assert_eq!(walked.anomalies, []);
+    let mut found = members(&walked);
+    found.retain(|name, _| !name.starts_with("$Extend/"));
+    assert_same(&found, &expected, "streams");
+    let records: Vec<usize> = (0..image.len() / 1024).filter(|at| image[at * 1024..].starts_with(b"FILE")).collect();
+    let places: Vec<usize> = records.iter().skip(60).flat_map(|at| at * 1024..at * 1024 + 1024).collect();
+    assert_bears_damage(&image, &places, 100);
+}
+
 #[test]
 fn ntfs_bears_damage() {
     let folder = tempfile::tempdir().unwrap();

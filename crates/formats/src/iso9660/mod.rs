@@ -31,7 +31,32 @@ use crate::{Found, Search, Unpack};
 
 /// Goes through the files of a disc.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    Box::new(Disc {
+    Box::new(disc(source, budget))
+}
+
+/// Files of a disc that are in one piece: where each begins, and its size. For readers of other file systems on the same disc,
+/// which need not give them again.
+pub(crate) struct Known {
+    files: BTreeMap<u64, Given>,
+    _memory: Vec<Charge>,
+}
+
+impl Known {
+    /// Walks through the disc.
+    pub(crate) fn of(source: &Arc<dyn Source>, budget: &Budget) -> Known {
+        let mut disc = disc(source, budget);
+        while disc.next_item().is_some() {}
+        Known { files: disc.given, _memory: disc.memory }
+    }
+
+    /// True if these bytes are a file of the disc.
+    pub(crate) fn holds(&self, place: u64, size: u64) -> bool {
+        self.files.get(&place).is_some_and(|given| given.whole && given.size == size)
+    }
+}
+
+fn disc(source: &Arc<dyn Source>, budget: &Budget) -> Disc {
+    Disc {
         source: Arc::clone(source),
         budget: budget.clone(),
         found: Found::new(budget),
@@ -43,7 +68,14 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         given: BTreeMap::new(),
         memory: Vec::new(),
         end: 0,
-    })
+    }
+}
+
+/// A file that was given.
+struct Given {
+    size: u64,
+    /// It is in one piece.
+    whole: bool,
 }
 
 struct Disc {
@@ -60,8 +92,8 @@ struct Disc {
     extents: Vec<(u64, u64)>,
     /// Directories that were walked, by place.
     walked: BTreeSet<u64>,
-    /// Files that were given: where they begin, and their sizes.
-    given: BTreeMap<u64, u64>,
+    /// Files that were given, by where they begin.
+    given: BTreeMap<u64, Given>,
     memory: Vec<Charge>,
     /// Where the last known byte stands.
     end: u64,
@@ -166,12 +198,12 @@ impl Disc {
         }
         let first = extents.first().map_or(0, |extent| extent.0);
         match self.given.get(&first) {
-            Some(known) if *known == size => return Ok(()),
+            Some(known) if known.size == size && known.whole && extents.len() == 1 => return Ok(()),
             Some(_) => self.budget.charge_bytes(size.min(self.source.len()))?,
             None => {}
         }
         self.memory.push(self.budget.reserve(ENTRY)?);
-        self.given.insert(first, size);
+        self.given.insert(first, Given { size, whole: extents.len() == 1 });
         let source: Arc<dyn Source> = match extents.as_slice() {
             [(start, length)] => Arc::new(Part::new(Arc::clone(&self.source), *start, *length)),
             _ => Arc::new(Joined::new(&self.source, extents)),
@@ -182,7 +214,7 @@ impl Disc {
     }
 
     fn boot_image(&mut self, place: u64, size: u64) -> Result<(), LimitReached> {
-        let inside = self.given.range(..=place).next_back().is_some_and(|(start, length)| place - start < *length);
+        let inside = self.given.range(..=place).next_back().is_some_and(|(start, given)| place - start < given.size);
         if inside || size == 0 {
             return Ok(());
         }

@@ -24,6 +24,8 @@ pub(super) struct Content {
     pub(super) is_file: bool,
     /// The directory of its streams.
     pub(super) streams: Option<Long>,
+    /// Where it stands on the disc, and how long it is, if it is in one piece.
+    pub(super) place: Option<(u64, u64)>,
 }
 
 /// What a file entry says.
@@ -76,7 +78,7 @@ impl Disc {
             let stored = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             let remark = (stored < length).then(|| Anomaly::damaged("its entry is shorter than what it holds"));
             let source = Arc::new(Held::new(bytes, [self.budget.reserve(stored)?]));
-            return Ok(Content { source, stored, remark, is_folder, is_file, streams });
+            return Ok(Content { source, stored, remark, is_folder, is_file, streams, place: None });
         }
         let mut list = Extents::new(&self.budget);
         let told = self.extents(form, extents, place.partition, length, &mut list);
@@ -87,7 +89,9 @@ impl Disc {
         };
         let (stored, there) = (list.stored(), list.length().min(length));
         let (source, _) = self.base(form, place.partition).ok_or_else(broken)?;
-        Ok(Content { source: list.into_source(source, there), stored, remark, is_folder, is_file, streams })
+        let place = list.in_one_piece(there).filter(|_| Arc::ptr_eq(source, &self.source)).map(|start| (start, there));
+        let source = list.into_source(source, there);
+        Ok(Content { source, stored, remark, is_folder, is_file, streams, place })
     }
 
     /// What the places of extents count from: short ones stay in their partition.

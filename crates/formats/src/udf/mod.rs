@@ -11,7 +11,8 @@
 //! Files are given as they lie in the image: extents of three forms, or bytes inside the entry. Partitions may be mapped: that of
 //! metadata is read through its file, a sparable one as it lies. Streams beside files are walked as a folder `path:streams`. Told:
 //! volumes that can be written once (they begin with a table of their own, the VAT), descriptors and
-//! directories that are broken. A disc that is ISO 9660 as well is walked by both readers, because they need not show the same.
+//! directories that are broken. A disc that is ISO 9660 as well is walked by both readers, because they need not show the same;
+//! files that both show are given once.
 
 mod entry;
 mod volume;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use dachs_base::{Anomaly, Budget, Reader, Short, Source, read_vec_at};
 
 use crate::Unpack;
+use crate::iso9660::Known;
 use crate::tree::{Entry, File, Tree, Volume};
 use crate::utf16;
 use entry::Content;
@@ -34,13 +36,16 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
     let opened = Disc::open(source, budget).and_then(|(disc, root)| {
         let content = disc.entry(root)?;
         let id = disc.number(root);
-        Ok((Udf { disc }, vec![(Vec::new(), id, Directory { content: content.source, at: 0 })]))
+        let known = Known::of(source, budget);
+        Ok((Udf { disc, known }, vec![(Vec::new(), id, Directory { content: content.source, at: 0 })]))
     });
     Tree::open(source, budget, opened)
 }
 
 struct Udf {
     disc: Disc,
+    /// Files that the reader of ISO 9660 gives.
+    known: Known,
 }
 
 struct Directory {
@@ -127,11 +132,11 @@ impl Udf {
                 Err(anomaly) => self.disc.remarks.push(anomaly),
             }
         }
-        let Content { source, stored, remark, is_folder, is_file, .. } = content;
+        let Content { source, stored, remark, is_folder, is_file, place, .. } = content;
         if is_folder || named.characteristics & FOLDER != 0 {
             return Entry::Directory { name: named.name, id, directory: Directory { content: source, at: 0 } };
         }
-        if !is_file {
+        if !is_file || place.is_some_and(|(start, size)| self.known.holds(start, size)) {
             return Entry::Other;
         }
         Entry::File(File { name: named.name, id: Some(id), source, stored, remark })

@@ -7,6 +7,7 @@
 //! ask for none pays for none.
 
 use crate::LimitReached;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -19,6 +20,8 @@ pub struct Facts {
     pub entry_point: Option<u64>,
     /// Sections in the order of the section table, for executables.
     pub sections: Vec<Section>,
+    /// The icons of a Portable Executable, measured.
+    pub icons: Lazy<Vec<Icon>>,
     /// What it imports, for Portable Executables of 32 bits: `library.function` in lower case, joined by commas, in the
     /// order of the import table.
     pub imports: Lazy<Vec<u8>>,
@@ -62,6 +65,40 @@ pub struct Certificate {
     pub serial: [u8; 20],
     /// The modulus of its key, the highest byte first, without zeros before it.
     pub modulus: Vec<u8>,
+}
+
+/// An icon as ClamAV's signatures of icons measure it: where in it, and how much, colours and light stand out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Icon {
+    /// Pixels on a side: 16, 24 or 32.
+    pub side: u8,
+    /// The three areas, a quarter of the side long, with most colour.
+    pub colour: [Spot; 3],
+    /// Those with least.
+    pub grey: [Spot; 3],
+    /// Those with most light.
+    pub bright: [Spot; 3],
+    /// Those with least.
+    pub dark: [Spot; 3],
+    /// Those with most edges.
+    pub edge: [Spot; 3],
+    /// Those with fewest.
+    pub smooth: [Spot; 3],
+    /// How much of all there is of red, green and blue, in percent.
+    pub shares: [u8; 3],
+    /// How many of the pixels are coloured, in percent.
+    pub coloured: u8,
+}
+
+/// An area of an [`Icon`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Spot {
+    /// How much of what it stands out by, on average.
+    pub value: u16,
+    /// Its left column.
+    pub x: u8,
+    /// Its upper row.
+    pub y: u8,
 }
 
 /// One section of an executable, in file offsets.

@@ -178,6 +178,7 @@ kinds! {
     Html, "html", Document, Any, "HTML", "HTML page.";
     Hwp3, "hwp3", Document, Other, "HWP3", "Hangul word processor 3 document.";
     InstallShield, "installshield", Archive, Other, "ISHIELD_MSI", "InstallShield archive.";
+    Hwpml, "hwpml", Text, Any, "XML_HWP", "Hangul word processor document in XML.";
     Iso9660, "iso9660", Archive, Other, "ISO9660", "ISO 9660 disc image.";
     JavaClass, "java-class", Executable, Java, "JAVA", "Java class file.";
     Jpeg, "jpeg", Media, Graphics, "JPEG", "JPEG picture.";
@@ -197,6 +198,10 @@ kinds! {
     Ntfs, "ntfs", Archive, Other, "BINARY_DATA", "NTFS file system.";
     Ole2, "ole2", Document, Ole2, "MSOLE2", "OLE2 compound file (doc, xls, ppt, msi, msg).";
     OneNote, "onenote", Document, Other, "ONENOTE", "OneNote section.";
+    OoxmlHwp, "ooxml-hwp", Archive, Other, "OOXML_HWP", "Hangul word processor document in a ZIP archive.";
+    OoxmlPpt, "ooxml-ppt", Archive, Other, "OOXML_PPT", "PowerPoint presentation in a ZIP archive.";
+    OoxmlWord, "ooxml-word", Archive, Other, "OOXML_WORD", "Word document in a ZIP archive.";
+    OoxmlXl, "ooxml-xl", Archive, Other, "OOXML_XL", "Excel workbook in a ZIP archive.";
     PackedPe, "packed-pe", Archive, Pe, "MSEXE", "The packed part of a Portable Executable (UPX, ASPack and the like).";
     Pdf, "pdf", Document, Pdf, "PDF", "PDF document.";
     Pe, "pe", Executable, Pe, "MSEXE", "Portable Executable or DOS program.";
@@ -229,8 +234,11 @@ kinds! {
     Wasm, "wasm", Executable, Other, "BINARY_DATA", "WebAssembly module.";
     Wim, "wim", Archive, Other, "BINARY_DATA", "Windows Imaging file.";
     Xar, "xar", Archive, Other, "XAR", "XAR archive.";
+    Xdp, "xdp", Text, Any, "XDP", "PDF document in XML (XDP).";
     Xfs, "xfs", Archive, Other, "BINARY_DATA", "XFS file system.";
     Xml, "xml", Text, Any, "TEXT_UTF8", "XML text.";
+    XmlWord, "xml-word", Text, Any, "XML_WORD", "Word document in XML.";
+    XmlXl, "xml-xl", Text, Any, "XML_XL", "Excel workbook in XML.";
     Xz, "xz", Stream, Other, "XZ", "xz stream.";
     Zip, "zip", Archive, Other, "ZIP", "ZIP archive.";
     Zstd, "zstd", Stream, Other, "BINARY_DATA", "Zstandard stream.";

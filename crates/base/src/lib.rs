@@ -25,7 +25,7 @@ mod switches;
 pub use about::About;
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use budget::{Budget, Charge, Clock, LimitReached, NoClock};
-pub use facts::{Certificate, Facts, Found, Lazy, Meta, Section};
+pub use facts::{Certificate, Facts, Found, Icon, Lazy, Meta, Section, Spot};
 pub use kind::{Class, FileKind, Target};
 pub use limits::{Limit, Limits};
 pub use reader::{Reader, Short};

@@ -130,7 +130,7 @@ impl Closed {
             FileKind::Pdf => self.pdf,
             FileKind::Pe | FileKind::PackedPe => self.pe,
             FileKind::Swf => self.swf,
-            FileKind::Xml => self.xml_documents,
+            FileKind::Hwpml | FileKind::Xdp | FileKind::Xml | FileKind::XmlWord | FileKind::XmlXl => self.xml_documents,
             _ => match kind.class() {
                 Class::Archive | Class::Stream => self.archive,
                 Class::Media => self.image,

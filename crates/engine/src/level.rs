@@ -29,12 +29,14 @@ pub(crate) struct Object {
     pub(crate) around: Vec<FileKind>,
     /// True if it was found in the midst of the object around it.
     pub(crate) embedded: bool,
+    /// True if it is the object around it, looked at as of a kind that a signature asked for.
+    pub(crate) again: bool,
 }
 
 impl Object {
     /// The file itself.
     pub(crate) fn file(source: Arc<dyn Source>, identity: Identity) -> Object {
-        Object { source, identity, path: ObjectPath::default(), around: Vec::new(), embedded: false }
+        Object { source, identity, path: ObjectPath::default(), around: Vec::new(), embedded: false, again: false }
     }
 
     /// A member of `parent`.
@@ -42,7 +44,15 @@ impl Object {
         let identity = identify(&*member.source, image);
         let path = parent.path.child(member.name);
         let around = parent.around.iter().copied().chain([parent.kind()]).collect();
-        Object { source: member.source, identity, path, around, embedded: false }
+        Object { source: member.source, identity, path, around, embedded: false, again: false }
+    }
+
+    /// The same object as one of another kind, inside of itself.
+    pub(crate) fn again(&self, kind: FileKind) -> Object {
+        let around = self.around.iter().copied().chain([self.kind()]).collect();
+        let identity = Identity { kind, also: Vec::new() };
+        let (source, path) = (Arc::clone(&self.source), self.path.clone());
+        Object { source, identity, path, around, embedded: true, again: true }
     }
 
     /// What it is.
@@ -57,17 +67,31 @@ pub(crate) struct Level {
     /// True if part of the object is known not to have been looked at.
     pub(crate) gap: bool,
     unpackers: VecDeque<Box<dyn Unpack>>,
+    /// As what signatures ask to look at the object again.
+    handlers: Vec<FileKind>,
 }
 
 impl Level {
     /// A level without members.
     pub(crate) fn closed(object: Object) -> Level {
-        Level { object, gap: false, unpackers: VecDeque::new() }
+        Level { object, gap: false, unpackers: VecDeque::new(), handlers: Vec::new() }
     }
 
     /// Adds one more way to go through the object.
     pub(crate) fn push(&mut self, unpack: Box<dyn Unpack>) {
         self.unpackers.push_back(unpack);
+    }
+
+    /// Asks for one more look at the object, as one of these kinds, each once.
+    pub(crate) fn look_again(&mut self, kinds: Vec<FileKind>) {
+        self.handlers.extend(kinds);
+        self.handlers.sort_unstable();
+        self.handlers.dedup();
+    }
+
+    /// The next kind as which the object is to be looked at again.
+    pub(crate) fn next_handler(&mut self) -> Option<FileKind> {
+        self.handlers.pop()
     }
 
     /// The next item of the first way that still has one.

@@ -25,8 +25,8 @@ mod rules;
 mod tests;
 
 use dachs_base::{
-    About, Anomaly, AnomalyKind, Budget, Class, FileKind, Heuristic, Limit, LimitReached, Meta, Report, Source,
-    Switches, Target,
+    About, Anomaly, AnomalyKind, Budget, Class, FileKind, Finding, Heuristic, Limit, LimitReached, Meta, Report,
+    Source, Switches, Target,
 };
 use dachs_formats::{Item, Link, Unpacking};
 use dachs_rules::RuleSet;
@@ -74,7 +74,7 @@ pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: 
         return Outcome::Isolate(identity.kind);
     }
     let fold = Fold::new(identity.kind, budget.limits().clone());
-    let mut scan = Scan { image, budget, options, fold, levels: Vec::new(), isolate: false };
+    let mut scan = Scan { image, budget, options, fold, levels: Vec::new(), isolate: false, handlers: Vec::new() };
     scan.visit(Object::file(file, identity));
     while !scan.levels.is_empty() && !scan.is_enough() {
         scan.step();
@@ -95,6 +95,8 @@ struct Scan<'a> {
     levels: Vec<Level>,
     /// True once an object was found that only a process of its own may open.
     isolate: bool,
+    /// As what signatures ask to look again at the object at hand.
+    handlers: Vec<FileKind>,
 }
 
 impl Scan<'_> {
@@ -127,8 +129,27 @@ impl Scan<'_> {
                 self.visit(object);
             }
             Some(Item::Meta(meta)) => self.describe(&meta),
-            None => self.leave(),
+            None => match level.next_handler() {
+                Some(kind) => self.look_again(kind),
+                None => self.leave(),
+            },
         }
+    }
+
+    /// Looks at the innermost object once more, as one of a kind that a signature asks for.
+    fn look_again(&mut self, kind: FileKind) {
+        let Some(level) = self.levels.last() else { return };
+        if self.options.isolate && dachs_formats::looks_into(kind) {
+            self.isolate = true;
+            return;
+        }
+        let object = level.object.again(kind);
+        if let Err(reached) = self.budget.charge_object() {
+            return self.fold.note_skipped(reached.into(), &object.path);
+        }
+        self.match_bytes(&object, &*object.source, kind.target());
+        self.match_forms(&object, kind);
+        self.enter(object);
     }
 
     /// The innermost object was judged.
@@ -151,6 +172,7 @@ impl Scan<'_> {
     fn also(&mut self, kind: FileKind) {
         let Some(mut level) = self.levels.pop() else { return };
         self.match_forms(&level.object, kind);
+        level.look_again(std::mem::take(&mut self.handlers));
         if self.check_depth(&level.object).is_ok() {
             self.open_as(&mut level, kind);
         }
@@ -211,7 +233,13 @@ impl Scan<'_> {
         if !self.is_enough() {
             self.check_links(&object);
         }
+        self.enter(object);
+    }
+
+    /// Opens an object that was looked at.
+    fn enter(&mut self, object: Object) {
         let mut level = Level::closed(object);
+        level.look_again(std::mem::take(&mut self.handlers));
         if !self.is_enough() {
             self.open(&mut level);
         }
@@ -269,6 +297,15 @@ impl Scan<'_> {
         let examined = self.image.examine(&view, self.budget, self.options.all_matches);
         if !examined.findings.is_empty() && !self.is_allowed(object) {
             self.fold.detect(&examined.findings, object);
+        }
+        // A form has nothing to be looked at again: what it fulfils is found.
+        let form = !std::ptr::addr_eq(source, Arc::as_ptr(&object.source));
+        let (found, kinds): (Vec<Finding>, Vec<FileKind>) = examined.handlers.into_iter().unzip();
+        if (object.again || form) && !found.is_empty() && !self.is_allowed(object) {
+            self.fold.detect(&found, object);
+        }
+        if !object.again {
+            self.handlers.extend(kinds);
         }
         if let Some(reached) = examined.limit {
             self.fold.note_skipped(reached.into(), &object.path);
@@ -385,7 +422,9 @@ fn encrypted(kind: FileKind) -> Option<Heuristic> {
         FileKind::Pdf => Heuristic::EncryptedPdf,
         FileKind::Rar => Heuristic::EncryptedRar,
         FileKind::SevenZip => Heuristic::Encrypted7z,
-        FileKind::Zip => Heuristic::EncryptedZip,
+        FileKind::OoxmlHwp | FileKind::OoxmlPpt | FileKind::OoxmlWord | FileKind::OoxmlXl | FileKind::Zip => {
+            Heuristic::EncryptedZip
+        }
         _ => return None,
     })
 }

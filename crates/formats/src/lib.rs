@@ -63,6 +63,7 @@ mod uuencode;
 mod warc;
 mod wim;
 mod xar;
+mod xmldoc;
 mod xz;
 mod zip;
 mod zstd;
@@ -189,7 +190,8 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Wim => wim::open,
         FileKind::Xar => xar::open,
         FileKind::Xz => xz::open,
-        FileKind::Zip => zip::open,
+        FileKind::Hwpml | FileKind::Xdp | FileKind::XmlWord | FileKind::XmlXl => xmldoc::open,
+        FileKind::OoxmlHwp | FileKind::OoxmlPpt | FileKind::OoxmlWord | FileKind::OoxmlXl | FileKind::Zip => zip::open,
         FileKind::Zstd => zstd::open,
         _ => return None,
     })

@@ -8,7 +8,7 @@ use dachs_sigdb::model::Condition;
 
 use crate::level;
 use crate::number::range;
-use crate::refused::{Deferred, Parsed, Refused};
+use crate::refused::{Parsed, Refused};
 use crate::target;
 
 /// The kinds that ClamAV's signatures may name, without the prefix `CL_TYPE_`.
@@ -20,14 +20,25 @@ const KINDS: &str = " TEXT_ASCII TEXT_UTF8 TEXT_UTF16LE TEXT_UTF16BE BINARY_DATA
     PYTHON_COMPILED LHA_LZH ";
 
 /// Names of ClamAV's for kinds that we do not tell apart.
-const SAME: [(&str, FileKind); 7] = [
+const SAME: [(&str, FileKind); 17] = [
+    ("7ZSFX", FileKind::SevenZip),
+    ("ARJSFX", FileKind::Arj),
+    ("CABSFX", FileKind::Cab),
     ("CPIO_CRC", FileKind::Cpio),
     ("CPIO_ODC", FileKind::Cpio),
     ("CPIO_OLD", FileKind::Cpio),
+    ("EGGSFX", FileKind::Egg),
     ("HTML_UTF16", FileKind::Html),
+    ("HWPOLE2", FileKind::Ole2),
     ("OLD_TAR", FileKind::Tar),
+    ("RARSFX", FileKind::Rar),
     ("TEXT_UTF16BE", FileKind::Utf16),
-    ("GRAPHICS", FileKind::Bmp),
+    // What is an archive as well is taken apart as one by ClamAV too.
+    ("ZIP", FileKind::OoxmlHwp),
+    ("ZIP", FileKind::OoxmlPpt),
+    ("ZIP", FileKind::OoxmlWord),
+    ("ZIP", FileKind::OoxmlXl),
+    ("ZIPSFX", FileKind::Zip),
 ];
 
 /// What the attributes say.
@@ -39,17 +50,17 @@ pub(crate) struct Attributes {
     pub(crate) conditions: Vec<Condition>,
 }
 
-/// Reads the field. What is not supported yet goes to `deferred`.
+/// Reads the field.
 ///
 /// # Errors
 /// When it is malformed or not for us.
-pub(crate) fn parse(text: &str, deferred: &mut Deferred) -> Parsed<Attributes> {
+pub(crate) fn parse(text: &str) -> Parsed<Attributes> {
     let mut attributes = Reading::default();
     for (at, attribute) in text.split(',').enumerate() {
         let (key, value) = attribute
             .split_once(':')
             .ok_or_else(|| Refused::malformed(format!("attribute '{attribute}' is not of the form Key:Value")))?;
-        attributes.key(at, key, value, deferred)?;
+        attributes.key(at, key, value)?;
     }
     attributes.finish()
 }
@@ -61,11 +72,11 @@ struct Reading {
     conditions: Vec<Condition>,
     needs_level: bool,
     needs_header: bool,
-    needs_icons: bool,
+    icons: [Option<String>; 2],
 }
 
 impl Reading {
-    fn key(&mut self, at: usize, key: &str, value: &str, deferred: &mut Deferred) -> Parsed<()> {
+    fn key(&mut self, at: usize, key: &str, value: &str) -> Parsed<()> {
         self.needs_level |= !matches!(key, "Engine" | "Target");
         match key {
             "Engine" => self.engine(at, value)?,
@@ -84,16 +95,11 @@ impl Reading {
                 self.needs_header = true;
                 self.conditions.push(Condition::NumberOfSections(from, to));
             }
-            "Container" => self.conditions.extend(deferred.take(container(value))?),
-            "Intermediates" => self.conditions.extend(deferred.take(intermediates(value))?),
-            "HandlerType" => {
-                kind(value)?;
-                deferred.take::<()>(Err(unsupported(key)))?;
-            }
-            "IconGroup1" | "IconGroup2" => {
-                self.needs_icons = true;
-                deferred.take::<()>(Err(unsupported("IconGroup")))?;
-            }
+            "Container" => self.conditions.push(container(value)?),
+            "Intermediates" => self.conditions.push(intermediates(value)?),
+            "HandlerType" => self.conditions.push(Condition::Handler(handler(kind(value)?))),
+            "IconGroup1" => self.icons(0, value),
+            "IconGroup2" => self.icons(1, value),
             _ => return Err(Refused::not_for_us("an unknown attribute")),
         }
         Ok(())
@@ -108,6 +114,12 @@ impl Reading {
         level::require(min, Some(max))
     }
 
+    fn icons(&mut self, which: usize, group: &str) {
+        if let Some(place) = self.icons.get_mut(which) {
+            *place = Some(group.to_owned());
+        }
+    }
+
     fn finish(self) -> Parsed<Attributes> {
         let target = self.target.ok_or_else(|| Refused::malformed("the attribute Target is missing"))?;
         if self.needs_level && self.level.is_none_or(|level| level < level::ATTRIBUTES) {
@@ -117,37 +129,50 @@ impl Reading {
         if self.needs_header && !matches!(target, Target::Pe | Target::Elf | Target::MachO) {
             return Err(Refused::malformed("EntryPoint and NumberOfSections need an executable as target"));
         }
-        if self.needs_icons && target != Target::Pe {
-            return Err(Refused::malformed("IconGroup needs target 1"));
+        let (mut conditions, [first, second]) = (self.conditions, self.icons);
+        if first.is_some() || second.is_some() {
+            if target != Target::Pe {
+                return Err(Refused::malformed("IconGroup needs target 1"));
+            }
+            conditions.push(Condition::Icon(first, second));
         }
-        Ok(Attributes { target, conditions: self.conditions })
+        Ok(Attributes { target, conditions })
     }
-}
-
-fn unsupported(key: &str) -> Refused {
-    Refused::unsupported(format!("the attribute {key} is not supported yet"))
 }
 
 fn container(value: &str) -> Parsed<Condition> {
-    kinds(value).map(Condition::Container)
+    let name = kind(value)?;
+    Ok(known(name).map_or_else(|| Condition::Never(name.to_owned()), Condition::Container))
 }
 
 fn intermediates(value: &str) -> Parsed<Condition> {
-    let mut deferred = Deferred::default();
-    let layers =
-        value.split('>').map(|name| Ok(deferred.take(kinds(name))?.unwrap_or_default())).collect::<Parsed<_>>()?;
-    deferred.finish()?;
+    let mut layers = Vec::new();
+    for name in value.split('>') {
+        let name = kind(name)?;
+        match known(name) {
+            Some(kinds) => layers.push(kinds),
+            None => return Ok(Condition::Never(name.to_owned())),
+        }
+    }
     Ok(Condition::Intermediates(layers))
 }
 
-/// The kinds of ours that a name stands for; none for any kind.
-fn kinds(value: &str) -> Parsed<Vec<FileKind>> {
-    let name = kind(value)?;
+/// The kinds of ours that a name stands for, none for any kind; absent if no object is of such a kind.
+pub(crate) fn known(name: &str) -> Option<Vec<FileKind>> {
     let kinds = named(name);
-    if kinds.is_empty() && name != "ANY" {
-        return Err(Refused::unsupported(format!("containers of kind CL_TYPE_{name} are not recognised yet")));
-    }
-    Ok(kinds)
+    (name == "ANY" || !kinds.is_empty()).then_some(kinds)
+}
+
+/// As what an object is scanned again.
+fn handler(name: &str) -> FileKind {
+    principal(name).unwrap_or(FileKind::Data)
+}
+
+/// The kind of ours that a name stands for first of all.
+pub(crate) fn principal(name: &str) -> Option<FileKind> {
+    let kinds = named(name);
+    let plain = [FileKind::Data, FileKind::Pe].into_iter().find(|kind| kinds.contains(kind));
+    plain.or(kinds.first().copied())
 }
 
 /// The kinds that a name without its prefix stands for.
@@ -171,10 +196,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Parsed<Attributes> {
-        let mut deferred = Deferred::default();
-        let attributes = parse(text, &mut deferred)?;
-        deferred.finish()?;
-        Ok(attributes)
+        parse(text)
     }
 
     #[test]
@@ -186,7 +208,7 @@ mod tests {
             Condition::FileSize(1, 9),
             Condition::EntryPoint(2, 3),
             Condition::NumberOfSections(4, 5),
-            Condition::Container(vec![FileKind::Zip]),
+            Condition::Container(named("ZIP")),
         ];
         assert_eq!(attributes.conditions, conditions);
         let any = read("Engine:51-255,Target:0,Container:CL_TYPE_ANY").unwrap();
@@ -194,7 +216,7 @@ mod tests {
         let layers = read("Engine:51-255,Target:0,Intermediates:CL_TYPE_TAR>CL_TYPE_ANY>CL_TYPE_ZIP");
         assert!(matches!(layers, Err(Refused::NotForUs(_))));
         let layers = read("Engine:51-255,Target:0,Intermediates:CL_TYPE_GZ>CL_TYPE_ANY>CL_TYPE_ZIP").unwrap();
-        let kinds = vec![vec![FileKind::Gzip], Vec::new(), vec![FileKind::Zip]];
+        let kinds = vec![vec![FileKind::Gzip], Vec::new(), named("ZIP")];
         assert_eq!(layers.conditions, [Condition::Intermediates(kinds)]);
         let cpio = read("Engine:51-255,Target:0,Container:CL_TYPE_CPIO_ODC").unwrap();
         assert_eq!(cpio.conditions, [Condition::Container(vec![FileKind::Cpio])]);
@@ -250,15 +272,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_yet_is_told() {
-        for text in [
-            "Engine:51-255,Target:0,Intermediates:CL_TYPE_ZIP>CL_TYPE_OOXML_WORD",
-            "Engine:51-255,Target:0,HandlerType:CL_TYPE_PDF",
-            "Engine:51-255,Target:1,IconGroup1:x",
-            "Engine:51-255,Target:0,Container:CL_TYPE_OOXML_WORD",
-        ] {
-            assert!(matches!(read(text), Err(Refused::Unsupported(_))), "{text}: {:?}", read(text));
-        }
+    fn documents_are_told_apart_and_are_archives_too() {
+        let container =
+            |name: &str| read(&format!("Engine:51-255,Target:0,Container:CL_TYPE_{name}")).unwrap().conditions;
+        assert_eq!(container("OOXML_WORD"), [Condition::Container(vec![FileKind::OoxmlWord])]);
+        assert_eq!(container("XML_WORD"), [Condition::Container(vec![FileKind::XmlWord])]);
+        assert!(matches!(&container("ZIP")[..], [Condition::Container(kinds)] if kinds.contains(&FileKind::OoxmlXl)));
+        assert_eq!(container("SCRENC"), [Condition::Never("SCRENC".into())]);
+        let layers = read("Engine:51-255,Target:0,Intermediates:CL_TYPE_ANY>CL_TYPE_SFX").unwrap();
+        assert_eq!(layers.conditions, [Condition::Never("SFX".into())]);
+    }
+
+    #[test]
+    fn handlers_and_icons_are_read() {
+        let handler = read("Engine:51-255,Target:0,HandlerType:CL_TYPE_PDF").unwrap();
+        assert_eq!(handler.conditions, [Condition::Handler(FileKind::Pdf)]);
+        let icons = read("Engine:51-255,IconGroup2:y,Target:1,IconGroup1:x").unwrap();
+        assert_eq!(icons.conditions, [Condition::Icon(Some("x".into()), Some("y".into()))]);
+        let icon = read("Engine:51-255,Target:1,IconGroup2:y").unwrap();
+        assert_eq!(icon.conditions, [Condition::Icon(None, Some("y".into()))]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use dachs_sigdb::model::{
-    BodyRule, HashRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch,
+    BodyRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch,
 };
 use dachs_sigdb::{Builder, Refusal};
 use flate2::read::MultiGzDecoder;
@@ -19,8 +19,8 @@ use crate::lines::{Bounded, Lines, MOST};
 use crate::refused::{Parsed, Refused};
 use crate::yara::Yara;
 use crate::{
-    Error, Input, Problem, Selector, bytecode, container, hash, indicator, link, logical, magic, member, name, ndb,
-    password, switch,
+    Error, Input, Problem, Selector, bytecode, container, hash, icon, indicator, link, logical, magic, member, name,
+    ndb, password, switch,
 };
 
 /// What was asked for besides the sources.
@@ -125,6 +125,7 @@ enum Entry {
 
 /// What a line gives that has no name.
 enum Setting {
+    Icon(IconRule),
     Link(LinkRule),
     Magic(Magic),
     Password(Password),
@@ -222,6 +223,7 @@ impl Compiler {
             Kind::HashOfImports => digest(&text, Scope::Imports),
             Kind::HashOfSection => digest(&text, Scope::Section),
             Kind::Logical => logical::parse(&text).map(|(name, rule)| (name, Entry::Logical(rule))),
+            Kind::Icon => return self.setting(number, icon::parse(&text).map(Setting::Icon)),
             Kind::Link(_) if line.is_empty() => return Ok(()),
             Kind::Link(list) => return self.setting(number, link::parse(&text, list).map(Setting::Link)),
             Kind::Magic => return self.setting(number, magic::parse(&text).map(Setting::Magic)),
@@ -282,6 +284,7 @@ impl Compiler {
     /// Takes what a line says that has no name.
     fn setting(&mut self, number: u32, parsed: Parsed<Setting>) -> Result<(), String> {
         let added = match parsed {
+            Ok(Setting::Icon(rule)) => self.builder.add_icon(number, rule),
             Ok(Setting::Link(rule)) => self.builder.add_link(number, rule),
             Ok(Setting::Magic(magic)) => self.builder.add_magic(number, magic),
             Ok(Setting::Password(password)) => self.builder.add_password(number, password),

@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     IgnoreLines,
     /// Names that are to be left out of other sources.
     IgnoreNames,
+    /// What icons look like.
+    Icon,
     /// Digests in XML.
     Indicators,
     /// What is said of links in mails.
@@ -94,7 +96,8 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "gdb" => Kind::Link(List::Digests),
         "pdb" => Kind::Link(List::Listed),
         "wdb" => Kind::Link(List::Allowed),
-        "crb" | "idb" => Kind::Lines,
+        "crb" => Kind::Lines,
+        "idb" => Kind::Icon,
         "cat" => Kind::Whole,
         "yar" | "yara" => Kind::Yara,
         "info" => Kind::Paper,

@@ -31,6 +31,7 @@ mod explain;
 mod expression;
 mod files;
 mod hash;
+mod icon;
 mod ignore;
 mod indicator;
 mod input;

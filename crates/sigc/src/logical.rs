@@ -31,7 +31,7 @@ pub(crate) fn parse(line: &str) -> Parsed<(&str, LogicalRule)> {
     let (expression, highest) = expression::parse(expression)?;
     check_count(subsignatures.len(), highest)?;
     let mut deferred = Deferred::default();
-    let attributes = attributes::parse(attributes, &mut deferred)?;
+    let attributes = attributes::parse(attributes)?;
     let name = name::bare(name)?;
     let subsignatures = read_all(subsignatures, attributes.target, &mut deferred)?;
     deferred.finish()?;

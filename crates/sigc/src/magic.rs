@@ -44,11 +44,8 @@ pub(crate) fn parse(line: &str) -> Parsed<Magic> {
         return Err(Refused::malformed("the offset is missing"));
     }
     let (offset, bytes) = (decimal(offset, "the offset")?, hex(bytes)?);
-    let kinds = attributes::named(to);
-    match kinds.first() {
-        Some(kind) if from == "ANY" && kinds.len() == 1 && !bytes.is_empty() => {
-            Ok(Magic { offset, bytes, kind: *kind })
-        }
+    match attributes::principal(to) {
+        Some(kind) if from == "ANY" && !bytes.is_empty() => Ok(Magic { offset, bytes, kind }),
         _ => Err(Refused::unsupported(format!("file types that make CL_TYPE_{to} of CL_TYPE_{from}"))),
     }
 }

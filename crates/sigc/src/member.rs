@@ -60,7 +60,7 @@ pub(crate) fn parse_old(line: &str, container: FileKind) -> Parsed<(&str, Member
     number(method, "the method")?;
     number(depth, "the depth")?;
     let rule = MemberRule {
-        containers: vec![container],
+        containers: attributes::named(container.cl_type()),
         container_size: ANY,
         name: expression(member)?,
         packed: number(packed, "the packed size")?,
@@ -81,11 +81,8 @@ fn containers(text: &str) -> Parsed<Vec<FileKind>> {
         other => other,
     };
     let name = attributes::kind(text).map_err(unknown)?;
-    let kinds = attributes::named(name);
-    if kinds.is_empty() && name != "ANY" {
-        return Err(Refused::unsupported(format!("containers of kind CL_TYPE_{name} are not recognised yet")));
-    }
-    Ok(kinds)
+    // Nothing is inside of an empty object: so the rule is there, and never fulfilled.
+    Ok(attributes::known(name).unwrap_or_else(|| vec![FileKind::Empty]))
 }
 
 /// A number or a range.
@@ -127,7 +124,7 @@ mod tests {
     fn lines_become_rules() {
         let (name, rule) = parse("A:CL_TYPE_ZIP:1-9:b\\.c$:*:7:1:2:*:*:51:255").unwrap();
         let expected = MemberRule {
-            containers: vec![FileKind::Zip],
+            containers: attributes::named("ZIP"),
             container_size: (1, 9),
             name: Some(r"b\x2ec(?:$)".into()),
             packed: ANY,

@@ -125,7 +125,11 @@ impl Compiler {
     fn is_told(&mut self, number: u32, source: &str, file: &str, line: u64, text: &str, rule: &Reading) -> bool {
         let chosen = |selector: &crate::Selector| selector.chooses(file, &rule.name, &rule.tags);
         let without = match () {
-            () if rule.is_private => return false,
+            () if rule.is_private => {
+                // There is such a source: it was given out before.
+                let _ = self.builder.entry(number, "private YARA rules", true);
+                return false;
+            }
             () if !self.options.only.is_empty() && !self.options.only.iter().any(chosen) => "not chosen",
             () if self.options.without.iter().any(chosen) => "switched off",
             () if self.ignored.holds(source, line, &rule.name, text.as_bytes()) => "named by an ignore list",

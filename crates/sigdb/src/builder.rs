@@ -5,12 +5,13 @@
 
 use crate::Refusal;
 use crate::hashes::HashWriter;
+use crate::icons::IconWriter;
 use crate::layout::{Section, Writer};
 use crate::links::Lists;
 use crate::members::MemberWriter;
 use crate::model::{
-    BodyRule, HashRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch, YaraRule,
-    YaraText,
+    BodyRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch,
+    YaraRule, YaraText,
 };
 use crate::names::NameWriter;
 use crate::rules::RuleWriter;
@@ -34,6 +35,7 @@ pub struct Builder {
     settings: Settings,
     yara: YaraWriter,
     links: Lists,
+    icons: IconWriter,
 }
 
 impl Builder {
@@ -127,6 +129,17 @@ impl Builder {
         counts.hashes = counts.hashes.saturating_sub(1);
         counts.entry("digests of indicators", false);
         Ok(())
+    }
+
+    /// Adds what icons of a group look like.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn add_icon(&mut self, source: u32, rule: IconRule) -> Result<(), Refusal> {
+        if !self.icons.push(rule) {
+            return Err(Refusal::TooMany("icons"));
+        }
+        self.entry(source, "icons", true)
     }
 
     /// Adds a way to tell a kind of files. The last one added counts first.
@@ -242,6 +255,7 @@ impl Builder {
         self.members.write(&mut writer);
         self.settings.write(&mut writer);
         self.links.write(&mut writer);
+        self.icons.write(&mut writer);
         self.yara.write(&mut writer);
         writer.finish()
     }

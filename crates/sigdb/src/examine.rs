@@ -32,7 +32,7 @@ use crate::rules::{RuleRecord, RuleSet, Sub, Use};
 use crate::scopes;
 use crate::tally::Tally;
 use crate::windows::Windows;
-use dachs_base::{Budget, Charge, Facts, Finding, LimitReached, Source, Strength, Target};
+use dachs_base::{Budget, Charge, Facts, FileKind, Finding, LimitReached, Source, Strength, Target};
 use dachs_matcher::{Flow, Hit, Patterns, State, Window, scan_all};
 use specials::Whole;
 
@@ -96,7 +96,8 @@ impl<'e, 'a> Examination<'e, 'a> {
 
     pub(crate) fn run(mut self) -> Examined {
         let (bytes, result) = self.read();
-        Examined { findings: self.judge.found.findings, bytes, limit: result.err().or(self.judge.limit) }
+        let Found { findings, handlers, .. } = self.judge.found;
+        Examined { findings, handlers, bytes, limit: result.err().or(self.judge.limit) }
     }
 
     /// Reads the object and judges it; gives the bytes looked at.
@@ -258,6 +259,8 @@ enum Place {
 #[derive(Default)]
 struct Found {
     findings: Vec<Finding>,
+    /// Signatures that ask for another look at the object, as one of a kind.
+    handlers: Vec<(Finding, FileKind)>,
     strong: bool,
 }
 
@@ -359,13 +362,34 @@ impl Judge<'_, '_> {
                 continue;
             }
             let counts = |id: u8| counter_of(&rule, id).map_or(0, |number| tally.count(number).count);
-            if logic::holds(rules.logic(&rule), &around, &counts)
-                && self.find(rule.signature, first_start(&rule, tally)) == Flow::Stop
+            let Some(more) = logic::judge(rules.logic(&rule), &around, &counts) else { continue };
+            if let Some(groups) = more.icon
+                && !self.has_icon(groups)?
             {
+                continue;
+            }
+            let offset = first_start(&rule, tally);
+            if let Some(kind) = more.handler {
+                self.hand_over(rule.signature, offset, kind);
+            } else if self.find(rule.signature, offset) == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
         Ok(Flow::Go)
+    }
+
+    /// Does the object have an icon of these groups?
+    fn has_icon(&self, groups: [Option<&str>; 2]) -> Result<bool, LimitReached> {
+        let Some(facts) = self.facts.filter(|_| self.image.icons.knows(groups)) else { return Ok(false) };
+        Ok(facts.icons.find()?.is_some_and(|icons| self.image.icons.find(groups, icons)))
+    }
+
+    /// A signature is fulfilled that asks for another look at the object.
+    fn hand_over(&mut self, signature: u32, offset: Option<u64>, kind: FileKind) {
+        let strength = self.image.strength(signature);
+        if length(self.found.handlers.len()) < u64::from(self.budget.limits().detections) {
+            self.found.handlers.push((Finding { signature, strength, offset }, kind));
+        }
     }
 
     /// Looks at the sections and the imports of a Portable Executable.

@@ -3,6 +3,7 @@
 use crate::ImageError;
 use crate::examine::{self, Examination};
 use crate::hashes::{Hashes, List};
+use crate::icons::Icons;
 use crate::layout::{Frame, VERSION};
 use crate::links::{LinkOptions, Links};
 use crate::members::{Described, Members};
@@ -37,6 +38,7 @@ pub struct Image<'a> {
     settings: Arc<Settings>,
     yara: Yara<'a>,
     links: Links,
+    pub(crate) icons: Icons,
 }
 
 /// What is known of an object that is to be examined.
@@ -58,6 +60,9 @@ pub struct Examined {
     /// The signatures fulfilled, each once. No more than [`dachs_base::Limits::detections`], and one more if those are
     /// all weak and a strong one came after them.
     pub findings: Vec<Finding>,
+    /// Signatures that are fulfilled, but ask for the object to be scanned again as one of a kind ([`crate::model::Condition::Handler`]):
+    /// they are findings if that fulfils them once more.
+    pub handlers: Vec<(Finding, FileKind)>,
     /// How many bytes of the object were looked at, holes included.
     pub bytes: u64,
     /// The limit that ended the examination early, if one did.
@@ -170,6 +175,7 @@ impl<'a> Image<'a> {
             settings: Settings::read(&frame)?,
             yara: Yara::new(&frame),
             links: Links::new(&frame)?,
+            icons: Icons::new(&frame)?,
             frame,
         })
     }

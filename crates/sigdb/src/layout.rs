@@ -11,7 +11,7 @@ use std::io::{self, Seek, Write};
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
 /// The version of the format that this code writes and reads.
-pub(crate) const VERSION: u32 = 9;
+pub(crate) const VERSION: u32 = 10;
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of the header that its checksum covers, besides the table of sections.
@@ -85,6 +85,7 @@ sections! {
     Members = 48, 1, "rules about members";
     Settings = 49, 1, "settings";
     Links = 50, 1, "lists of links";
+    Icons = 51, 1, "icons";
     YaraTexts = 56, 1, "texts of YARA rules";
     YaraIndex = 57, 4, "index of details of YARA rules";
     YaraDetails = 58, 1, "details of YARA rules";

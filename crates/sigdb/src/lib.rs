@@ -116,6 +116,7 @@ mod digests;
 mod error;
 mod examine;
 mod hashes;
+mod icons;
 mod image;
 mod layout;
 mod leads;

@@ -6,6 +6,9 @@
 //! count u8, then each condition:  1 FileSize | 2 EntryPoint | 3 NumberOfSections   low u64, high u64
 //!                                 4 Container   kinds
 //!                                 5 Intermediates   count u8, then kinds of each
+//!                                 6 Handler   one kind, as in kinds
+//!                                 7 Icon   bits u8: 1 first group, 2 second; then each text: length u16, bytes
+//!                                 8 Never   a text
 //! kinds:        count u8, then each kind's label: length u8, bytes
 //! expression:   0 id u8                            id > 0
 //!               1 | 2 | 3   id u8, count u32       id = | > | < count
@@ -70,7 +73,25 @@ fn encode_condition(condition: &Condition, out: &mut Vec<u8>) -> Result<(), Refu
             out.push(u8::try_from(layers.len()).map_err(|_| Refusal::TooMany("layers"))?);
             layers.iter().try_for_each(|kinds| encode_kinds(kinds, out))?;
         }
+        Condition::Handler(kind) => {
+            out.push(6);
+            encode_kinds(&[*kind], out)?;
+        }
+        Condition::Icon(first, second) => {
+            out.extend([7, u8::from(first.is_some()) | u8::from(second.is_some()) << 1]);
+            first.iter().chain(second).try_for_each(|group| encode_text(group, out))?;
+        }
+        Condition::Never(name) => {
+            out.push(8);
+            encode_text(name, out)?;
+        }
     }
+    Ok(())
+}
+
+fn encode_text(text: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    out.extend(u16::try_from(text.len()).map_err(|_| Refusal::TooMany("letters of a name"))?.to_le_bytes());
+    out.extend(text.as_bytes());
     Ok(())
 }
 
@@ -198,7 +219,16 @@ pub(crate) fn decode_trigger(trigger: &[u8]) -> Option<Expression> {
 /// Do the conditions hold?
 pub(crate) fn conditions_met(logic: &[u8], around: &Circumstances<'_>) -> bool {
     let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
-    conditions_hold(&mut reader, around).unwrap_or(false)
+    conditions_hold(&mut reader, around).flatten().is_some()
+}
+
+/// What a rule that holds still asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct More<'a> {
+    /// The object must have an icon of these groups.
+    pub(crate) icon: Option<[Option<&'a str>; 2]>,
+    /// The object is to be scanned again as one of this kind.
+    pub(crate) handler: Option<FileKind>,
 }
 
 /// What conditions ask of an object.
@@ -211,10 +241,12 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) around: &'a [FileKind],
 }
 
-/// Do the conditions hold, and does the expression, with these counts? Logic that cannot be read never holds.
-pub(crate) fn holds(logic: &[u8], around: &Circumstances<'_>, counts: &dyn Fn(u8) -> u32) -> bool {
+/// If the conditions hold, and the expression with these counts: what more is asked for. Logic that cannot be read never
+/// holds.
+pub(crate) fn judge<'l>(logic: &'l [u8], around: &Circumstances<'_>, counts: &dyn Fn(u8) -> u32) -> Option<More<'l>> {
     let mut reader = Reader::new(logic.get(..LONGEST).unwrap_or(logic), "logic");
-    conditions_hold(&mut reader, around).unwrap_or(false) && expression_holds(&mut reader, counts)
+    let more = conditions_hold(&mut reader, around).flatten()?;
+    expression_holds(&mut reader, counts).then_some(more)
 }
 
 /// Could the expression hold, whatever the counts are that are absent because nobody knows them yet? The answer may be yes
@@ -287,8 +319,9 @@ fn counted(expression: &Expression, in_block: bool) -> u64 {
     }
 }
 
-fn conditions_hold(reader: &mut Reader<'_>, around: &Circumstances<'_>) -> Option<bool> {
-    let mut all = true;
+/// What the conditions still ask for, if they hold; the outer absence means that they cannot be read.
+fn conditions_hold<'l>(reader: &mut Reader<'l>, around: &Circumstances<'_>) -> Option<Option<More<'l>>> {
+    let (mut all, mut more) = (true, More::default());
     for _ in 0..reader.u8().ok()? {
         let tag = reader.u8().ok()?;
         let held = match tag {
@@ -303,11 +336,35 @@ fn conditions_hold(reader: &mut Reader<'_>, around: &Circumstances<'_>) -> Optio
             }
             4 => is_kind(reader, around.around.last().copied())?.unwrap_or(around.around.is_empty()),
             5 => intermediates_hold(reader, around.around)?,
+            6 => {
+                more.handler = decode_kinds(reader)?.first().copied();
+                more.handler.is_some()
+            }
+            7 => {
+                more.icon = Some(groups(reader)?);
+                true
+            }
+            8 => {
+                text(reader)?;
+                false
+            }
             _ => return None,
         };
         all &= held;
     }
-    Some(all)
+    Some(all.then_some(more))
+}
+
+/// The groups of icons that a condition asks for.
+fn groups<'l>(reader: &mut Reader<'l>) -> Option<[Option<&'l str>; 2]> {
+    let bits = reader.u8().ok()?;
+    let mut group = |bit: u8| if bits & bit == 0 { Some(None) } else { text(reader).map(Some) };
+    Some([group(1)?, group(2)?])
+}
+
+fn text<'l>(reader: &mut Reader<'l>) -> Option<&'l str> {
+    let length = reader.u16_le().ok()?;
+    std::str::from_utf8(reader.take(u64::from(length)).ok()?).ok()
 }
 
 /// Are the innermost layers of these kinds?
@@ -436,6 +493,12 @@ fn decode_condition(reader: &mut Reader<'_>) -> Option<Condition> {
             let count = reader.u8().ok()?;
             return (0..count).map(|_| decode_kinds(reader)).collect::<Option<_>>().map(Condition::Intermediates);
         }
+        6 => return decode_kinds(reader)?.first().copied().map(Condition::Handler),
+        7 => {
+            let [first, second] = groups(reader)?.map(|group| group.map(str::to_owned));
+            return Some(Condition::Icon(first, second));
+        }
+        8 => return text(reader).map(|name| Condition::Never(name.to_owned())),
         _ => {}
     }
     let (low, high) = (reader.u64_le().ok()?, reader.u64_le().ok()?);

@@ -1,7 +1,7 @@
 //! Signatures as plain data: what the readers of texts hand to [`crate::Builder`], and what [`crate::Image`] gives back
 //! to explain a signature to a person.
 
-use dachs_base::{FileKind, Target};
+use dachs_base::{FileKind, Icon, Target};
 pub use dachs_matcher::pattern::{Element, Mark, Pattern};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,15 @@ pub struct MemberRule {
     pub encrypted: Option<bool>,
     /// Its number in the archive.
     pub position: (u64, u64),
+}
+
+/// What icons of a group look like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IconRule {
+    /// Its groups.
+    pub groups: [String; 2],
+    /// How it was measured.
+    pub icon: Icon,
 }
 
 /// What a list says of links in mails. Hosts are in lower case; expressions are in the syntax of the crate `regex`, about
@@ -356,6 +365,14 @@ pub enum Condition {
     EntryPoint(u64, u64),
     /// The object's size (`FileSize`).
     FileSize(u64, u64),
+    /// The object is to be scanned again as one of this kind, inside of itself; the signature is fulfilled where that
+    /// fulfils it again (`HandlerType`).
+    Handler(FileKind),
+    /// One of its icons is like one of these groups, as sources of icons name them; absent or `*` for any (`IconGroup1`,
+    /// `IconGroup2`).
+    Icon(Option<String>, Option<String>),
+    /// It is inside of an object of a kind, by ClamAV's name, that no object has (`Container`, `Intermediates`).
+    Never(String),
     /// How many sections it has (`NumberOfSections`).
     NumberOfSections(u64, u64),
 }

@@ -12,6 +12,7 @@
 pub(crate) mod embedded;
 mod far;
 mod magics;
+mod office;
 mod structure;
 mod text;
 
@@ -37,6 +38,7 @@ pub(crate) fn identify(source: &dyn Source) -> Identity {
     }
     let told = magic(&head).or_else(|| text::mail(&head)).or_else(|| structure::kind(&head));
     let kind = told.or_else(|| text::kind(&head)).unwrap_or(FileKind::Data);
+    let kind = if kind == FileKind::Zip { office::kind(source).unwrap_or(kind) } else { kind };
     let mut identity = Identity { kind, also: Vec::new() };
     if kind == FileKind::Pe && crate::facts::is_packed_pe(source) {
         identity.add(FileKind::PackedPe);
@@ -70,8 +72,8 @@ fn look_for_tags(head: &[u8], identity: &mut Identity) {
 
 /// True if tags anywhere in an object of this kind make a page of it as well.
 fn may_be_page(kind: FileKind) -> bool {
-    use FileKind::{Ascii, Data, Script, Utf8, Utf16, Xml};
-    matches!(kind, Ascii | Data | Script | Utf8 | Utf16 | Xml)
+    use FileKind::{Ascii, Data, Hwpml, Script, Utf8, Utf16, Xdp, Xml, XmlWord, XmlXl};
+    matches!(kind, Ascii | Data | Hwpml | Script | Utf8 | Utf16 | Xdp | Xml | XmlWord | XmlXl)
 }
 
 fn magic(head: &[u8]) -> Option<FileKind> {

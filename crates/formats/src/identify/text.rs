@@ -130,12 +130,28 @@ fn markup(text: &[u8]) -> Option<FileKind> {
         return Some(FileKind::Html);
     }
     if body.starts_with(b"<?xml") {
-        return Some(FileKind::Xml);
+        return Some(document(body));
     }
     if is_uuencoded(body) {
         return Some(FileKind::Uuencode);
     }
     find(text, b"(This file must be converted with BinHex").map(|_| FileKind::BinHex)
+}
+
+/// The document that an XML text is: by what ClamAV's signatures of kinds look for.
+fn document(body: &[u8]) -> FileKind {
+    let holds = |words: &[&[u8]]| words.iter().any(|word| find(body, word).is_some());
+    if holds(&[b"progid=\"Word.Document\"", b"<w:wordDocument"]) {
+        FileKind::XmlWord
+    } else if holds(&[b"progid=\"Excel.Sheet\"", b"<Workbook xmlns=\"urn:schemas-microsoft-com:office:spreadsheet\""]) {
+        FileKind::XmlXl
+    } else if holds(&[b"<HWPML", b"<!DOCTYPE HWPML"]) {
+        FileKind::Hwpml
+    } else if holds(&[b"<xdp:xdp"]) {
+        FileKind::Xdp
+    } else {
+        FileKind::Xml
+    }
 }
 
 fn is_script(body: &[u8]) -> bool {

@@ -48,9 +48,10 @@ mod turn;
 mod words;
 mod yenc;
 
+pub(crate) use base64::Base64;
 pub(crate) use base64::{NONE, values};
 pub(crate) use lines::{Line, Lines};
-pub(crate) use turn::{Turn, decoded_as};
+pub(crate) use turn::{Turn, decoded, decoded_as};
 
 use std::sync::Arc;
 

@@ -206,6 +206,12 @@ fn condition(condition: &Condition) -> String {
         }
         Condition::EntryPoint(from, to) => format!("its entry point is from byte {from} to {to}"),
         Condition::FileSize(from, to) => format!("its size is from {from} to {to} bytes"),
+        Condition::Handler(kind) => format!("it is fulfilled again when the object is scanned as {}", kind.label()),
+        Condition::Icon(first, second) => {
+            let groups: Vec<&str> = first.iter().chain(second).map(String::as_str).collect();
+            format!("it has an icon of {}", groups.join(" and "))
+        }
+        Condition::Never(name) => format!("it is inside of CL_TYPE_{name}, which no object is"),
         Condition::NumberOfSections(from, to) => format!("it has from {from} to {to} sections"),
         _ => "one that this version cannot show".to_owned(),
     }

@@ -28,7 +28,7 @@ fn evaluate(expression: &Expression, counts: &[u32]) -> bool {
     let logic = encode(&[], expression, 64).unwrap();
     let facts = Facts::default();
     let around = Circumstances { size: 0, facts: Some(&facts), around: &[] };
-    holds(&logic, &around, &|id| counts.get(usize::from(id)).copied().unwrap_or(0))
+    judge(&logic, &around, &|id| counts.get(usize::from(id)).copied().unwrap_or(0)).is_some()
 }
 
 /// Each as ClamAV 1.4.6 answered for `text`: how often each subsignature matched, and whether the expression held.
@@ -237,8 +237,8 @@ fn conditions_are_asked_of_the_object() {
     for (condition, size, facts, around, expected) in table {
         let logic = encode(std::slice::from_ref(&condition), &count(0, Equal, 0), 1).unwrap();
         let around = Circumstances { size, facts, around };
-        assert_eq!(holds(&logic, &around, &|_| 0), expected, "{condition:?} {size}");
-        assert!(!holds(&logic, &around, &|_| 1));
+        assert_eq!(judge(&logic, &around, &|_| 0).is_some(), expected, "{condition:?} {size}");
+        assert!(judge(&logic, &around, &|_| 1).is_none());
         assert_eq!(decode(&logic), Some((vec![condition], count(0, Equal, 0))));
     }
 }
@@ -293,7 +293,7 @@ fn hostile_logic_never_holds() {
     assert_eq!(decode(&deep), None);
     for logic in [&[][..], &[0], &[0, 7, 1, 0, 0, 0], &[0, 0, 0, 0, 0], &[0, 9], &[0, 4], &[1, 9], &[9, 4], &[0, 3, 0]]
     {
-        assert!(!holds(logic, &around, &|_| 9), "{logic:?}");
+        assert!(judge(logic, &around, &|_| 9).is_none(), "{logic:?}");
         assert_eq!(decode(logic), None, "{logic:?}");
     }
 }

@@ -1,12 +1,13 @@
 //! Portable Executable: what signatures ask of it.
 //!
-//! [`header`] has the headers and the sections; [`imports`] what a program imports, [`resources`] what it carries with it,
+//! [`header`] has the headers and the sections; [`imports`] what a program imports, [`resources`] what it carries with it, [`icons`] how it looks,
 //! [`certificates`] those of its signature.
 //! All but the headers is read only when a signature asks.
 
 mod certificates;
 mod der;
 mod header;
+mod icons;
 mod imports;
 mod resources;
 mod version;
@@ -22,6 +23,7 @@ pub(super) fn facts(source: &Arc<dyn Source>, budget: &Budget) -> Option<Facts> 
         entry_point: Some(layout.entry_point),
         sections: layout.sections(),
         certificates: later(&pe, budget, certificates::list),
+        icons: later(&pe, budget, icons::list),
         imports: if layout.wide { Lazy::default() } else { later(&pe, budget, imports::list) },
         version_keys: later(&pe, budget, version::keys),
         ..Facts::default()

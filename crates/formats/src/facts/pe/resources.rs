@@ -16,6 +16,8 @@ const DEEPER: u32 = 0x8000_0000;
 /// The types of resources that signatures ask for (`RT_…`).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    Icon = 3,
+    GroupIcon = 14,
     Version = 16,
 }
 

@@ -72,7 +72,8 @@ mod tests {
             |containers: &[FileKind], bytes: &[u8]| Password { containers: containers.to_vec(), bytes: bytes.to_vec() };
         assert_eq!(parse("n;Engine:51-255;0;a;b"), Ok(password(&[], b"a;b")));
         assert_eq!(parse("n;Target:0;0;abc"), Ok(password(&[], b"abc")));
-        assert_eq!(parse(";Engine:51-255,Container:CL_TYPE_ZIP;1;616263"), Ok(password(&[FileKind::Zip], b"abc")));
+        let zip = attributes::named("ZIP");
+        assert_eq!(parse(";Engine:51-255,Container:CL_TYPE_ZIP;1;616263"), Ok(password(&zip, b"abc")));
         for line in ["n;Engine:51-255;2;abc", "n;Engine:300-400;0;abc", "n;Engine:51-255,FileSize:1-2;0;abc"] {
             assert!(matches!(parse(line), Err(Refused::NotForUs(_))), "{line}");
         }

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use dachs_sigc::Selector;
+use dachs_sigc::{Categories, Selector};
 
 use crate::content::Sources;
 
@@ -126,6 +126,7 @@ impl ContentArgs {
             paths: self.databases.clone(),
             builtin: false,
             unwanted: self.pua,
+            categories: Categories::All,
             only: self.rules.only.clone(),
             without: self.rules.without.clone(),
         }

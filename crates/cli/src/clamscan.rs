@@ -26,6 +26,7 @@ use std::time::Instant;
 
 use chrono::Local;
 use dachs_pool::Config;
+use dachs_sigc::Categories;
 
 use crate::action::{Action, Folder};
 use crate::content::{Content, ImageNames, Sources};
@@ -194,12 +195,24 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
 /// Loads the signatures, and says what was left out of them.
 fn load(line: &Line, talk: &mut Talk) -> Result<Content, String> {
     let paths = database::places(line)?;
-    let sources = Sources { paths, unwanted: line.is_on("detect-pua"), ..Sources::default() };
+    let categories = categories(line)?;
+    let sources = Sources { paths, unwanted: line.is_on("detect-pua"), categories, ..Sources::default() };
     let content = Content::load(&sources)?;
     for note in &content.notes {
         talk.warn(note).map_err(|error| error.to_string())?;
     }
     Ok(content)
+}
+
+/// Which potentially unwanted programs are asked for, of all when there are any.
+fn categories(line: &Line) -> Result<Categories, String> {
+    let list = |name| line.all(name).map(|value| value.to_string_lossy().into_owned()).collect::<Vec<String>>();
+    match (list("include-pua"), list("exclude-pua")) {
+        (only, without) if only.is_empty() && without.is_empty() => Ok(Categories::All),
+        (only, without) if without.is_empty() => Ok(Categories::Only(only)),
+        (only, without) if only.is_empty() => Ok(Categories::Without(without)),
+        _ => Err("--exclude-pua and --include-pua cannot be used at the same time".to_owned()),
+    }
 }
 
 /// Says what of the command line does not count.

@@ -336,3 +336,38 @@ fn switches_open_and_close() {
     // The signature is found in the archive's own bytes first.
     assert_eq!(report(&both, &image(&[]), Limits::default(), strong).detections.len(), 1);
 }
+
+/// A signature with a handler is found where a second look, as that kind, fulfils it again, inside of the object itself.
+#[test]
+fn objects_are_looked_at_again_as_a_kind() {
+    use dachs_base::Target;
+    use dachs_sigdb::model::{Comparison, Condition, Expression, LogicalRule, Subsignature};
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo::default());
+    let mut add = |name: &str, target, condition| {
+        let elements = b"badger".iter().map(|byte| Element::Byte { value: *byte, mask: 0xff }).collect();
+        let subsignature = Subsignature::Body { offset: Offset::ANY, patterns: vec![Pattern { elements }] };
+        let expression = Expression::Count { id: 0, comparison: Comparison::Greater, count: 0 };
+        let rule = LogicalRule { target, conditions: vec![condition], expression, subsignatures: vec![subsignature] };
+        builder.add_logical(source, name, &rule).unwrap();
+    };
+    add("Handler", Target::Any, Condition::Handler(FileKind::Pdf));
+    add("Handler.Lost", Target::Other, Condition::Handler(FileKind::Swf));
+    add("Inside", Target::Pdf, Condition::Container(vec![FileKind::Data]));
+    add("Outside", Target::Pdf, Condition::Container(Vec::new()));
+    let content = builder.finish();
+    let image = Image::new(&content).unwrap();
+    let bytes = b"\x01\x02\x03 a badger \xff\xfe\x00\x00";
+    let found = report(bytes, &content, Limits::default(), ALL);
+    let mut names: Vec<_> = found
+        .detections
+        .iter()
+        .filter_map(|found| match found.cause {
+            Cause::Signature(number) => image.name(number),
+            _ => None,
+        })
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Handler", "Inside"]);
+    assert_eq!(found.coverage.objects, 1);
+}

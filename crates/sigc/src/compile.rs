@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use dachs_sigdb::model::{
-    BodyRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch,
+    BodyRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
+    SourceInfo, Switch,
 };
 use dachs_sigdb::{Builder, Refusal};
 use flate2::read::MultiGzDecoder;
@@ -19,8 +20,8 @@ use crate::lines::{Bounded, Lines, MOST};
 use crate::refused::{Parsed, Refused};
 use crate::yara::Yara;
 use crate::{
-    Error, Input, Problem, Selector, bytecode, container, hash, icon, indicator, link, logical, magic, member, name,
-    ndb, password, switch,
+    Error, Input, Problem, Selector, bytecode, certificate, container, hash, icon, indicator, link, logical, magic,
+    member, name, ndb, password, switch,
 };
 
 /// What was asked for besides the sources.
@@ -28,10 +29,42 @@ use crate::{
 pub struct Options {
     /// Take signatures of potentially unwanted programs too: the kinds whose names end with `u`.
     pub unwanted: bool,
+    /// Of those, which by their categories.
+    pub categories: Categories,
     /// YARA rules to take; all if there is none.
     pub only: Vec<Selector>,
     /// YARA rules not to take.
     pub without: Vec<Selector>,
+}
+
+/// Which potentially unwanted programs, by the categories in names such as `PUA.Win.Packer.Name`: those between `PUA` and the name
+/// itself. Only names of that form have any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Categories {
+    /// All.
+    #[default]
+    All,
+    /// Those of one of these categories.
+    Only(Vec<String>),
+    /// Those of none of these categories.
+    Without(Vec<String>),
+}
+
+impl Categories {
+    /// Is a signature of this name wanted?
+    fn take(&self, name: &str) -> bool {
+        let parts: Vec<&str> = name.split('.').collect();
+        let (first, categories) = match parts.as_slice() {
+            [first, categories @ .., _] => (*first, categories),
+            _ => ("", &[][..]),
+        };
+        let named = |list: &Vec<String>| categories.iter().any(|part| list.iter().any(|category| category == part));
+        match self {
+            Categories::All => true,
+            Categories::Only(list) => first == "PUA" && named(list),
+            Categories::Without(list) => first == "PUA" && !named(list),
+        }
+    }
 }
 
 /// What came of a compilation.
@@ -118,6 +151,7 @@ pub(crate) struct Compiler {
 enum Entry {
     Allow(HashRule),
     Body(BodyRule),
+    Certificate(CertificateRule),
     Hash(Scope, HashRule),
     Logical(LogicalRule),
     Member(MemberRule),
@@ -219,6 +253,8 @@ impl Compiler {
             Kind::Allow => hash::parse(&text, Scope::Object).map(|(name, rule)| (name, Entry::Allow(rule))),
             Kind::Body => ndb::parse(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::BodyPlain => ndb::parse_plain(&text).map(|(name, rule)| (name, Entry::Body(rule))),
+            Kind::Certificate if line.is_empty() => return Ok(()),
+            Kind::Certificate => certificate::parse(&text).map(|(name, rule)| (name, Entry::Certificate(rule))),
             Kind::Hash => digest(&text, Scope::Object),
             Kind::HashOfImports => digest(&text, Scope::Imports),
             Kind::HashOfSection => digest(&text, Scope::Section),
@@ -233,13 +269,7 @@ impl Compiler {
             Kind::Switch => return self.setting(number, switch::parse(&text).map(Setting::Switches)),
             Kind::IgnoreLines => return ended(self.ignored.add_line(&text)),
             Kind::IgnoreNames => return ended(self.ignored.add_name(&text)),
-            Kind::Bytecode
-            | Kind::Container(_)
-            | Kind::Indicators
-            | Kind::Lines
-            | Kind::Paper
-            | Kind::Whole
-            | Kind::Yara => {
+            Kind::Bytecode | Kind::Container(_) | Kind::Indicators | Kind::Paper | Kind::Whole | Kind::Yara => {
                 if !line.is_empty() {
                     self.leave_out(number, &unsupported(&member.info.name));
                 }
@@ -249,6 +279,9 @@ impl Compiler {
         match parsed {
             Ok((name, _)) if self.ignored.holds(&member.info.name, at, name, line) => {
                 self.leave_out(number, "named by an ignore list");
+            }
+            Ok((name, _)) if member.unwanted && !self.options.categories.take(name) => {
+                self.leave_out(number, "PUA (of a category that was not asked for)");
             }
             Ok((name, entry)) => self.add(number, name, member.trust, entry)?,
             Err(Refused::Malformed(reason)) => return Err(reason.into_owned()),
@@ -260,6 +293,8 @@ impl Compiler {
     /// Adds a rule; gives the reason if it turns out to be malformed.
     fn add(&mut self, number: u32, name: &str, trust: Trust, entry: Entry) -> Result<(), String> {
         let shown = match trust {
+            // As in ClamAV.
+            _ if matches!(entry, Entry::Certificate(_)) => name.to_owned(),
             Trust::Unofficial => name::unofficial(name),
             Trust::BuiltIn | Trust::Official => name.to_owned(),
         };
@@ -269,6 +304,7 @@ impl Compiler {
                 Ok(())
             }
             Entry::Body(rule) => self.builder.add_body(number, &shown, &rule),
+            Entry::Certificate(rule) => self.builder.add_certificate(number, &shown, &rule),
             Entry::Hash(scope, rule) => self.builder.add_digest(number, &shown, scope, &rule),
             Entry::Logical(rule) => self.builder.add_logical(number, &shown, &rule),
             Entry::Member(rule) => self.builder.add_member(number, &shown, &rule),

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     BodyPlain,
     /// A program for ClamAV's virtual machine.
     Bytecode,
+    /// Certificates of signers.
+    Certificate,
     /// Several sources in one file.
     Container(Form),
     /// Digests of whole objects.
@@ -45,8 +47,6 @@ pub(crate) enum Kind {
     Password,
     /// What is switched off.
     Switch,
-    /// Known, but not supported yet; a signature a line.
-    Lines,
     /// Known, but not supported yet; a signature a file, or not text.
     Whole,
     /// YARA rules.
@@ -96,7 +96,7 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "gdb" => Kind::Link(List::Digests),
         "pdb" => Kind::Link(List::Listed),
         "wdb" => Kind::Link(List::Allowed),
-        "crb" => Kind::Lines,
+        "crb" => Kind::Certificate,
         "idb" => Kind::Icon,
         "cat" => Kind::Whole,
         "yar" | "yara" => Kind::Yara,

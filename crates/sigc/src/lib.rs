@@ -23,6 +23,7 @@ mod attributes;
 mod body;
 mod built_in;
 mod bytecode;
+mod certificate;
 mod compile;
 mod container;
 mod cursor;
@@ -57,7 +58,7 @@ mod target;
 mod yara;
 
 pub use built_in::builtin;
-pub use compile::{Compilation, Options, compile, compile_into, compile_with};
+pub use compile::{Categories, Compilation, Options, compile, compile_into, compile_with};
 pub use error::{Error, Problem};
 pub use explain::explain;
 pub use files::{compile_paths, files};

@@ -64,7 +64,7 @@ A.Name.UNOFFICIAL
   kind:       logical signature
   objects:    Windows executables (PE)
   condition:  its size is from 1 to 9 bytes
-  condition:  it was unpacked from zip
+  condition:  it was unpacked from zip or ooxml-hwp or ooxml-ppt or ooxml-word or ooxml-xl
   expression: 0 & (1 | 2) > 3 with 2 different ones & 1 = 0
   0:          anywhere: 610062006300 \"abc\" in 16-bit characters; or 616263 \"abc\"
   1:          at the start: 6d7a \"mz\" in either case

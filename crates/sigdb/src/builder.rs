@@ -4,19 +4,20 @@
 //! sorted in place, and written. The order of the sections and of everything in them depends on nothing but the calls.
 
 use crate::Refusal;
+use crate::certificates::CertificateWriter;
 use crate::hashes::HashWriter;
 use crate::icons::IconWriter;
 use crate::layout::{Section, Writer};
 use crate::links::Lists;
 use crate::members::MemberWriter;
 use crate::model::{
-    BodyRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope, SourceInfo, Switch,
-    YaraRule, YaraText,
+    BodyRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
+    SourceInfo, Switch, YaraRule, YaraText,
 };
 use crate::names::NameWriter;
 use crate::rules::RuleWriter;
 use crate::settings::Settings;
-use crate::signatures::{MEMBERS, Record, RuleKind, SignatureWriter, YARA, strength_of};
+use crate::signatures::{CERTIFICATES, MEMBERS, Record, RuleKind, SignatureWriter, YARA, strength_of};
 use crate::sources::SourceWriter;
 use crate::yara::YaraWriter;
 use dachs_base::{Strength, Target};
@@ -36,6 +37,7 @@ pub struct Builder {
     yara: YaraWriter,
     links: Lists,
     icons: IconWriter,
+    certificates: CertificateWriter,
 }
 
 impl Builder {
@@ -128,6 +130,18 @@ impl Builder {
         let counts = self.sources.counts(source)?;
         counts.hashes = counts.hashes.saturating_sub(1);
         counts.entry("digests of indicators", false);
+        Ok(())
+    }
+
+    /// Adds a revoked certificate, which ClamAV does not count among its signatures.
+    ///
+    /// # Errors
+    /// When the image cannot hold it; see [`Refusal`].
+    pub fn add_certificate(&mut self, source: u32, name: &str, rule: &CertificateRule) -> Result<(), Refusal> {
+        let signature = self.next(source, name)?;
+        let place = self.certificates.push(rule, signature)?;
+        self.entry(source, "revoked certificates", false)?;
+        self.push(name, source, RuleKind::Other, CERTIFICATES, place);
         Ok(())
     }
 
@@ -256,6 +270,7 @@ impl Builder {
         self.settings.write(&mut writer);
         self.links.write(&mut writer);
         self.icons.write(&mut writer);
+        self.certificates.write(&mut writer);
         self.yara.write(&mut writer);
         writer.finish()
     }

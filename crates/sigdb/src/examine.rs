@@ -10,7 +10,7 @@
 //!                         ──> digests of sections and imports
 //! ```
 //!
-//! The order of findings is ClamAV's: body signatures as they are found, those of the target before the others of the
+//! The order of findings is ClamAV's: revoked certificates of a program; body signatures as they are found, those of the target before the others of the
 //! same window; then digests; then logical signatures in the order in which they were added, the target's first; then
 //! digests of an executable's sections and imports.
 //!
@@ -95,7 +95,9 @@ impl<'e, 'a> Examination<'e, 'a> {
     }
 
     pub(crate) fn run(mut self) -> Examined {
-        let (bytes, result) = self.read();
+        let revoked = self.judge.certificates();
+        let (bytes, result) = if self.judge.is_done() { (0, Ok(())) } else { self.read() };
+        let result = revoked.and(result);
         let Found { findings, handlers, .. } = self.judge.found;
         Examined { findings, handlers, bytes, limit: result.err().or(self.judge.limit) }
     }
@@ -390,6 +392,22 @@ impl Judge<'_, '_> {
         if length(self.found.handlers.len()) < u64::from(self.budget.limits().detections) {
             self.found.handlers.push((Finding { signature, strength, offset }, kind));
         }
+    }
+
+    /// Looks at the certificates that come with a Portable Executable.
+    fn certificates(&mut self) -> Result<(), LimitReached> {
+        let image = self.image;
+        let Some(facts) = self.facts.filter(|_| self.object.target == Target::Pe && !image.certificates.is_empty())
+        else {
+            return Ok(());
+        };
+        let Some(certificates) = facts.certificates.find()? else { return Ok(()) };
+        for signature in image.certificates.of(certificates) {
+            if self.find(signature, None) == Flow::Stop {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the sections and the imports of a Portable Executable.

@@ -1,6 +1,7 @@
 //! An image, borrowed from the bytes that hold it.
 
 use crate::ImageError;
+use crate::certificates::Certificates;
 use crate::examine::{self, Examination};
 use crate::hashes::{Hashes, List};
 use crate::icons::Icons;
@@ -12,7 +13,7 @@ use crate::names::Names;
 use crate::regex;
 use crate::rules::RuleSet;
 use crate::settings::{MAGIC_AREA, Settings};
-use crate::signatures::{MEMBERS, Record, RuleKind, Signatures, YARA};
+use crate::signatures::{CERTIFICATES, MEMBERS, Record, RuleKind, Signatures, YARA};
 use crate::sources::Sources;
 use crate::yara::Yara;
 use dachs_base::{Budget, Facts, FileKind, Finding, Heuristic, LimitReached, Source, Strength, Target, read_vec_at};
@@ -39,6 +40,7 @@ pub struct Image<'a> {
     yara: Yara<'a>,
     links: Links,
     pub(crate) icons: Icons,
+    pub(crate) certificates: Certificates,
 }
 
 /// What is known of an object that is to be examined.
@@ -176,6 +178,7 @@ impl<'a> Image<'a> {
             yara: Yara::new(&frame),
             links: Links::new(&frame)?,
             icons: Icons::new(&frame)?,
+            certificates: Certificates::new(&frame)?,
             frame,
         })
     }
@@ -294,6 +297,10 @@ impl<'a> Image<'a> {
                 rules.decode_logical(target, record.place).map(Rule::Logical)
             }
             RuleKind::Other if record.item == YARA => self.yara.details(record.place).map(Rule::Yara),
+            RuleKind::Other if record.item == CERTIFICATES => {
+                let (owner, rule) = self.certificates.rule(record.place)?;
+                (owner == signature).then(|| Rule::Certificate(rule.clone()))
+            }
             RuleKind::Other => {
                 let (owner, rule) = self.members.rule(record.place).filter(|_| record.item == MEMBERS)?;
                 (owner == signature).then(|| Rule::Member(rule.clone()))

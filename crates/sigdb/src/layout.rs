@@ -86,6 +86,7 @@ sections! {
     Settings = 49, 1, "settings";
     Links = 50, 1, "lists of links";
     Icons = 51, 1, "icons";
+    Certificates = 52, 1, "revoked certificates";
     YaraTexts = 56, 1, "texts of YARA rules";
     YaraIndex = 57, 4, "index of details of YARA rules";
     YaraDetails = 58, 1, "details of YARA rules";

@@ -111,6 +111,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod certificates;
 mod compare;
 mod digests;
 mod error;

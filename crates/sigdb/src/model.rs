@@ -55,6 +55,8 @@ pub enum Scope {
 pub enum Rule {
     /// One pattern (`.ndb`).
     Body(BodyRule),
+    /// A revoked certificate (`.crb`).
+    Certificate(CertificateRule),
     /// A whole-object digest (`.hdb`, `.hsb`).
     Hash(HashRule),
     /// A digest of a list of imports (`.imp`).
@@ -120,6 +122,17 @@ pub struct MemberRule {
     pub encrypted: Option<bool>,
     /// Its number in the archive.
     pub position: (u64, u64),
+}
+
+/// A certificate of a signer that was revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateRule {
+    /// SHA-1 of the contents of its subject.
+    pub subject: [u8; 20],
+    /// SHA-1 of the contents of its serial number; absent for any.
+    pub serial: Option<[u8; 20]>,
+    /// The modulus of its key, the highest byte first, without zeros before it.
+    pub modulus: Vec<u8>,
 }
 
 /// What icons of a group look like.

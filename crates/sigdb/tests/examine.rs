@@ -5,7 +5,8 @@ mod common;
 
 use common::*;
 use dachs_base::{
-    Budget, Clock, Facts, FileKind, Lazy, Limit, Limits, Memory, NoClock, Section, Source, Strength, Target,
+    Budget, Certificate, Clock, Facts, FileKind, Icon, Lazy, Limit, Limits, Memory, NoClock, Section, Source, Strength,
+    Target,
 };
 use dachs_sigdb::model::*;
 use dachs_sigdb::{Image, View};
@@ -351,4 +352,68 @@ fn findings_are_bounded_but_a_strong_one_is_kept() {
     let view = View { source: &source, target: FileKind::Data.target(), facts: &Facts::default(), around: &[] };
     let findings = image.examine(&view, &budget, true).findings;
     assert_eq!((findings.len(), findings[5].strength), (6, Strength::Strong));
+}
+
+/// A signature that wants another look at the object gives no finding, but says as what.
+#[test]
+fn handlers_are_handed_on() {
+    let mut builder = builder();
+    let conditions = [Condition::FileSize(1, 100), Condition::Handler(FileKind::Pdf)];
+    let rule = logical(Target::Any, &conditions, count(0, Comparison::Greater, 0), &["badger"]);
+    builder.add_logical(0, "handler", &rule).unwrap();
+    builder
+        .add_logical(0, "never", &logical(Target::Any, &[Condition::Never("SFX".into())], rule.expression, &["badger"]))
+        .unwrap();
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    image.verify().unwrap();
+    let source = Memory::new(*b"a badger");
+    let view = View { source: &source, target: FileKind::Data.target(), facts: &Facts::default(), around: &[] };
+    let examined = image.examine(&view, &Budget::new(Limits::default(), NoClock), true);
+    assert!(examined.findings.is_empty());
+    let handlers: Vec<_> =
+        examined.handlers.iter().map(|(found, kind)| (found.signature, found.offset, *kind)).collect();
+    assert_eq!(handlers, [(0, Some(2), FileKind::Pdf)]);
+}
+
+/// Icons and certificates are asked of programs, and only when there are rules for them.
+#[test]
+fn icons_and_certificates_are_facts() {
+    let icon = Icon { side: 32, coloured: 50, shares: [100, 0, 0], ..Icon::default() };
+    let certificate = Certificate { subject: [1; 20], serial: [2; 20], modulus: vec![3, 4] };
+    let mut builder = builder();
+    builder.add_icon(0, IconRule { groups: ["G".into(), "H".into()], icon }).unwrap();
+    let rule =
+        |subject, serial, modulus: &[u8]| CertificateRule { subject: [subject; 20], serial, modulus: modulus.to_vec() };
+    builder.add_certificate(0, "revoked", &rule(1, Some([2; 20]), &[3, 4])).unwrap();
+    builder.add_certificate(0, "revoked.any", &rule(1, None, &[3, 4])).unwrap();
+    builder.add_certificate(0, "other", &rule(1, Some([3; 20]), &[3, 4])).unwrap();
+    builder.add_certificate(0, "key", &rule(1, None, &[3, 5])).unwrap();
+    for (name, groups) in
+        [("icon", (Some("G"), Some("H"))), ("icon.any", (None, Some("*"))), ("icon.none", (Some("H"), None))]
+    {
+        let groups = Condition::Icon(groups.0.map(str::to_owned), groups.1.map(str::to_owned));
+        builder
+            .add_logical(0, name, &logical(Target::Pe, &[groups], count(0, Comparison::Greater, 0), &["badger"]))
+            .unwrap();
+    }
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    image.verify().unwrap();
+    assert_eq!(image.decode(0), Some(Rule::Certificate(rule(1, Some([2; 20]), &[3, 4]))));
+    let found = |facts: &Facts, all| {
+        let source = Memory::new(*b"MZ a badger");
+        let view = View { source: &source, target: Target::Pe, facts, around: &[] };
+        let examined = image.examine(&view, &Budget::new(Limits::default(), NoClock), all);
+        examined.findings.iter().map(|found| image.name(found.signature).unwrap()).collect::<Vec<_>>()
+    };
+    let facts = Facts {
+        entry_point: Some(0),
+        icons: Lazy::known(vec![Icon { side: 16, ..icon }, icon]),
+        certificates: Lazy::known(vec![certificate]),
+        ..Facts::default()
+    };
+    assert_eq!(found(&facts, true), ["revoked", "revoked.any", "icon", "icon.any"]);
+    assert_eq!(found(&facts, false), ["revoked"]);
+    assert!(found(&Facts { entry_point: Some(0), ..Facts::default() }, true).is_empty());
 }

@@ -53,8 +53,8 @@ pub(crate) const OPTIONS: &[Opt] = &[
     opt("bytecode-timeout", ' ', Number, Idle, BYTECODE),
     opt("statistics", ' ', Text("none"), Standard("none"), "There are no such statistics"),
     opt("detect-pua", ' ', No, Honoured, "Load signatures of possibly unwanted applications too"),
-    opt("exclude-pua", ' ', Text("CAT"), Refused, "Categories are not told apart; see --detect-pua"),
-    opt("include-pua", ' ', Text("CAT"), Refused, "Categories are not told apart; see --detect-pua"),
+    opt("exclude-pua", ' ', Text("CAT"), Honoured, "Skip PUA signatures of category CAT; repeatable"),
+    opt("include-pua", ' ', Text("CAT"), Honoured, "Load PUA signatures of category CAT only; repeatable"),
     opt("detect-structured", ' ', No, Honoured, "Report texts with numbers of credit cards or persons"),
     opt(
         "structured-ssn-format",

@@ -27,7 +27,8 @@ const UNOFFICIAL: &str = ".UNOFFICIAL";
 pub(super) fn run(args: Db) -> Result<Exit, String> {
     match args {
         Db::Build { output, builtin, pua, strict, rules: RuleArgs { only, without }, sources } => {
-            build(&output, &Sources { paths: sources, builtin, unwanted: pua, only, without }, strict)
+            let chosen = Sources { paths: sources, builtin, unwanted: pua, only, without, ..Sources::default() };
+            build(&output, &chosen, strict)
         }
         Db::Info { format, paths } => info(&paths, format),
         Db::Verify { image } => verify(&image),

@@ -18,8 +18,8 @@ use std::fmt::Write;
 use dachs_base::{FileKind, Target};
 use dachs_sigdb::Image;
 use dachs_sigdb::model::{
-    BodyRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule, MemberRule,
-    NumberForm, Offset, OffsetBase, Rule, Scope, Subsignature,
+    BodyRule, CertificateRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule,
+    MemberRule, NumberForm, Offset, OffsetBase, Rule, Scope, Subsignature,
 };
 
 use crate::target::describe;
@@ -32,6 +32,7 @@ pub fn explain(image: &Image<'_>, signature: u32) -> String {
     line(&mut text, "source", &source(image, signature));
     match rule {
         Rule::Body(rule) => body(&mut text, &rule),
+        Rule::Certificate(rule) => certificate(&mut text, &rule),
         Rule::Hash(rule) => hash(&mut text, &rule, Scope::Object),
         Rule::Imports(rule) => hash(&mut text, &rule, Scope::Imports),
         Rule::Logical(rule) => logical(&mut text, &rule),
@@ -40,6 +41,15 @@ pub fn explain(image: &Image<'_>, signature: u32) -> String {
         _ => line(&mut text, "kind", "one that this version cannot show"),
     }
     text
+}
+
+fn certificate(text: &mut String, rule: &CertificateRule) {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    line(text, "kind", "revoked certificate");
+    line(text, "objects", "Windows executables (PE) that come with it");
+    line(text, "subject", &format!("SHA-1 {}", hex(&rule.subject)));
+    line(text, "serial", &rule.serial.map_or("any".to_owned(), |serial| format!("SHA-1 {}", hex(&serial))));
+    line(text, "modulus", &hex(&rule.modulus));
 }
 
 fn line(text: &mut String, what: &str, value: &str) {

@@ -135,13 +135,26 @@ fn macho() -> Vec<u8> {
 }
 
 /// How a file is wrapped: in nothing, or in containers whose types signatures may ask for, outermost first.
-pub(crate) const WRAPS: [&[&str]; 7] =
-    [&[], &["ZIP"], &["POSIX_TAR"], &["GZ"], &["ZIP", "POSIX_TAR"], &["GZ", "POSIX_TAR"], &["ZIP", "ZIP"]];
+pub(crate) const WRAPS: [&[&str]; 10] = [
+    &[],
+    &["ZIP"],
+    &["POSIX_TAR"],
+    &["GZ"],
+    &["ZIP", "POSIX_TAR"],
+    &["GZ", "POSIX_TAR"],
+    &["ZIP", "ZIP"],
+    &["OOXML_WORD"],
+    &["OOXML_PPT"],
+    &["POSIX_TAR", "OOXML_XL"],
+];
 
 /// The file inside of containers.
 pub(crate) fn wrap(file: Vec<u8>, wraps: &[&str]) -> Vec<u8> {
     wraps.iter().rev().fold(file, |file, wrap| match *wrap {
         "ZIP" => container::zip(&Entry::deflated(&file), 1),
+        "OOXML_WORD" => container::zip_of("word/document.xml", &Entry::deflated(&file)),
+        "OOXML_PPT" => container::zip_of("ppt/presentation.xml", &Entry::deflated(&file)),
+        "OOXML_XL" => container::zip_of("xl/workbook.xml", &Entry::deflated(&file)),
         "GZ" => container::gzip(&file),
         _ => container::tar(&file),
     })

@@ -67,6 +67,11 @@ pub(crate) fn zip(entry: &Entry, count: usize) -> Vec<u8> {
     finish_zip(file, &directory, count)
 }
 
+/// A ZIP archive of one member of this name.
+pub(crate) fn zip_of(name: &str, entry: &Entry) -> Vec<u8> {
+    finish_zip(entry.local(name), &entry.central(name, 0), 1)
+}
+
 /// A ZIP archive whose directory lists one and the same entry `count` times.
 pub(crate) fn overlapping_zip(entry: &Entry, count: usize) -> Vec<u8> {
     let file = entry.local("00000");

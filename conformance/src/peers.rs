@@ -170,7 +170,7 @@ fn differences(signatures: &[Signature], theirs: &Found, ours: &Found) -> Vec<Di
 
 /// One database file a kind, without the files of an earlier attempt.
 fn write_database(folder: &Path, signatures: &[Signature]) -> Result<(), String> {
-    for file in ["t.hdb", "t.hsb", "t.mdb", "t.ndb", "t.ldb"] {
+    for file in ["t.cdb", "t.hdb", "t.hsb", "t.mdb", "t.ndb", "t.ldb"] {
         let lines: String = signatures
             .iter()
             .filter(|signature| signature.file == file)
@@ -186,10 +186,12 @@ fn write_database(folder: &Path, signatures: &[Signature]) -> Result<(), String>
 // ---- what is asked ----
 
 fn signature(random: &mut Random, number: usize) -> Signature {
-    match random.below(12) {
+    match random.below(14) {
         0..5 => body_signature(random, number),
         5..10 => logical_signature(random, number),
         10 => hash_signature(random, number),
+        11 => handler_signature(random, number),
+        12 => member_signature(random, number),
         _ => container_signature(random, number),
     }
 }
@@ -269,7 +271,44 @@ fn container_signature(random: &mut Random, number: usize) -> Signature {
     };
     let line = format!("{name};Engine:81-255,Target:0,{condition};0;{}::i", body.text);
     let instances = vec![(Place::anywhere(), body.instance)];
-    Signature { name, file: "t.ldb", line, features: BTreeSet::from(["container"]), instances, kind: None }
+    let features = with_zip(&line, BTreeSet::from(["container"]));
+    Signature { name, file: "t.ldb", line, features, instances, kind: None }
+}
+
+/// A signature whose object is scanned again as one of a kind.
+fn handler_signature(random: &mut Random, number: usize) -> Signature {
+    let name = format!("T.Handler.{number}");
+    let body = Body::letters(random);
+    let (handler, target) = *random.pick(&[("PDF", 0), ("SWF", 0), ("PDF", 10), ("PDF", 1)]);
+    let line = format!("{name};Engine:81-255,HandlerType:CL_TYPE_{handler},Target:{target};0;{}::i", body.text);
+    let instances = vec![(Place::anywhere(), body.instance)];
+    let kind = [Kind::Pdf, Kind::Pe].into_iter().find(|kind| kind.target() == target);
+    Signature { name, file: "t.ldb", line, features: BTreeSet::from(["handler"]), instances, kind }
+}
+
+/// A signature of what an archive says of a member.
+fn member_signature(random: &mut Random, number: usize) -> Signature {
+    let name = format!("T.Member.{number}");
+    let container = *random.pick(&["*", "CL_TYPE_ZIP", "CL_TYPE_POSIX_TAR", "CL_TYPE_OOXML_WORD", "CL_TYPE_OOXML_XL"]);
+    let member = *random.pick(&["*", "zip$", "^mem", "document.xml", "[a-z]+/.*k"]);
+    let size = |random: &mut Random| match random.below(3) {
+        0 => format!("{}-{}", random.below(900), random.range(900, 4000)),
+        _ => "*".to_owned(),
+    };
+    let (whole, packed, length) = (size(random), size(random), size(random));
+    let encrypted = *random.pick(&["*", "*", "0", "1"]);
+    let position = *random.pick(&["*", "*", "1", "2"]);
+    let line = format!("{name}:{container}:{whole}:{member}:{packed}:{length}:{encrypted}:{position}:*:*");
+    let features = with_zip(&line, BTreeSet::from(["member"]));
+    Signature { name, file: "t.cdb", line, features, instances: Vec::new(), kind: None }
+}
+
+/// The features, and one more of a signature that asks for ZIP archives.
+fn with_zip<'f>(line: &str, mut features: BTreeSet<&'f str>) -> BTreeSet<&'f str> {
+    if line.contains("CL_TYPE_ZIP") {
+        features.insert("zip");
+    }
+    features
 }
 
 fn conditions(random: &mut Random, kind: Option<Kind>) -> String {

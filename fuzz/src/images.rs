@@ -38,18 +38,23 @@ pub fn hostile(data: &[u8]) {
 }
 
 /// Signatures of every sort, so that every section of the image is there.
-const TEXTS: [(&str, &str); 12] = [
+const TEXTS: [(&str, &str); 14] = [
     ("a.cdb", "K:CL_TYPE_ZIP:*:a.*b:1-9:*:0:1:*:*\n"),
     ("a.pdb", "H:bank.com\nR:a.+:b\n"),
     ("a.wdb", "M:a.com:b.com\nX:.+:b\n"),
     ("a.gdb", "S:F:275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f\n"),
     ("a.ftm", "0:0:4d5a:M:CL_TYPE_ANY:CL_TYPE_ZIP\n"),
     ("a.pwdb", "n;Engine:51-255;0;secret\n"),
+    (
+        "a.idb",
+        "N:G:H:20863160e5171601443161600003000000b000001300ff0300ff0b00ff1300e70001e70009e816015416163f150c2b0004000500000d000005080a203917\n",
+    ),
+    ("a.crb", "L;0;188b5dbbe14f7db4c1e3f51bbb9b5c27a687668c;;c0ffee;010001;1;0;0;0;c\n"),
     ("a.cfg", "ARCHIVE:0x0\n"),
     ("a.ndb", "A:0:*:616263*646566\nB:0:10,20:61(62|63)6465{3-9}666768\nC:1:EP+0:616263\nD:0:EOF-9:(B)61626364\n"),
     (
         "a.ldb",
-        "E;Engine:51-255,Target:0,FileSize:1-999;(0&1)>2,1|2;616263;646566::i;10:676869::wa\nF;Target:0;0=0;7a7a7a7a\n",
+        "M;Engine:51-255,Target:1,IconGroup1:G;0;616263\nN;Engine:51-255,HandlerType:CL_TYPE_PDF,Target:0;0;616263\nE;Engine:51-255,Target:0,FileSize:1-999;(0&1)>2,1|2;616263;646566::i;10:676869::wa\nF;Target:0;0=0;7a7a7a7a\n",
     ),
     ("a.hdb", "44d88612fea8a8f36de82e1278abb02f:39:G\n44d88612fea8a8f36de82e1278abb02e:*:H:73\n"),
     ("a.hsb", "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f:14:I\n"),

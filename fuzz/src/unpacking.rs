@@ -54,8 +54,8 @@ pub fn as_disk(data: &[u8]) {
 
 /// The same for files that carry others and are small to read.
 pub fn as_carrier(data: &[u8]) {
-    use FileKind::{Asar, Chm, Lnk, Lzop, OneNote, PostScript, Rar, Rpm, Swf, Warc, Xar};
-    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar, PostScript, Lzop, Warc], data);
+    use FileKind::{Asar, Chm, Lnk, Lzop, OneNote, PostScript, Rar, Rpm, Swf, Warc, Xar, XmlWord};
+    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar, PostScript, Lzop, Warc, XmlWord], data);
 }
 
 fn as_chosen(kinds: &[FileKind], data: &[u8]) {

@@ -79,6 +79,8 @@ fn file_type(kind: FileKind, bytes: &[u8]) -> String {
         FileKind::Pe | FileKind::PackedPe => "EXE".to_owned(),
         FileKind::MachO | FileKind::MachOUniversal => "MACH-O".to_owned(),
         FileKind::Jpeg => "JPG".to_owned(),
+        FileKind::OoxmlHwp | FileKind::OoxmlPpt | FileKind::OoxmlWord | FileKind::OoxmlXl => "ZIP".to_owned(),
+        FileKind::Hwpml | FileKind::Xdp | FileKind::XmlWord | FileKind::XmlXl => "XML".to_owned(),
         FileKind::Data if bytes.starts_with(b"MDMP") => "MDMP".to_owned(),
         kind => kind.label().to_uppercase(),
     }

@@ -11,10 +11,14 @@ use crate::level;
 use crate::number::leading;
 use crate::refused::{Parsed, Refused};
 
+/// ZIP archives, documents in them included.
+const ZIP: [FileKind; 5] =
+    [FileKind::Zip, FileKind::OoxmlHwp, FileKind::OoxmlPpt, FileKind::OoxmlWord, FileKind::OoxmlXl];
+
 /// Which kinds a bit of a category is about.
 const PARTS: [(&str, u32, &[FileKind]); 41] = [
     ("ARCHIVE", 0, &[FileKind::Rar]),
-    ("ARCHIVE", 1, &[FileKind::Zip]),
+    ("ARCHIVE", 1, &ZIP),
     ("ARCHIVE", 2, &[FileKind::Gzip]),
     ("ARCHIVE", 3, &[FileKind::Bzip2]),
     ("ARCHIVE", 4, &[FileKind::Szdd]),
@@ -100,7 +104,7 @@ mod tests {
     fn bits_switch_kinds() {
         let switches = parse("ARCHIVE:0x3ffffffd:1:300").unwrap();
         let off: Vec<_> = switches.iter().filter(|(_, on)| !on).map(|(switch, _)| *switch).collect();
-        assert_eq!(off, [Switch::Kind(FileKind::Zip)]);
+        assert_eq!(off, ZIP.map(Switch::Kind));
         assert_eq!(parse("PHISHING:0x0"), Ok(vec![(Switch::Phishing, false)]));
         assert!(parse("DOCUMENT:0x5g:1").is_ok());
     }

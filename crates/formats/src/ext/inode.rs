@@ -6,7 +6,6 @@ use dachs_base::{Anomaly, Held, Reader, Short, Source};
 
 use super::{Ext, broken};
 use crate::joined::Extents;
-use crate::mapped::table_entry;
 
 /// Flags of an inode.
 const EXTENTS: u32 = 0x8_0000;
@@ -223,15 +222,12 @@ impl Walk<'_> {
             return self.push(Some(number.into()), 1);
         }
         self.volume.budget.check_time()?;
-        for index in 0..size / 4 {
-            if self.at >= end {
-                break;
-            }
-            let table = u64::from(number).saturating_mul(size);
-            let entry = table_entry::<4>(self.volume.source.as_ref(), table, index);
-            let entry = entry.ok_or(broken("its blocks reach past the end of the image"))?;
-            self.branch(u32::from_le_bytes(entry), levels - 1, end)?;
+        let bytes = self.read(number.into());
+        let (numbers, _) = bytes.as_chunks::<4>();
+        for number in numbers {
+            self.branch(u32::from_le_bytes(*number), levels - 1, end)?;
         }
-        Ok(())
+        let whole = u64::try_from(bytes.len()) == Ok(size);
+        if whole { Ok(()) } else { Err(broken("its blocks reach past the end of the image")) }
     }
 }

@@ -1,5 +1,6 @@
 //! exFAT: a set of entries for each file, whose clusters need no chain if they lie one behind the other.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Reader, Short, Source, read_vec_at};
@@ -54,6 +55,7 @@ fn volume(source: &Arc<dyn Source>, budget: &Budget) -> Result<(ExFat, u64), Ano
         heap: heap << sector,
         size: 1 << (sector + cluster),
         count,
+        piece: RefCell::default(),
     };
     Ok((ExFat { clusters }, root))
 }

@@ -13,13 +13,13 @@
 
 mod exfat;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Part, Reader, Short, Source, read_vec_at};
 
 use crate::Unpack;
 use crate::joined::Extents;
-use crate::mapped::table_entry;
 use crate::tree::{Entry, File, Tree, Volume};
 use crate::utf16;
 
@@ -65,25 +65,42 @@ struct Clusters {
     /// Bytes of a cluster, and how many there are.
     size: u64,
     count: u64,
+    /// The piece of the table that was read last, and where it stands.
+    piece: RefCell<(u64, Vec<u8>)>,
 }
 
 impl Clusters {
     /// The next cluster of a chain; nothing at its end.
     fn next(&self, cluster: u64) -> Result<Option<u64>, Anomaly> {
         let cut = || Anomaly::damaged("the table of clusters is cut off");
-        let file = self.source.as_ref();
-        let wide = |table, index| table_entry::<4>(file, table, index).map(u32::from_le_bytes).ok_or_else(cut);
-        let narrow = |table, index| table_entry::<2>(file, table, index).map(u16::from_le_bytes).ok_or_else(cut);
+        let wide = |place| self.entry(place).map(u32::from_le_bytes).ok_or_else(cut);
+        let narrow = |place| self.entry(place).map(u16::from_le_bytes).ok_or_else(cut);
         let (next, end) = match self.width {
             Width::Bits12 => {
-                let both = narrow(self.table.saturating_add(cluster + cluster / 2), 0)?;
+                let both = narrow(cluster + cluster / 2)?;
                 (u64::from(if cluster % 2 == 1 { both >> 4 } else { both & 0xfff }), 0xff8)
             }
-            Width::Bits16 => (narrow(self.table, cluster)?.into(), 0xfff8),
-            Width::Bits28 => ((wide(self.table, cluster)? & 0x0fff_ffff).into(), 0x0fff_fff8),
-            Width::Bits32 => (wide(self.table, cluster)?.into(), 0xffff_fff8),
+            Width::Bits16 => (narrow(cluster * 2)?.into(), 0xfff8),
+            Width::Bits28 => ((wide(cluster * 4)? & 0x0fff_ffff).into(), 0x0fff_fff8),
+            Width::Bits32 => (wide(cluster * 4)?.into(), 0xffff_fff8),
         };
         Ok((next < end).then_some(next))
+    }
+
+    /// A number at a place of the table, of which a piece is read at once.
+    fn entry<const N: usize>(&self, place: u64) -> Option<[u8; N]> {
+        const PIECE: usize = 4096;
+        let at = self.table.checked_add(place)?;
+        let mut piece = self.piece.borrow_mut();
+        let inside = |piece: &(u64, Vec<u8>)| {
+            let from = usize::try_from(at.checked_sub(piece.0)?).ok()?;
+            piece.1.get(from..)?.first_chunk::<N>().copied()
+        };
+        if let Some(entry) = inside(&piece) {
+            return Some(entry);
+        }
+        *piece = (at, read_vec_at(self.source.as_ref(), at, PIECE));
+        inside(&piece)
     }
 
     fn place(&self, cluster: u64) -> Result<u64, Anomaly> {
@@ -218,6 +235,7 @@ impl Boot {
             heap: heap.checked_mul(self.sector)?,
             size: self.per_cluster * self.sector,
             count,
+            piece: RefCell::default(),
         };
         let root = match self.root {
             Some(cluster) => Root::Cluster(cluster),

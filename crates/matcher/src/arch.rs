@@ -1,6 +1,6 @@
 //! The filter's inner loop, by the best way that the processor has.
 //!
-//! [`passing`] says which sampled positions of a window pass at least one of the filters that it is given. The ways are
+//! [`passing`] says which sampled positions of a window pass the filters that it is given. The ways are
 //! `portable`, which is the meaning of all, and on x86-64 AVX2 and AVX-512; the choice is made when the program runs, and the
 //! tests compare all of them. Vector registers do not look up faster than the processor's own loads (a gather is as many loads
 //! as it has lanes): what they save is the arithmetic around it. Of NEON nothing is gained, since it cannot gather:
@@ -10,13 +10,16 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-use crate::filter::{Bitmap, Pairs};
+use crate::joint::Short;
 
-/// Two bitmaps of long keys and one map of pairs: what is looked for in one pass.
+/// A bitmap of long keys and perhaps pairs: what is looked for in one pass.
 #[derive(Clone, Copy)]
 pub(crate) struct Filters<'a> {
-    pub(crate) long: [Bitmap<'a>; 2],
-    pub(crate) pairs: &'a Pairs,
+    /// Two to the power of 32 less `shift` of them.
+    pub(crate) words: &'a [u32],
+    /// A hash shifted by so much is the index of its word; at most 31.
+    pub(crate) shift: u32,
+    pub(crate) short: Option<&'a Short>,
 }
 
 /// A way to filter.
@@ -68,6 +71,7 @@ pub(crate) fn passing(
     (first, to): (usize, usize),
     found: &mut Vec<u32>,
 ) {
+    assert!(filters.words.len() == 1 << (32 - filters.shift), "a filter says how large it is");
     let rest = match way {
         #[cfg(target_arch = "x86_64")]
         Way::Avx2 => x86_64::passing_avx2(filters, bytes, (first, to), found),

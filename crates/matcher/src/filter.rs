@@ -86,14 +86,14 @@ impl<'a> Bitmap<'a> {
         Bitmap { words, shift: 32 - words.len().ilog2() }
     }
 
-    /// Its words, two to the power of 32 less [`Bitmap::shift`] of them.
+    /// Its words, two to the power of 32 less its shift of them.
     pub(crate) fn words(&self) -> &'a [U32] {
         self.words
     }
 
-    /// How far a hash is shifted to give the index of a word.
-    pub(crate) fn shift(&self) -> u32 {
-        self.shift
+    /// Is it sure that nothing passes?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.len() == 2 && self.words.iter().all(|word| word.get() == 0)
     }
 
     #[inline(always)]

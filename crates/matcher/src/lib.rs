@@ -120,6 +120,7 @@ mod code;
 mod confirm;
 mod expect;
 mod filter;
+mod joint;
 mod keys;
 mod layout;
 mod marks;
@@ -134,6 +135,7 @@ mod split;
 mod tables;
 
 pub use build::{Builder, Refusal};
+pub use joint::Filter;
 pub use scan::{Flow, Hit, State, Statistics, Window, scan_all};
 pub use select::Selection;
 pub use set::{Malformed, Patterns};

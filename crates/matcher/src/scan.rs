@@ -1,10 +1,11 @@
 //! Scanning an object, window by window.
 
-use crate::arch::{self, Filters};
+use crate::arch;
 use crate::bits::Bits;
 use crate::code;
 use crate::confirm::{self, Way};
 use crate::filter::{self, Bitmap, Hash, PAIR_WORDS, Pairs};
+use crate::joint::{self, Filter, Short};
 use crate::keys;
 use crate::layout::{AROUND, Entry, LAST, ONCE, PartHead};
 use crate::marks::{self, Side};
@@ -61,8 +62,15 @@ pub struct State {
     /// The patterns of which there were enough hits.
     muted: Bits,
     statistics: Statistics,
-    /// Of the set's map of pairs those that somebody still looks for; absent before the first window.
-    pairs: Option<Box<Pairs>>,
+    /// The pairs of the set that nobody looks for any more in this object; absent if there are none.
+    dropped: Option<Box<Pairs>>,
+    /// The pairs that are still looked for by all sets that are scanned together, in the state of the first; absent as long
+    /// as they are all.
+    left: Option<Option<Box<Short>>>,
+    /// Pairs were dropped since `left` was made.
+    is_stale: bool,
+    /// The set's own filter, if nobody else keeps one.
+    filter: Option<Box<Filter>>,
     /// What stood around the last candidate, of each kind of key, of which nothing was learnt that depends on where it is.
     barren: [Option<Box<Around>>; 2],
     candidates: Vec<u32>,
@@ -94,14 +102,17 @@ impl State {
         self.progress.clear();
         self.muted.clear();
         self.statistics = Statistics::default();
-        self.pairs = None;
+        self.dropped = None;
+        self.left = None;
+        self.is_stale = false;
+        self.filter = None;
         self.barren = [None, None];
     }
 
     /// Bytes of memory that it holds, roughly: 8 KiB for most objects, some 6 MB for the worst.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let flat = size_of::<Pairs>() + 2 * size_of::<Around>() + size_of::<State>();
+        let flat = size_of::<Pairs>() + size_of::<Short>() + 2 * size_of::<Around>() + size_of::<State>();
         let lists =
             self.candidates.capacity().saturating_mul(4).saturating_add(self.starts.capacity().saturating_mul(16));
         flat.saturating_add(lists).saturating_add(self.muted.memory()).saturating_add(self.progress.memory())
@@ -118,7 +129,10 @@ impl Patterns<'_> {
     /// Finds the patterns in the next window of an object. After [`Flow::Stop`] from `hit` the scan ends at once, and gives
     /// back [`Flow::Stop`]; the state is then of no use but for [`State::reset`].
     pub fn scan(&self, state: &mut State, window: Window<'_>, hit: &mut dyn FnMut(Hit) -> Flow) -> Flow {
-        scan_all(&mut [(self, state)], window, &mut |_, found| hit(found))
+        let filter = state.filter.take().unwrap_or_else(|| Box::new(Filter::new([self])));
+        let flow = scan_all(&mut [(self, state)], &filter, window, &mut |_, found| hit(found));
+        state.filter = Some(filter);
+        flow
     }
 
     /// Does the pattern match from `start` (an offset in the object)? Then its nearest end. The window must hold
@@ -159,8 +173,11 @@ impl Patterns<'_> {
             let bucket = filter::bucket(&self.sections.long, number);
             self.try_all(state, (window, at), (0, number, bucket), hit)?;
         }
+        if self.sections.short.words.is_empty() {
+            return Some(());
+        }
         for (at, pair) in (at..).zip(filter::pairs_of(here)) {
-            if state.has_pair(pair) {
+            if self.has_pair(state, pair) {
                 let number = filter::pair_bucket(pair);
                 let bucket = filter::bucket(&self.sections.short, number);
                 self.try_all(state, (window, at), (1, number, bucket), hit)?;
@@ -183,13 +200,16 @@ impl Patterns<'_> {
     ) -> Option<()> {
         state.statistics.candidates += 1;
         state.statistics.entries += bucket.len() as u64;
+        let tag = filter::tag(number);
+        if bucket.iter().all(|entry| entry.tag != tag) {
+            return Some(());
+        }
         let around = Around::new(window.bytes, at);
         let last = state.barren.get(kind).and_then(Option::as_deref);
         if last.is_some_and(|last| *last == around) {
             return Some(());
         }
         let mut barren = true;
-        let tag = filter::tag(number);
         for entry in bucket.iter().filter(|entry| entry.tag == tag && around.agrees(entry)) {
             state.statistics.confirmations += 1;
             let part = self.part(entry.part.get()).filter(|part| part.pattern.get() < self.count());
@@ -231,17 +251,16 @@ impl Patterns<'_> {
         flow
     }
 
-    fn bitmap(&self) -> Bitmap<'_> {
+    pub(crate) fn bitmap(&self) -> Bitmap<'_> {
         Bitmap::new(self.sections.long.words)
     }
 
-    /// Makes the state ready for the first window of an object.
-    fn prepare(&self, state: &mut State) {
-        if state.pairs.is_none() {
-            let mut pairs = Box::new([0; PAIR_WORDS]);
-            pairs.iter_mut().zip(self.sections.short.words).for_each(|(to, from)| *to = from.get());
-            state.pairs = Some(pairs);
-        }
+    /// Is the pair still looked for?
+    fn has_pair(&self, state: &State, pair: [u8; 2]) -> bool {
+        let number = u16::from_le_bytes(pair);
+        let word = self.sections.short.words.get(usize::from(number >> 5));
+        word.is_some_and(|word| word.get() >> (number & 31) & 1 != 0)
+            && state.dropped.as_deref().is_none_or(|dropped| !filter::has_pair(dropped, pair))
     }
 
     /// Finds where the part starts and ends if its anchor is at `anchor`; false if it does not match there.
@@ -269,91 +288,85 @@ impl Patterns<'_> {
     }
 }
 
-/// Finds the patterns of several sets in the next window of an object, in one pass over the bytes for every two of them.
-/// Each hit comes with the index of its set; in a window those of a set mostly come before those of the next. Windows repeat
-/// [`Patterns::overlap_of`] the sets. Else as [`Patterns::scan`].
+/// Finds the patterns of several sets in the next window of an object, in one pass over the bytes. `filter` is that of these
+/// sets. Each hit comes with the index of its set; in a window those of a set mostly come before those of the next. Windows
+/// repeat [`Patterns::overlap_of`] the sets. Else as [`Patterns::scan`].
 pub fn scan_all<'s, 'p>(
     sets: &mut [(&'s Patterns<'p>, &'s mut State)],
+    filter: &Filter,
     window: Window<'_>,
     hit: &mut dyn FnMut(usize, Hit) -> Flow,
 ) -> Flow {
     let Some(window) = View::new(window) else { return Flow::Go };
-    for (pair, sets) in sets.chunks_mut(2).enumerate() {
-        let flow = match sets {
-            [first, second] => scan_two(first, Some(second), window, &mut |set, found| hit(2 * pair + set, found)),
-            [first] => scan_two(first, None, window, &mut |set, found| hit(2 * pair + set, found)),
-            _ => Some(()),
-        };
-        if flow.is_none() {
-            return Flow::Stop;
-        }
-    }
-    Flow::Go
+    let scanned = scan_together(sets, filter, window, hit);
+    if scanned.is_some() { Flow::Go } else { Flow::Stop }
 }
 
-type Set<'s, 'p> = (&'s Patterns<'p>, &'s mut State);
-
 /// Absent if the scan is to stop.
-fn scan_two<'s, 'p>(
-    first: &mut Set<'s, 'p>,
-    mut second: Option<&mut Set<'s, 'p>>,
+fn scan_together<'s, 'p>(
+    sets: &mut [(&'s Patterns<'p>, &'s mut State)],
+    filter: &Filter,
     window: View<'_>,
     hit: &mut dyn FnMut(usize, Hit) -> Flow,
 ) -> Option<()> {
-    first.0.prepare(first.1);
-    let mut next = first.1.next;
-    let mut needed = first.0.forward();
-    let mut long = [first.0.bitmap(), Bitmap::EMPTY];
-    if let Some((patterns, state)) = &mut second {
-        patterns.prepare(state);
-        next = next.max(state.next);
-        needed = needed.max(patterns.forward());
-        long[1] = patterns.bitmap();
-    }
+    let next = sets.iter().map(|(_, state)| state.next).max().unwrap_or(0);
+    let needed = sets.iter().map(|(patterns, _)| patterns.forward()).max().unwrap_or(0);
     let to = window.bytes.len().saturating_sub(if window.last { 0 } else { needed });
     let mut from = usize::try_from(next.saturating_sub(window.base)).unwrap_or(usize::MAX);
-    let (mut candidates, mut late) = (std::mem::take(&mut first.1.candidates), Vec::new());
+    let mut candidates = sets.first_mut().map(|(_, state)| std::mem::take(&mut state.candidates)).unwrap_or_default();
+    let mut late = vec![Vec::new(); sets.len().saturating_sub(1)];
     let way = arch::Way::best();
     while from < to {
         let until = from.saturating_add(CHUNK).min(to);
-        let pairs = common_pairs(first.1, second.as_ref().map(|(_, state)| &**state));
+        refresh(sets);
         candidates.clear();
         let sampled = from.saturating_add(usize::from((window.base ^ from as u64) & 1 != 0));
-        arch::passing(way, &Filters { long, pairs: &pairs }, window.bytes, (sampled, until), &mut candidates);
+        let left = sets.first().and_then(|(_, state)| state.left.as_ref());
+        arch::passing(way, &filter.filters(left), window.bytes, (sampled, until), &mut candidates);
+        let Some(((first, state), rest)) = sets.split_first_mut() else { break };
         for at in &candidates {
-            first.0.examine(first.1, window, *at as usize, &mut |found| hit(0, found))?;
+            first.examine(state, window, *at as usize, &mut |found| hit(0, found))?;
         }
-        if let Some((patterns, state)) = &mut second {
+        for (number, ((patterns, state), late)) in (1..).zip(rest.iter_mut().zip(&mut late)) {
             late.extend(candidates.iter().filter(|at| patterns.wants(state, window, **at as usize)));
             if late.len() > LATE {
-                patterns.examine_all(state, window, &mut late, &mut |found| hit(1, found))?;
+                patterns.examine_all(state, window, late, &mut |found| hit(number, found))?;
             }
         }
         from = until;
     }
-    first.1.candidates = candidates;
-    first.1.next = first.1.next.max(window.base.saturating_add(from as u64));
-    if let Some((patterns, state)) = second {
-        patterns.examine_all(state, window, &mut late, &mut |found| hit(1, found))?;
-        state.next = first.1.next;
+    let next = next.max(window.base.saturating_add(from as u64));
+    for (number, ((patterns, state), late)) in (1..).zip(sets.iter_mut().skip(1).zip(&mut late)) {
+        patterns.examine_all(state, window, late, &mut |found| hit(number, found))?;
+        state.next = next;
+    }
+    if let Some((_, state)) = sets.first_mut() {
+        state.candidates = candidates;
+        state.next = next;
     }
     Some(())
 }
 
-/// The pairs that one of the states looks for.
-fn common_pairs(first: &State, second: Option<&State>) -> Pairs {
-    let mut pairs = first.pairs.as_deref().copied().unwrap_or([0; PAIR_WORDS]);
-    if let Some(more) = second.and_then(|state| state.pairs.as_deref()) {
-        pairs.iter_mut().zip(more).for_each(|(to, from)| *to |= from);
+/// Works out which pairs are still looked for, if some were dropped.
+fn refresh<'s, 'p>(sets: &mut [(&'s Patterns<'p>, &'s mut State)]) {
+    if !sets.iter().any(|(_, state)| state.is_stale) {
+        return;
     }
-    pairs
+    let mut pairs = [0; PAIR_WORDS];
+    for (patterns, state) in sets.iter_mut() {
+        joint::join_pairs(&mut pairs, patterns, state.dropped.as_deref());
+        state.is_stale = false;
+    }
+    if let Some((_, state)) = sets.first_mut() {
+        state.left = Some(Short::new(&pairs));
+    }
 }
 
 impl Patterns<'_> {
     /// Does the position pass the filters of this set?
     fn wants(&self, state: &State, window: View<'_>, at: usize) -> bool {
         let here = filter::load(window.bytes, at);
-        self.bitmap().has(Hash::new(here)) || filter::pairs_of(here).into_iter().any(|pair| state.has_pair(pair))
+        self.bitmap().has(Hash::new(here)) || filter::pairs_of(here).into_iter().any(|pair| self.has_pair(state, pair))
     }
 
     /// Absent if the scan is to stop.
@@ -397,15 +410,13 @@ impl State {
         }
     }
 
-    fn has_pair(&self, pair: [u8; 2]) -> bool {
-        self.pairs.as_deref().is_some_and(|pairs| filter::has_pair(pairs, pair))
-    }
-
     /// Looks for a pair no more.
     fn drop_pair(&mut self, pair: [u8; 2]) {
         let pair = u16::from_le_bytes(pair);
-        if let Some(word) = self.pairs.as_deref_mut().and_then(|pairs| pairs.get_mut(usize::from(pair >> 5))) {
-            *word &= !(1 << (pair & 31));
+        let dropped = self.dropped.get_or_insert_with(|| Box::new([0; PAIR_WORDS]));
+        if let Some(word) = dropped.get_mut(usize::from(pair >> 5)) {
+            *word |= 1 << (pair & 31);
+            self.is_stale = true;
         }
     }
 
@@ -481,8 +492,16 @@ fn limit(number: u32) -> Option<u32> {
 }
 
 /// The bytes around a candidate, as many as an entry's eight can lie in; zeros for those outside the window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Around([u8; 3 * AROUND]);
+
+impl PartialEq for Around {
+    /// Eight bytes at a time: the first of them nearly always differ.
+    fn eq(&self, other: &Around) -> bool {
+        let (one, two) = (self.0.as_chunks::<8>().0, other.0.as_chunks::<8>().0);
+        one.iter().zip(two).all(|(one, two)| u64::from_le_bytes(*one) == u64::from_le_bytes(*two))
+    }
+}
 
 impl Around {
     fn new(bytes: &[u8], at: usize) -> Around {

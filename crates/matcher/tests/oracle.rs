@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use dachs_matcher::pattern::{Element, Mark, Pattern};
-use dachs_matcher::{Builder, Flow, Hit, Patterns, State, Window, naive, scan_all};
+use dachs_matcher::{Builder, Filter, Flow, Hit, Patterns, State, Window, naive, scan_all};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -215,13 +215,14 @@ proptest! {
         let mut together = vec![Vec::new(); sets.len()];
         let read = sets.iter().map(|(_, image)| Patterns::new(image).unwrap()).collect::<Vec<_>>();
         let overlap = Patterns::overlap_of(read.iter());
+        let filter = Filter::new(&read);
         let mut states = vec![State::new(); sets.len()];
         let mut at = 0;
         for step in steps.iter().cycle() {
             let end = (at + overlap + step).min(object.len());
             let window = Window { bytes: &object[at..end], base: at as u64, last: end == object.len() };
             let mut both = read.iter().zip(&mut states).collect::<Vec<_>>();
-            let _ = scan_all(&mut both, window, &mut |set, hit| {
+            let _ = scan_all(&mut both, &filter, window, &mut |set, hit| {
                 together[set].push(hit);
                 Flow::Go
             });

@@ -33,7 +33,7 @@ use crate::scopes;
 use crate::tally::Tally;
 use crate::windows::Windows;
 use dachs_base::{Budget, Charge, Facts, FileKind, Finding, LimitReached, Source, Strength, Target};
-use dachs_matcher::{Flow, Hit, Patterns, State, Window, scan_all};
+use dachs_matcher::{Filter, Flow, Hit, Patterns, State, Window, scan_all};
 use specials::Whole;
 
 /// Objects of so many bytes or fewer fulfil no signature.
@@ -118,7 +118,8 @@ impl<'e, 'a> Examination<'e, 'a> {
             Ok(windows) => windows,
             Err(limit) => return (0, Err(limit)),
         };
-        let result = self.read_windows(&mut windows, &mut active, &mut digests);
+        let filter = self.judge.image.filter(self.judge.object.target);
+        let result = self.read_windows(&mut windows, (&mut active, filter), &mut digests);
         let bytes = windows.position();
         let judged = match result {
             Ok(true) if bytes > TINY => {
@@ -150,7 +151,7 @@ impl<'e, 'a> Examination<'e, 'a> {
     fn read_windows(
         &mut self,
         windows: &mut Windows<'_>,
-        active: &mut [Active<'_, '_>],
+        (active, filter): (&mut [Active<'_, '_>], &Filter),
         digests: &mut Digests,
     ) -> Result<bool, LimitReached> {
         let may_skip = digests.is_empty();
@@ -163,7 +164,7 @@ impl<'e, 'a> Examination<'e, 'a> {
             let skips = || may_skip && !active.iter().any(is_asked);
             if let Some(end) = windows.hole().filter(|_| skips()) {
                 windows.enter_hole();
-                if self.scan(active, windows.window(false)) == Flow::Stop {
+                if self.scan(active, filter, windows.window(false)) == Flow::Stop {
                     return Ok(false);
                 }
                 windows.leave_hole(end);
@@ -173,7 +174,7 @@ impl<'e, 'a> Examination<'e, 'a> {
             if last && windows.position() <= TINY {
                 return Ok(true);
             }
-            if self.scan(active, windows.window(last)) == Flow::Stop {
+            if self.scan(active, filter, windows.window(last)) == Flow::Stop {
                 return Ok(false);
             }
             if last {
@@ -182,7 +183,7 @@ impl<'e, 'a> Examination<'e, 'a> {
         }
     }
 
-    fn scan(&mut self, active: &mut [Active<'_, '_>], window: Window<'_>) -> Flow {
+    fn scan(&mut self, active: &mut [Active<'_, '_>], filter: &Filter, window: Window<'_>) -> Flow {
         let judge = &mut self.judge;
         let (mut sets, mut judged) = (Vec::with_capacity(2), Vec::with_capacity(2));
         for Active { rules, patterns, wanted, state, tally, places, .. } in active {
@@ -194,7 +195,7 @@ impl<'e, 'a> Examination<'e, 'a> {
             sets.push((&*patterns, state));
             judged.push((*rules, tally, wanted));
         }
-        scan_all(&mut sets, window, &mut |set, hit| match judged.get_mut(set) {
+        scan_all(&mut sets, filter, window, &mut |set, hit| match judged.get_mut(set) {
             Some((rules, tally, wanted)) => judge.hit(rules, tally, *wanted, hit),
             None => Flow::Go,
         })

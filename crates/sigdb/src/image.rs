@@ -17,7 +17,8 @@ use crate::signatures::{CERTIFICATES, MEMBERS, Record, RuleKind, Signatures, YAR
 use crate::sources::Sources;
 use crate::yara::Yara;
 use dachs_base::{Budget, Facts, FileKind, Finding, Heuristic, LimitReached, Source, Strength, Target, read_vec_at};
-use std::sync::Arc;
+use dachs_matcher::Filter;
+use std::sync::{Arc, OnceLock};
 
 /// An image, borrowed from the bytes that hold it.
 ///
@@ -35,6 +36,8 @@ pub struct Image<'a> {
     pub(crate) imports: Hashes<'a>,
     /// By the number of the target.
     rules: Vec<Option<RuleSet<'a>>>,
+    /// By the number of the target: the filter of its patterns and those of any target, made when it is first needed.
+    filters: Vec<OnceLock<Filter>>,
     members: Members,
     settings: Arc<Settings>,
     yara: Yara<'a>,
@@ -172,6 +175,7 @@ impl<'a> Image<'a> {
             allowed: Hashes::new(&frame, List::Allowed)?,
             sections: Hashes::new(&frame, List::Sections)?,
             imports: Hashes::new(&frame, List::Imports)?,
+            filters: rules.iter().map(|_| OnceLock::new()).collect(),
             rules,
             members,
             settings: Settings::read(&frame)?,
@@ -367,6 +371,18 @@ impl<'a> Image<'a> {
     /// The rules of a target.
     pub(crate) fn rules(&self, target: Target) -> Option<&RuleSet<'a>> {
         self.rules.get(usize::from(target.number()))?.as_ref()
+    }
+
+    /// The filter of the patterns of a target and of those of any.
+    pub(crate) fn filter(&self, target: Target) -> &Filter {
+        let targets = [Some(target), (target != Target::Any).then_some(Target::Any)];
+        let rules = || targets.into_iter().flatten().filter_map(|target| self.rules(target));
+        let make = || Filter::new(rules().filter_map(|rules| rules.patterns.as_ref()));
+        static NONE: OnceLock<Filter> = OnceLock::new();
+        match self.filters.get(usize::from(target.number())) {
+            Some(place) => place.get_or_init(make),
+            None => NONE.get_or_init(|| Filter::new([])),
+        }
     }
 
     /// What the signatures of a table are about, and the list that the table is of.

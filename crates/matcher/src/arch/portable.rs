@@ -2,13 +2,12 @@
 
 use crate::arch::Filters;
 use crate::filter::{self, Hash, STRIDE};
+use crate::joint;
 
 /// See [`crate::arch::passing`].
 pub(super) fn passing(filters: &Filters<'_>, bytes: &[u8], (first, to): (usize, usize), found: &mut Vec<u32>) {
     let passes = |eight: [u8; 8]| {
-        let hash = Hash::new(eight);
-        let [one, two] = filter::pairs_of(eight).map(|pair| filter::has_pair(filters.pairs, pair));
-        filters.long[0].has(hash) | filters.long[1].has(hash) | one | two
+        joint::has_long(filters.words, filters.shift, Hash::new(eight)) || joint::has_short(filters.short, eight)
     };
     // As long as all eight bytes lie in the window, without a look at its end; then with.
     let whole = bytes.get(first..bytes.len().min(to.saturating_add(7))).unwrap_or_default();

@@ -1,9 +1,8 @@
 //! All ways find the same positions.
 
-use zerocopy::little_endian::U32;
-
 use super::*;
 use crate::filter::{self, Hash, PAIR_WORDS, STRIDE};
+use crate::joint;
 
 fn noise(mut seed: u64, count: usize) -> Vec<u8> {
     let mut next = || {
@@ -18,22 +17,28 @@ fn noise(mut seed: u64, count: usize) -> Vec<u8> {
 #[test]
 fn all_ways_find_what_the_filters_say() {
     let bytes = noise(7, 3000);
-    let words = |count: usize, seed| -> Vec<U32> {
+    let words = |count: usize, seed| -> Vec<u32> {
         let bytes = noise(seed, count * 4);
-        bytes.as_chunks::<4>().0.iter().map(|four| U32::new(u32::from_le_bytes(*four))).collect()
+        bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect()
     };
-    let pairs = noise(3, 4 * PAIR_WORDS);
-    let mut map = [0; PAIR_WORDS];
-    let sparse = |four: &[u8; 4]| u32::from_le_bytes(*four) & u32::from_le_bytes(*four).rotate_left(7) & 0x1111_F0F0;
-    map.iter_mut().zip(pairs.as_chunks::<4>().0).for_each(|(word, four)| *word = sparse(four));
-    for (one, two) in [(2, 1 << 11), (1 << 4, 2), (1 << 17, 1 << 8)] {
-        let (one, two) = (words(one, 5), words(two, 11));
-        for pairs in [&map, &[0; PAIR_WORDS]] {
-            let filters = Filters { long: [Bitmap::new(&one), Bitmap::new(&two)], pairs };
+    let sparse = |mask: u32| {
+        let mut map = [0; PAIR_WORDS];
+        let numbers = words(PAIR_WORDS, 3).into_iter().map(|word| word & word.rotate_left(7) & mask);
+        map.iter_mut().zip(numbers).for_each(|(word, number)| *word = number);
+        // One byte and any behind it.
+        (0..256).for_each(|second| map[(second << 8 | 0xE9) >> 5] |= 1 << (0xE9 & 31));
+        Short::new(&map)
+    };
+    let shorts = [sparse(0x1111_F0F0), sparse(0x0100_0010), sparse(0), None];
+    for count in [2, 1 << 4, 1 << 11, 1 << 17] {
+        let words = words(count, 5);
+        for short in &shorts {
+            let shift = 32 - count.ilog2();
+            let filters = Filters { words: &words, shift, short: short.as_deref() };
             let passes = |at: &usize| {
                 let eight = filter::load(&bytes, *at);
-                filters.long.iter().any(|bitmap| bitmap.has(Hash::new(eight)))
-                    || filter::pairs_of(eight).iter().any(|pair| filter::has_pair(pairs, *pair))
+                let pair = |pair: [u8; 2]| short.as_ref().is_some_and(|short| filter::has_pair(&short.pairs, pair));
+                joint::has_long(&words, shift, Hash::new(eight)) || filter::pairs_of(eight).into_iter().any(pair)
             };
             for (first, to) in [(0, 3000), (1, 2999), (2, 2), (5, 40), (17, 2990), (2990, 3000), (2936, 3000), (8, 3)] {
                 let expected: Vec<u32> =
@@ -51,7 +56,7 @@ fn all_ways_find_what_the_filters_say() {
 #[test]
 fn nothing_passes_what_is_empty() {
     for way in Way::all() {
-        let filters = Filters { long: [Bitmap::EMPTY; 2], pairs: &[0; PAIR_WORDS] };
+        let filters = Filters { words: &[0; 2], shift: 31, short: None };
         let mut found = Vec::new();
         passing(way, &filters, &noise(9, 1000), (0, 1000), &mut found);
         assert!(found.is_empty(), "{way:?}");

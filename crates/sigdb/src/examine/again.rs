@@ -16,7 +16,7 @@ use crate::rules::{RuleRecord, RuleSet, Special};
 use crate::tally::{Counter, Tally};
 use crate::windows::Windows;
 use dachs_base::LimitReached;
-use dachs_matcher::{Flow, Patterns, Selection, State};
+use dachs_matcher::{Filter, Flow, Patterns, Selection, State};
 use std::collections::BTreeSet;
 
 /// What a selected pattern may take of memory, roughly, until it is known.
@@ -62,13 +62,14 @@ impl<'e, 'a> Examination<'e, 'a> {
     }
 
     fn look_again(&mut self, windows: Windows<'_>, again: &mut [Active<'_, '_>]) -> Result<bool, LimitReached> {
+        let filter = Filter::new(again.iter().filter_map(|active| active.patterns.as_ref()));
         if let Some(whole) = windows.whole() {
-            return Ok(self.scan(again, whole) != Flow::Stop);
+            return Ok(self.scan(again, &filter, whole) != Flow::Stop);
         }
         drop(windows);
         let overlap = Patterns::overlap_of(again.iter().filter_map(|active| active.patterns.as_ref()));
         let mut windows = Windows::new(self.judge.object.source, overlap, self.judge.budget)?;
-        self.read_windows(&mut windows, again, &mut Digests::default())
+        self.read_windows(&mut windows, (again, &filter), &mut Digests::default())
     }
 }
 

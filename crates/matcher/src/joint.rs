@@ -1,0 +1,144 @@
+//! The filter of several sets together, so that one look at a position is enough for all of them.
+//!
+//! Bitmaps of long keys are of different sizes, but the index of a word is made of the upper bits of one hash: a small one is
+//! a large one whose neighbours are alike, so the larger takes both. What passes is asked again of each set.
+//!
+//! Pairs of bytes are few in most sets. Vector instructions look them up in *classes*: a pair passes if its first byte and its
+//! second one have a class in common.
+//!
+//! ```text
+//! pairs       4c 28   4c 00   3c 3f   3c 50        e9 ??  (any)
+//! first       4c: a   3c: b                        e9: z
+//! second      28: a   00: a   3f: b   50: b        all: z
+//! ```
+
+use crate::filter::{self, Bitmap, Hash, PAIR_WORDS, Pairs};
+use crate::set::Patterns;
+
+/// Classes in each of the two tables of a byte.
+const CLASSES: usize = 8;
+/// Bytes that make a pair with so many others have the last class.
+const MANY: usize = 128;
+
+/// The filter of several sets: what [`crate::scan_all`] looks for in one pass. Worth keeping: making it reads the filters of
+/// all sets.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// A power of two of them, two at least.
+    words: Vec<u32>,
+    short: Option<Box<Short>>,
+}
+
+/// The pairs that are looked for; never none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Short {
+    pub(crate) pairs: Pairs,
+    pub(crate) classes: Classes,
+}
+
+/// The classes of the first byte of a pair and of its second, a bit for each, in two tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Classes {
+    pub(crate) first: [[u8; 256]; 2],
+    pub(crate) second: [[u8; 256]; 2],
+}
+
+impl Filter {
+    /// The filter of these sets.
+    #[must_use]
+    pub fn new<'s, 'p: 's>(sets: impl IntoIterator<Item = &'s Patterns<'p>>) -> Filter {
+        let (mut words, mut pairs) = (vec![0, 0], [0; PAIR_WORDS]);
+        for set in sets {
+            join(&mut words, &set.bitmap());
+            join_pairs(&mut pairs, set, None);
+        }
+        Filter { words, short: Short::new(&pairs) }
+    }
+
+    /// What is looked for, with other pairs than its own if there are such.
+    pub(crate) fn filters<'f>(&'f self, short: Option<&'f Option<Box<Short>>>) -> crate::arch::Filters<'f> {
+        let shift = 32 - self.words.len().ilog2();
+        crate::arch::Filters { words: &self.words, shift, short: short.unwrap_or(&self.short).as_deref() }
+    }
+}
+
+impl Short {
+    /// Absent if there are no pairs.
+    pub(crate) fn new(pairs: &Pairs) -> Option<Box<Short>> {
+        let some = pairs.iter().any(|word| *word != 0);
+        some.then(|| Box::new(Short { pairs: *pairs, classes: Classes::new(pairs) }))
+    }
+}
+
+/// Adds the pairs of a set, but for those that are no longer looked for.
+pub(crate) fn join_pairs(pairs: &mut Pairs, set: &Patterns<'_>, dropped: Option<&Pairs>) {
+    let more = set.sections.short.words.iter().map(|word| word.get());
+    let dropped = dropped.into_iter().flatten().copied().chain(std::iter::repeat(0));
+    pairs.iter_mut().zip(more).zip(dropped).for_each(|((to, from), dropped)| *to |= from & !dropped);
+}
+
+fn join(words: &mut Vec<u32>, bitmap: &Bitmap<'_>) {
+    if bitmap.is_empty() {
+        return;
+    }
+    let more = bitmap.words();
+    if words.len() < more.len() {
+        let times = more.len() / words.len();
+        *words = words.iter().flat_map(|word| std::iter::repeat_n(*word, times)).collect();
+    }
+    let times = words.len() / more.len();
+    for (alike, word) in words.chunks_mut(times).zip(more) {
+        alike.iter_mut().for_each(|to| *to |= word.get());
+    }
+}
+
+impl Classes {
+    fn new(pairs: &Pairs) -> Classes {
+        let mut classes = Classes { first: [[0; 256]; 2], second: [[0; 256]; 2] };
+        let mut counts = [0_usize; 256];
+        for (first, _) in each(pairs) {
+            counts[usize::from(first)] += 1;
+        }
+        let is_many = |first: u8| counts[usize::from(first)] >= MANY;
+        let single = each(pairs).filter(|(first, _)| !is_many(*first)).count();
+        let kept = 2 * CLASSES - 1;
+        // By their second bytes: pairs of one class share them.
+        for (rank, (first, second)) in each(pairs).filter(|(first, _)| !is_many(*first)).enumerate() {
+            classes.enter(rank * kept / single.max(1), first, second);
+        }
+        for (first, second) in each(pairs).filter(|(first, _)| is_many(*first)) {
+            classes.enter(kept, first, second);
+        }
+        classes
+    }
+
+    fn enter(&mut self, class: usize, first: u8, second: u8) {
+        let (table, bit) = (class / CLASSES, 1 << (class % CLASSES));
+        self.first[table][usize::from(first)] |= bit;
+        self.second[table][usize::from(second)] |= bit;
+    }
+}
+
+/// All pairs, by their second bytes.
+fn each(pairs: &Pairs) -> impl Iterator<Item = (u8, u8)> + '_ {
+    let words = (0_u32..).zip(pairs).filter(|(_, word)| **word != 0);
+    let numbers =
+        words.flat_map(|(at, word)| (0..32).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 32 + bit));
+    numbers.map(|number| {
+        let [first, second, ..] = number.to_le_bytes();
+        (first, second)
+    })
+}
+
+/// Does a long key pass?
+#[inline(always)]
+pub(crate) fn has_long(words: &[u32], shift: u32, hash: Hash) -> bool {
+    let bits = hash.bits();
+    words.get(hash.index(shift)).is_some_and(|word| word & bits == bits)
+}
+
+/// Does the pair at a position or the one behind it pass?
+#[inline(always)]
+pub(crate) fn has_short(short: Option<&Short>, here: [u8; 8]) -> bool {
+    short.is_some_and(|short| filter::pairs_of(here).into_iter().any(|pair| filter::has_pair(&short.pairs, pair)))
+}

@@ -245,12 +245,18 @@ fn the_wider_expression_misses_nothing() {
         (r"(?>a+)b(?=c)", "aaabc", "aaac"),
         (r"(?<!a)b$", "cb\n", "cc\n"),
         (r"(x$)y?", "ax\n", "ay"),
+        (r"(?i)(ab)(?-i)\1", "ABAB", "ABab"),
+        (r"(a|b[^c])+\1!", "abxbx!", "abxba!"),
+        (r"(^a|b)\1", "ccbb", "ccab"),
     ];
     for (text, yes, no) in table {
         let Ok(Compiled::Backtracking(narrow, screens)) = compiled(text, "") else { panic!("{text}") };
         assert!(narrow.is_match(yes.as_bytes()).unwrap() && screens.pass(yes.as_bytes(), 0), "{text}");
         assert!(!narrow.is_match(no.as_bytes()).unwrap(), "{text}");
     }
+    let Ok(Compiled::Backtracking(_, screens)) = compiled(r"w([a-z\d]{3,6})s\1c\1r", "") else { panic!() };
+    let passes = [&b"wjunksjunkcjunkr"[..], b"wjunksjunkcother9r", b"was.. c..r"].map(|text| screens.pass(text, 0));
+    assert_eq!(passes, [true, true, false], "a reference is to what its group could match");
     let far = [b"begin ".repeat(20_000), b"x".to_vec()].concat();
     assert_eq!(first(r"begin.*?(\w+)=\1;", "s", &far), None);
 }

@@ -43,7 +43,8 @@ pub(super) fn translate(text: &str, flags: &str) -> Result<Translated, Problem> 
 }
 
 /// An expression that matches wherever this one does, and elsewhere as well, and needs no backtracking: what is asked of
-/// the surroundings may hold or not, a reference is to any bytes, and repetitions give back what they took.
+/// the surroundings may hold or not, a reference is to whatever its group could match, or to any bytes if that is not
+/// plain, and repetitions give back what they took.
 pub(super) fn widen(text: &str, flags: &str) -> Option<String> {
     translated(text, flags, true).ok().map(|translated| translated.text)
 }
@@ -57,6 +58,8 @@ fn translated(text: &str, flags: &str, wide: bool) -> Result<Translated, Problem
         item: None,
         groups: Vec::new(),
         references: Vec::new(),
+        plain: Vec::new(),
+        has_flags: false,
         cuts: Vec::new(),
         has_branches: false,
         backtracks: false,
@@ -74,6 +77,8 @@ fn translated(text: &str, flags: &str, wide: bool) -> Result<Translated, Problem
     translator.finish()
 }
 
+/// Longer texts of groups are not repeated.
+const LONGEST_PLAIN: usize = 64;
 /// Any bytes, for a reference.
 const ANY: &str = "(?:(?s:.)*)";
 
@@ -95,6 +100,10 @@ struct Translator<'t> {
     groups: Vec<String>,
     /// The groups that are referred to, by name or number, and how many there were before.
     references: Vec<(String, usize)>,
+    /// Closed groups whose text says the same wherever it stands: name and text.
+    plain: Vec<(String, String)>,
+    /// Flags were set inside of the expression.
+    has_flags: bool,
     /// Places in `out` behind wide repetitions outside of groups, and how many groups there were before.
     cuts: Vec<(usize, usize)>,
     /// Are there alternatives outside of groups?
@@ -180,6 +189,7 @@ impl<'t> Translator<'t> {
                 let Some(start) = self.open.pop() else {
                     return self.malformed("a parenthesis is closed that was not opened");
                 };
+                self.note_plain(start);
                 self.out.push(')');
                 self.item = Some(start);
                 return Some(());
@@ -372,7 +382,7 @@ impl<'t> Translator<'t> {
             None => self.groups.iter().find(|name| **name == group).cloned(),
         };
         match &named {
-            _ if self.wide => self.out.push_str(ANY),
+            _ if self.wide => self.out.push_str(&self.whatever(named.as_deref())),
             Some(name) => self.out.push_str(&format!("(?:\\k<{name}>)")),
             // It refers to what comes later, and so has not matched yet.
             None => self.out.push_str("(?!)"),
@@ -381,11 +391,29 @@ impl<'t> Translator<'t> {
         Some(())
     }
 
+    /// Notes the text of a group that starts at `start` in `out` and closes now, if it means the same elsewhere.
+    fn note_plain(&mut self, start: usize) {
+        let group = self.out.get(start..).and_then(|text| text.strip_prefix("(?P<")?.split_once('>'));
+        let Some((name, text)) = group else { return };
+        let elsewhere = text.contains(['(', '^', '$'])
+            || ["\\b", "\\B", "\\A", "\\z", "\\G"].iter().any(|place| text.contains(place));
+        if !elsewhere && text.len() <= LONGEST_PLAIN {
+            self.plain.push((name.to_owned(), text.to_owned()));
+        }
+    }
+
+    /// What a reference to a group could be, at least.
+    fn whatever(&self, group: Option<&str>) -> String {
+        let plain = self.plain.iter().find(|(name, _)| Some(name.as_str()) == group).filter(|_| !self.has_flags);
+        plain.map_or_else(|| ANY.to_owned(), |(_, text)| format!("(?:{text})"))
+    }
+
     /// Flags inside of an expression, up to `:` or `)`.
     fn inline_flags(&mut self) -> Option<()> {
         let Some(end) = self.rest.iter().position(|byte| !byte.is_ascii_alphabetic() && *byte != b'-') else {
             return self.malformed("a parenthesis is not closed");
         };
+        self.has_flags = true;
         let (flags, rest) = self.rest.split_at_checked(end)?;
         let (closing, rest) = rest.split_first()?;
         if !flags.iter().all(|flag| b"imsxU-".contains(flag)) || !matches!(closing, b':' | b')') {

@@ -42,10 +42,12 @@ pub fn read_exact_at(source: &dyn Source, offset: u64, buffer: &mut [u8]) -> boo
     source.read_at(offset, buffer) == buffer.len()
 }
 
-/// Up to `count` bytes from `offset`. The caller bounds `count`: it is allocated at once.
+/// Up to `count` bytes from `offset`. The caller bounds `count`: it is allocated at once, as far as the source is known to
+/// have so many.
 #[must_use]
 pub fn read_vec_at(source: &dyn Source, offset: u64, count: usize) -> Vec<u8> {
-    let mut bytes = vec![0; count];
+    let left = source.known_len().map(|known| usize::try_from(known.saturating_sub(offset)).unwrap_or(usize::MAX));
+    let mut bytes = vec![0; left.map_or(count, |left| left.min(count))];
     let got = source.read_at(offset, &mut bytes);
     bytes.truncate(got);
     bytes

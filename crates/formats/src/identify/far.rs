@@ -1,6 +1,7 @@
 //! Signs that stand far from the start of an object: in sectors of discs, at the end, behind a program.
 
 use dachs_base::{FileKind, Source, read_vec_at};
+use memchr::memmem;
 
 use crate::{facts::sections, installshield};
 
@@ -62,7 +63,7 @@ pub(super) fn tail(source: &dyn Source, length: u64, kind: FileKind) -> Vec<File
 /// record must be the last bytes of all, and the first member stand where the directory says.
 fn ends_as_zip(source: &dyn Source, start: u64, tail: &[u8], in_one_piece: bool) -> bool {
     let mut rest = tail;
-    while let Some(at) = rest.windows(4).rposition(|window| window == b"PK\x05\x06") {
+    while let Some(at) = memmem::rfind(rest, b"PK\x05\x06") {
         if directory_before(source, start, tail, at) && (!in_one_piece || at_the_end(source, start, tail, at)) {
             return true;
         }
@@ -115,7 +116,7 @@ pub(super) fn overlay(source: &dyn Source, kind: FileKind) -> Vec<(FileKind, u64
         found.push((FileKind::InstallShield, start));
     }
     for (kind, magic, inside) in SIGNS {
-        let place = bytes.windows(magic.len()).position(|window| window == *magic);
+        let place = memmem::find(&bytes, magic);
         if let Some(offset) = place.and_then(|place| place.checked_sub(*inside))
             && !found.iter().any(|(known, _)| known == kind)
         {

@@ -97,9 +97,9 @@ impl Classes {
         let mut classes = Classes { first: [[0; 256]; 2], second: [[0; 256]; 2] };
         let mut counts = [0_usize; 256];
         for (first, _) in each(pairs) {
-            counts[usize::from(first)] += 1;
+            counts.get_mut(usize::from(first)).into_iter().for_each(|count| *count += 1);
         }
-        let is_many = |first: u8| counts[usize::from(first)] >= MANY;
+        let is_many = |first: u8| counts.get(usize::from(first)).is_some_and(|count| *count >= MANY);
         let single = each(pairs).filter(|(first, _)| !is_many(*first)).count();
         let kept = 2 * CLASSES - 1;
         // By their second bytes: pairs of one class share them.
@@ -114,8 +114,12 @@ impl Classes {
 
     fn enter(&mut self, class: usize, first: u8, second: u8) {
         let (table, bit) = (class / CLASSES, 1 << (class % CLASSES));
-        self.first[table][usize::from(first)] |= bit;
-        self.second[table][usize::from(second)] |= bit;
+        let set = |tables: &mut [[u8; 256]; 2], byte: u8| {
+            let place = tables.get_mut(table).and_then(|table| table.get_mut(usize::from(byte)));
+            place.into_iter().for_each(|place| *place |= bit);
+        };
+        set(&mut self.first, first);
+        set(&mut self.second, second);
     }
 }
 

@@ -139,10 +139,7 @@ fn avx2(filters: &Filters<'_>, bytes: &[u8], (first, to): (usize, usize), found:
 #[target_feature(enable = "avx2,popcnt,avx512f,avx512bw,avx512vbmi,bmi2")]
 fn avx512(filters: &Filters<'_>, bytes: &[u8], (first, to): (usize, usize), found: &mut Vec<u32>) -> usize {
     let long = LongLanes::new(filters);
-    let short = match filters.short {
-        Some(short) => Some((short, ShortLanes::new(short))),
-        None => None,
-    };
+    let short = filters.short.map(|short| (short, ShortLanes::new(short)));
     let rounds = rounds(bytes, (first, to), 32, READ_AVX512);
     let mut at = first;
     for _ in 0..rounds {

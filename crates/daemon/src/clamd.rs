@@ -43,11 +43,7 @@ use crate::wake::{Mailbox, Watch, Woken, after};
 /// Files that one client may have at the desk.
 const PENDING: usize = 64;
 /// Bytes that are read at once.
-const READ: usize = 16 << 10;
-/// Bytes of a stream that are read at once where it has so many.
-const READ_STREAM: usize = 256 << 10;
-/// Shorter pieces are read like everything else.
-const READ_LONG: u64 = 16 << 10;
+const READ: usize = 32 << 10;
 /// Descriptors that may wait for their command.
 const DESCRIPTORS: usize = 4;
 /// So long after a client has sent its last byte it is made sure that it still listens.
@@ -94,8 +90,6 @@ struct Stream {
     id: Option<u64>,
     framing: Framing,
     spool: Spool,
-    /// Where long pieces are read to; empty as long as there are none.
-    buffer: Vec<u8>,
     begun: Instant,
     last: Instant,
 }
@@ -183,8 +177,8 @@ impl<'a> Conversation<'a> {
         match self.mailbox.wait(Some(self.socket.as_fd()), watch, deadline) {
             Woken::Gone => Err(self.gone()),
             Woken::Ended | Woken::Letter => self.take_letters(),
-            Woken::Input => match self.server.wanted().filter(|wanted| *wanted > READ_LONG) {
-                Some(wanted) => self.receive_piece(wanted),
+            Woken::Input => match self.server.wanted() {
+                Some(wanted) => self.receive_piece(wanted, buffer),
                 None => self.receive(buffer),
             },
             Woken::Late if !self.pending.is_empty() && !self.server.is_amid() => {
@@ -240,13 +234,12 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    /// Long pieces of a stream go to its spool without a detour.
-    fn receive_piece(&mut self, wanted: u64) -> Result<(), Cut> {
+    /// Pieces of a stream go to its spool without a detour.
+    fn receive_piece(&mut self, wanted: u64, buffer: &mut [u8]) -> Result<(), Cut> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
-        stream.buffer.resize(READ_STREAM, 0);
-        let most = usize::try_from(wanted).unwrap_or(usize::MAX).min(READ_STREAM);
-        let space = stream.buffer.get_mut(..most).unwrap_or_default();
-        let count = match rustix::net::recv(&self.socket, space, RecvFlags::DONTWAIT) {
+        let most = usize::try_from(wanted).unwrap_or(usize::MAX).min(buffer.len());
+        let space = buffer.get_mut(..most).unwrap_or_default();
+        let count = match rustix::net::recv(&self.socket, &mut *space, RecvFlags::DONTWAIT) {
             Ok((count, _)) => count,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(_) => return Err(self.gone()),
@@ -254,7 +247,7 @@ impl<'a> Conversation<'a> {
         self.ended = count == 0;
         stream.last = Instant::now();
         self.server.kept(u64::try_from(count).unwrap_or(u64::MAX));
-        let added = stream.spool.add(stream.buffer.get(..count).unwrap_or_default());
+        let added = stream.spool.add(buffer.get(..count).unwrap_or_default());
         added.or_else(|error| self.no_room_for_stream(&error))
     }
 
@@ -313,7 +306,7 @@ impl<'a> Conversation<'a> {
         match Spool::new(&self.service.store) {
             Ok(spool) => {
                 let now = Instant::now();
-                self.stream = Some(Stream { id, framing, spool, buffer: Vec::new(), begun: now, last: now });
+                self.stream = Some(Stream { id, framing, spool, begun: now, last: now });
                 Ok(())
             }
             Err(error) => self.no_room(id, framing, &error),

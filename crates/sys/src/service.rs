@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 const FIRST: i32 = 3;
 /// A client in more groups is taken to be in none.
 const MOST_GROUPS: usize = 4096;
+/// Most processes are in fewer groups.
+const FEW_GROUPS: usize = 32;
 
 /// Takes the descriptors that the starter of this process passed, numbered from 3.
 ///
@@ -48,8 +50,14 @@ pub fn become_user(name: &str, user: u32, group: u32) -> io::Result<()> {
 /// The groups of the process at the other end of a unix socket, beside its main one; none if the kernel does not tell.
 #[must_use]
 pub fn peer_groups(socket: BorrowedFd<'_>) -> Vec<u32> {
-    let mut groups = vec![0_u32; MOST_GROUPS];
-    let Ok(mut length) = libc::socklen_t::try_from(groups.len() * size_of::<u32>()) else { return Vec::new() };
+    // Few are in more groups than that, and there is one answer for each connection: it stays small.
+    [FEW_GROUPS, MOST_GROUPS].into_iter().find_map(|most| groups_of_peer(socket, most)).unwrap_or_default()
+}
+
+/// None if there are more than so many, or the kernel does not tell.
+fn groups_of_peer(socket: BorrowedFd<'_>, most: usize) -> Option<Vec<u32>> {
+    let mut groups = vec![0_u32; most];
+    let mut length = libc::socklen_t::try_from(groups.len() * size_of::<u32>()).ok()?;
     // SAFETY: the kernel writes at most `length` bytes to `groups`, which has so many, and the length to `length`.
     let done = unsafe {
         libc::getsockopt(
@@ -60,8 +68,9 @@ pub fn peer_groups(socket: BorrowedFd<'_>) -> Vec<u32> {
             &raw mut length,
         )
     };
-    groups.truncate(if done == 0 { usize::try_from(length).unwrap_or(0) / size_of::<u32>() } else { 0 });
-    groups
+    groups.truncate(usize::try_from(length).unwrap_or(0) / size_of::<u32>());
+    groups.shrink_to_fit();
+    (done == 0).then_some(groups)
 }
 
 /// Tells the C library's allocator to keep few pools: with a thread for each connection it would keep one for each.

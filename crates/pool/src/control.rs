@@ -1,8 +1,9 @@
 //! The zygote: started, asked for workers, and started again when it dies.
 //!
 //! One question, one answer, under one lock. The zygote is trusted no more than needed: it gets two descriptors, its
-//! answers are waited for only so long, and one that says nonsense is killed and replaced. A pool whose zygote cannot be
-//! started several times in a row gives up, and every further file is reported as not scanned.
+//! answers are waited for only so long, and one that says nonsense is killed and replaced. Where it cannot be started several
+//! times in a row, files are reported as not scanned for a while, and then it is tried again: what was in the way, for
+//! instance a machine out of processes, may have gone.
 
 use crate::PoolError;
 use dachs_proto::{Answer, End, JailReport, LONGEST, Order, Setup};
@@ -14,7 +15,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the zygote may take to get ready, or to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const DYING: Duration = Duration::from_secs(5);
 /// So many starts may fail in a row.
 const STARTS: u32 = 5;
+/// After that, none is tried for so long.
+const REST: Duration = Duration::from_secs(2);
 
 /// What a zygote is started with.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ struct State {
     generation: u64,
     /// Starts that failed since one did not.
     failures: u32,
+    /// When the last one was tried.
+    tried: Option<Instant>,
     /// Counts workers.
     workers: u64,
 }
@@ -130,11 +135,12 @@ impl State {
         if self.zygote.is_some() {
             return Ok(());
         }
-        if self.failures >= STARTS {
+        if self.failures >= STARTS && self.tried.is_some_and(|tried| tried.elapsed() < REST) {
             return Err(PoolError::Silent);
         }
         // Taken back when a worker could be forked.
-        self.failures += 1;
+        self.failures = self.failures.saturating_add(1);
+        self.tried = Some(Instant::now());
         self.zygote = Some(Zygote::start(start)?.0);
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use crate::house::{House, eicar, instream, signature};
+use crate::house::{House, eicar, instream, signature, wait_until};
 
 #[test]
 fn each_command_is_answered() {
@@ -68,6 +68,32 @@ fn a_reload_puts_new_content_to_work_and_a_bad_one_is_refused() {
     house.ask(b"zRELOAD\0");
     house.wait_for_log("something was found in harmless text");
     assert!(house.ask(&instream(&eicar())).contains("Test.Second"));
+}
+
+#[test]
+fn a_broken_image_is_refused() {
+    let house = House::new("");
+    let image = house.path("db/test.image");
+    let build = |name: &str| {
+        let source = house.file("source.ndb", signature(name).as_bytes());
+        let built = house.path("new.image");
+        let mut command = std::process::Command::new(crate::house::dachs());
+        command.args(["db", "build", "-o"]).arg(&built).arg(source);
+        assert!(command.output().unwrap().status.success());
+        fs::read(built).unwrap()
+    };
+    // Replaced by rename, as content is.
+    let put = |bytes: &[u8]| fs::rename(house.file("put", bytes), &image).unwrap();
+    put(&build("Test.Image"));
+    house.ask(b"zRELOAD\0");
+    wait_until("the image is used", || house.ask(&instream(&eicar())).contains("Test.Image"));
+    let mut broken = build("Test.Broken");
+    let middle = broken.len() / 2;
+    broken[middle] ^= 1;
+    put(&broken);
+    house.ask(b"zRELOAD\0");
+    house.wait_for_log("reload failed; the old content stays");
+    assert!(house.ask(&instream(&eicar())).contains("Test.Image"));
 }
 
 #[test]

@@ -34,24 +34,20 @@ pub(crate) fn run(options: &Options) -> super::Broken {
     let mut broken = 0;
     for bytes in [1 << 10, 100 << 10, 5 << 20].into_iter().filter(|bytes| size == 0 || *bytes == size) {
         for clients in [1, 8, 64].into_iter().filter(|count| clients == 0 || *count == clients) {
-            let (mut theirs, mut ours, mut ticks) = (Vec::new(), Vec::new(), [0, 0]);
+            let (mut theirs, mut ours) = (Turns::default(), Turns::default());
             for _ in 0..rounds {
-                theirs.extend(measure(&clamd, bytes as usize, clients, seconds, &mut ticks[0]));
-                ours.extend(measure(&dachsd, bytes as usize, clients, seconds, &mut ticks[1]));
+                theirs.measure(&clamd, bytes as usize, clients, seconds);
+                ours.measure(&dachsd, bytes as usize, clients, seconds);
             }
-            let cpu = [ticks[0] as f64 / theirs.len() as f64, ticks[1] as f64 / ours.len() as f64];
-            let time = seconds.as_secs_f64() * rounds as f64;
-            let (rates, worst) =
-                ([theirs.len() as f64 / time, ours.len() as f64 / time], [slowest(theirs), slowest(ours)]);
-            let (faster, sooner) = (rates[1] / rates[0], worst[0] / worst[1]);
+            let (faster, sooner) = (ours.rate() / theirs.rate(), theirs.slowest() / ours.slowest());
             println!(
                 "{bytes:>8} bytes, {clients:>2} clients: clamd {:>7.1} a second, p99 {:>8.1} ms; dachsd {:>7.1}, {:>7.1} ms: \
                  {faster:>5.1} times as many, 1/{sooner:.1} of the time, 1/{:.1} of the processors",
-                rates[0],
-                worst[0],
-                rates[1],
-                worst[1],
-                cpu[0] / cpu[1]
+                theirs.rate(),
+                theirs.slowest(),
+                ours.rate(),
+                ours.slowest(),
+                theirs.ticks_each() / ours.ticks_each()
             );
             broken += usize::from(faster < BAR) + usize::from(sooner < BAR);
         }
@@ -65,40 +61,63 @@ fn tell_memory(when: &str, clamd: &Daemon, dachsd: &Daemon) {
     println!("PSS {when}: clamd {theirs} MB, dachsd {ours} MB, 1/{:.1}", theirs as f64 / ours.max(1) as f64);
 }
 
-/// The 99th percentile, in milliseconds.
-fn slowest(mut times: Vec<Duration>) -> f64 {
-    times.sort();
-    times.get(times.len() * 99 / 100).copied().unwrap_or_default().as_secs_f64() * 1e3
+/// What came of one side's turns.
+#[derive(Default)]
+struct Turns {
+    /// How long each request took.
+    times: Vec<Duration>,
+    /// From the first request of each turn to the last answer.
+    elapsed: Duration,
+    /// Clock ticks of the processors.
+    ticks: u64,
 }
 
-/// How long each request took; what they took of the processors is added to `ticks`.
-fn measure(daemon: &Daemon, size: usize, clients: u64, time: Duration, ticks: &mut u64) -> Vec<Duration> {
-    static NUMBER: AtomicU64 = AtomicU64::new(1);
-    let before = memory::ticks_of_family(daemon.id());
-    let times = Mutex::new(Vec::new());
-    let begin = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..clients {
-            scope.spawn(|| {
-                let (mut own, mut sent) = (Vec::new(), instream(&noise(size)));
-                // Behind the command and the length of the piece.
-                let place = b"zINSTREAM\0".len() + 4;
-                while begin.elapsed() < time {
-                    // No two are the same: clamd remembers what was clean.
-                    sent[place..place + 8].copy_from_slice(&NUMBER.fetch_add(1, Relaxed).to_le_bytes());
-                    let start = Instant::now();
-                    let answer = daemon.ask(&sent);
-                    own.push(start.elapsed());
-                    assert!(answer.ends_with(b"OK\0"), "{}", String::from_utf8_lossy(&answer));
-                }
-                if let Ok(mut times) = times.lock() {
-                    times.extend(own);
-                }
-            });
-        }
-    });
-    *ticks += memory::ticks_of_family(daemon.id()).saturating_sub(before);
-    times.into_inner().unwrap_or_default()
+impl Turns {
+    /// One more turn: so many clients ask for so long, and then wait for their last answers.
+    fn measure(&mut self, daemon: &Daemon, size: usize, clients: u64, time: Duration) {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let before = memory::ticks_of_family(daemon.id());
+        let times = Mutex::new(Vec::new());
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..clients {
+                scope.spawn(|| {
+                    let (mut own, mut sent) = (Vec::new(), instream(&noise(size)));
+                    // Behind the command and the length of the piece.
+                    let place = b"zINSTREAM\0".len() + 4;
+                    while begin.elapsed() < time {
+                        // No two are the same: clamd remembers what was clean.
+                        sent[place..place + 8].copy_from_slice(&NUMBER.fetch_add(1, Relaxed).to_le_bytes());
+                        let start = Instant::now();
+                        let answer = daemon.ask(&sent);
+                        own.push(start.elapsed());
+                        assert!(answer.ends_with(b"OK\0"), "{}", String::from_utf8_lossy(&answer));
+                    }
+                    if let Ok(mut times) = times.lock() {
+                        times.extend(own);
+                    }
+                });
+            }
+        });
+        self.elapsed += begin.elapsed();
+        self.ticks += memory::ticks_of_family(daemon.id()).saturating_sub(before);
+        self.times.extend(times.into_inner().unwrap_or_default());
+        self.times.sort();
+    }
+
+    /// Requests a second.
+    fn rate(&self) -> f64 {
+        self.times.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// The 99th percentile, in milliseconds.
+    fn slowest(&self) -> f64 {
+        self.times.get(self.times.len() * 99 / 100).copied().unwrap_or_default().as_secs_f64() * 1e3
+    }
+
+    fn ticks_each(&self) -> f64 {
+        self.ticks as f64 / self.times.len().max(1) as f64
+    }
 }
 
 /// Bytes without a pattern, always the same.

@@ -1,7 +1,10 @@
 //! The engine `boreal` behind our traits.
 
+mod ranges;
+
 use crate::evaluate::{Compile, Evaluate, Externals, Hit, Object, StringMatch};
 use crate::fault::Fault;
+use crate::guard;
 use ::boreal::compiler::{CompilerBuilder, CompilerParams};
 use ::boreal::module::Console;
 use ::boreal::scanner::ScanParams;
@@ -30,9 +33,11 @@ impl Default for BorealCompiler {
 
 impl Compile for BorealCompiler {
     fn add(&mut self, source: u32, text: &str) -> Result<(), Fault> {
-        match self.0.add_rules_str_in_namespace(text, source.to_string()) {
+        guard::check(text)?;
+        let text = ranges::adapted(text);
+        match self.0.add_rules_str_in_namespace(&text, source.to_string()) {
             Ok(_) => Ok(()),
-            Err(error) => Err(Fault::of(&error.to_diagnostic(), text)),
+            Err(error) => Err(Fault::of(&error.to_diagnostic(), &text)),
         }
     }
 

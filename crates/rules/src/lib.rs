@@ -47,16 +47,20 @@
 //! (`cuckoo`, `magic`) are not there; rules that import them are faults.
 #![forbid(unsafe_code)]
 
+mod alone;
 mod boreal;
 mod evaluate;
 mod fault;
 mod gate;
+mod guard;
 mod read;
 mod set;
 mod split;
 #[cfg(test)]
 mod tests;
+mod weight;
 
+pub use alone::{Alone, AloneSet, Wanted, alone};
 pub use boreal::{BorealCompiler, MATCHES};
 pub use evaluate::{Compile, Evaluate, Externals, Hit, Object, StringMatch};
 pub use fault::Fault;

@@ -2,7 +2,7 @@
 
 use crate::Gate;
 use crate::fault::Fault;
-use crate::gate;
+use crate::{gate, guard, weight};
 use boreal_parser::file::YaraFileComponent;
 use boreal_parser::rule::{MetadataValue, Rule};
 use dachs_base::Strength;
@@ -24,6 +24,8 @@ pub struct Reading {
     pub is_global: bool,
     /// Which objects it can match at all.
     pub gate: Gate,
+    /// About how much memory its strings take when they are compiled, in bytes.
+    pub weight: u64,
 }
 
 /// A value in the metadata.
@@ -62,6 +64,7 @@ impl Reading {
 /// # Errors
 /// What is wrong with it, and on which of its lines.
 pub fn read(text: &str) -> Result<Reading, Fault> {
+    guard::check(text)?;
     let file = boreal_parser::parse(text).map_err(|error| Fault::of(&error.to_diagnostic(), text))?;
     let mut rules = file.components.into_iter().filter_map(|component| match component {
         YaraFileComponent::Rule(rule) => Some(rule),
@@ -87,6 +90,7 @@ fn reading(rule: &Rule) -> Reading {
         is_private: rule.is_private,
         is_global: rule.is_global,
         gate: gate::of(rule),
+        weight: weight::of(rule),
     }
 }
 

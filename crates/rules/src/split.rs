@@ -275,6 +275,33 @@ impl Splitter<'_> {
     }
 }
 
+/// How many operators stand in a rule, beside its strings.
+pub(crate) fn operators(rule: &[u8]) -> usize {
+    let mut splitter = Splitter { file: rule, at: 0, line: 1, counted: 0, items: Vec::new() };
+    let (mut depth, mut count) = (0_usize, 0_usize);
+    while let Some((start, token)) = splitter.token() {
+        let is_operator = match token {
+            Token::Open => {
+                depth = depth.saturating_add(1);
+                false
+            }
+            Token::Close => {
+                depth = depth.saturating_sub(1);
+                false
+            }
+            Token::Star => true,
+            Token::Word(word) => matches!(splitter.bytes(word), b"not" | b"defined"),
+            // One `=` gives a string its value.
+            Token::Other if rule.get(start) == Some(&b'=') => rule.get(start.saturating_add(1)) == Some(&b'='),
+            Token::Other => rule.get(start).is_some_and(|byte| b"+-\\%&|^~<>!".contains(byte)),
+            Token::Text(_) | Token::Regex(_) => false,
+        };
+        // Deeper are hexadecimal strings.
+        count = count.saturating_add(usize::from(is_operator && depth <= 1));
+    }
+    count
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }

@@ -25,6 +25,12 @@ use crate::{Error, Included, Input, Problem};
 const LONGEST_FILE: u64 = 64 << 20;
 /// No rule may have more bytes. The largest public rule has 400,000.
 const LONGEST_RULE: usize = 4 << 20;
+/// No rule, and no image, may take more memory when it is compiled, as `dachs_rules` estimates it, in bytes. The 7,000 public
+/// rules together take 30 million.
+const HEAVIEST_RULE: u64 = 256 << 20;
+const HEAVIEST_IMAGE: u64 = 768 << 20;
+/// No name may have more bytes.
+const LONGEST_NAME: usize = 1024;
 /// Files may include others so deep, and so many of them.
 const DEEPEST: usize = 16;
 const MOST_FILES: usize = 10_000;
@@ -36,6 +42,8 @@ pub(crate) struct Yara {
     checker: BorealCompiler,
     /// Digests of the rules taken so far.
     seen: HashSet<[u8; 16]>,
+    /// What the rules that were compiled so far weigh, in bytes.
+    weight: u64,
 }
 
 /// An item, and the file that it stands in.
@@ -104,20 +112,38 @@ impl Compiler {
             ItemKind::Include(_) => return Ok(()),
             ItemKind::Import(_) => None,
             ItemKind::Rule(name) if item.text.len() > LONGEST_RULE => {
-                return Err((item.line, format!("rule {name}: it has more than {LONGEST_RULE} bytes")));
+                return Err((item.line, format!("rule {}: it has more than {LONGEST_RULE} bytes", cut(name))));
             }
             ItemKind::Rule(name) => {
-                let rule = read(&item.text).map_err(|fault| (at(fault.line), format!("rule {name}: {fault}")))?;
+                let rule =
+                    read(&item.text).map_err(|fault| (at(fault.line), format!("rule {}: {fault}", cut(name))))?;
+                self.weigh(&rule).map_err(|reason| (item.line, format!("rule {}: {reason}", cut(&rule.name))))?;
                 Some(rule)
             }
         };
         let added = self.yara.checker.add(number, &item.text);
         added.map_err(|fault| match &rule {
-            Some(rule) => (at(fault.line), format!("rule {}: {fault}", rule.name)),
+            Some(rule) => (at(fault.line), format!("rule {}: {fault}", cut(&rule.name))),
             None => (at(fault.line), fault.to_string()),
         })?;
         let told = rule.as_ref().is_some_and(|rule| self.is_told(number, source, file, item.line, &item.text, rule));
         sound.push(Sound { text: item.text, words: item.words, rule, told });
+        Ok(())
+    }
+
+    /// Refuses a rule that is too much for whoever compiles it.
+    fn weigh(&mut self, rule: &Reading) -> Result<(), String> {
+        if rule.name.len() > LONGEST_NAME {
+            return Err(format!("its name has {} bytes, which is too long", rule.name.len()));
+        }
+        if rule.weight > HEAVIEST_RULE {
+            return Err(format!("its strings would take about {} MiB of memory", rule.weight >> 20));
+        }
+        let weight = self.yara.weight.saturating_add(rule.weight);
+        if weight > HEAVIEST_IMAGE {
+            return Err(format!("with it, all strings would take about {} MiB of memory", weight >> 20));
+        }
+        self.yara.weight = weight;
         Ok(())
     }
 
@@ -166,6 +192,11 @@ impl Compiler {
             }
         }
     }
+}
+
+/// The start of a name.
+fn cut(name: &str) -> String {
+    name.chars().take(60).collect()
 }
 
 fn details(rule: &Reading) -> YaraRule {

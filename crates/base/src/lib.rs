@@ -14,6 +14,7 @@
 mod about;
 mod anomaly;
 mod budget;
+mod cost;
 mod facts;
 mod kind;
 mod limits;
@@ -25,6 +26,7 @@ mod switches;
 pub use about::About;
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use budget::{Budget, Charge, Clock, LimitReached, NoClock};
+pub use cost::{RuleCost, RuleCosts, RuleRange};
 pub use facts::{Certificate, Facts, Found, Icon, Lazy, Meta, Section, Spot};
 pub use kind::{Class, FileKind, Target};
 pub use limits::{Limit, Limits};

@@ -5,6 +5,7 @@
 mod db;
 mod doctor;
 mod manual;
+mod profile;
 mod scan;
 
 use crate::args::{Cli, Command};

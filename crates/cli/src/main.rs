@@ -25,6 +25,7 @@ mod line;
 mod order;
 mod output;
 mod owners;
+mod profile;
 mod progress;
 mod quantity;
 mod say;

@@ -23,7 +23,7 @@ mod slot;
 
 use busy::Busy;
 use control::{Control, Start};
-use dachs_base::{About, Limits, Report, Switches};
+use dachs_base::{About, Anomaly, Limits, Report, RuleCosts, RuleRange, Switches};
 use queue::Queue;
 use slot::{Shop, Slot};
 use std::fmt;
@@ -199,6 +199,12 @@ impl Pool {
         self.shop.busy.give_up(tag);
     }
 
+    /// A worker of its own that measures rules instead of scanning.
+    #[must_use]
+    pub fn profiler(&self) -> Profiler<'_> {
+        Profiler(Slot::new(&self.shop))
+    }
+
     /// Which layers of the jail the workers live in.
     #[must_use]
     pub fn layers(&self) -> &JailReport {
@@ -222,6 +228,26 @@ impl Drop for Pool {
             // A thread that panicked has nothing more to say.
             let _ = thread.join();
         }
+    }
+}
+
+/// Measures what YARA rules cost, one file after another, in a worker like all others.
+#[derive(Debug)]
+pub struct Profiler<'a>(Slot<'a>);
+
+impl Profiler<'_> {
+    /// What these rules cost on this file, each alone. The worker keeps them compiled until others are asked for.
+    ///
+    /// # Errors
+    /// Why the file was not measured.
+    pub fn costs(&mut self, job: &Job, rules: RuleRange) -> Result<RuleCosts, Anomaly> {
+        self.0.costs(job, rules)
+    }
+}
+
+impl Drop for Profiler<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -10,7 +10,7 @@ use crate::busy::Busy;
 use crate::control::{Control, Worker};
 use crate::ends::{Loss, describe};
 use crate::{Job, PoolError};
-use dachs_base::{Anomaly, AnomalyKind, Limits, Report, Switches};
+use dachs_base::{Anomaly, AnomalyKind, Limits, Report, RuleCosts, RuleRange, Switches};
 use dachs_proto::{Body, LONGEST, Reply, Request};
 use dachs_sys::socket;
 use std::io;
@@ -43,6 +43,8 @@ pub(crate) struct Slot<'a> {
     packet: Box<[u8]>,
     /// Counts requests; a reply gives the number back.
     requests: u64,
+    /// Rules that are profiled instead of the file being scanned.
+    profile: Option<RuleRange>,
 }
 
 /// A worker and what it has done.
@@ -56,7 +58,7 @@ struct Hired {
 
 impl<'a> Slot<'a> {
     pub(crate) fn new(shop: &'a Shop) -> Slot<'a> {
-        Slot { shop, shared: None, packet: vec![0; LONGEST].into_boxed_slice(), requests: 0 }
+        Slot { shop, shared: None, packet: vec![0; LONGEST].into_boxed_slice(), requests: 0, profile: None }
     }
 
     /// Scans one file, whatever happens.
@@ -72,6 +74,19 @@ impl<'a> Slot<'a> {
             Ok(Body::Report(report)) => report,
             Ok(_) => unscanned("its worker did not scan it"),
             Err(anomaly) => Report::unscanned(anomaly),
+        }
+    }
+
+    /// Measures what some rules cost on one file.
+    pub(crate) fn costs(&mut self, job: &Job, rules: RuleRange) -> Result<RuleCosts, Anomaly> {
+        self.profile = Some(rules);
+        match self.ask_shared(job)? {
+            Body::Costs(costs) => Ok(costs),
+            Body::Report(report) => {
+                let why = report.anomalies.into_iter().next();
+                Err(why.unwrap_or_else(|| died("its worker did not measure it")))
+            }
+            _ => Err(died("its worker did not measure it")),
         }
     }
 
@@ -144,6 +159,7 @@ impl<'a> Slot<'a> {
             isolate,
             rules_on_members: *rules_on_members,
             about: job.about.clone(),
+            profile: self.profile,
         };
         hired.wait_at_most(self.hard_deadline(job)).map_err(|_| Loss::Undelivered)?;
         let packet = request.encode().map_err(|_| Loss::Undelivered)?;
@@ -152,6 +168,7 @@ impl<'a> Slot<'a> {
         let _busy = self.shop.busy.enter(job.tag, hired.worker.handle());
         match self.reply(&hired.worker)? {
             Body::Panicked(place) => Err(Loss::Panicked(place)),
+            Body::Costs(_) if self.profile.is_none() => Err(Loss::Nonsense("costs that nobody asked for".to_owned())),
             Body::Isolate(_) if !isolate => Err(Loss::Nonsense("the wish to be isolated twice".to_owned())),
             body => Ok(body),
         }

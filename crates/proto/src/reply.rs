@@ -2,7 +2,7 @@
 
 use crate::codec;
 use crate::{LONGEST, ProtoError};
-use dachs_base::{Anomaly, FileKind, Limits, MatchedString, Name, ObjectPath, Report, Strength};
+use dachs_base::{Anomaly, FileKind, Limits, MatchedString, Name, ObjectPath, Report, RuleCosts, RuleRange, Strength};
 use serde::{Deserialize, Serialize};
 
 /// Longer sentences are cut to this many characters.
@@ -22,6 +22,8 @@ pub struct Reply {
 /// What a worker answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
+    /// What single rules cost on the file.
+    Costs(RuleCosts),
     /// The file is an archive or a document: give it a process of its own.
     Isolate(FileKind),
     /// The scanner has a mistake: it panicked at this place of its source. The worker exits.
@@ -55,7 +57,10 @@ impl Reply {
         match &mut reply.body {
             Body::Report(report) => check(report, limits)?,
             Body::Panicked(place) => *place = clean(place),
-            Body::Isolate(_) => {}
+            Body::Costs(costs) if costs.rules.len() > RuleRange::MOST as usize => {
+                return Err(ProtoError::Untrue("more rules than asked for"));
+            }
+            Body::Costs(_) | Body::Isolate(_) => {}
         }
         Ok(reply)
     }

@@ -1,7 +1,7 @@
 //! From the pool to a worker.
 
 use crate::codec::codec;
-use dachs_base::{About, Limits, Switches};
+use dachs_base::{About, Limits, RuleRange, Switches};
 use serde::{Deserialize, Serialize};
 
 /// Scan one file; its descriptor comes with the message.
@@ -24,6 +24,8 @@ pub struct Request {
     pub rules_on_members: bool,
     /// What is known of the file besides; for YARA rules.
     pub about: About,
+    /// Measure what these rules cost on the file itself, and answer [`Body::Costs`](crate::Body::Costs): no scan.
+    pub profile: Option<RuleRange>,
 }
 
 impl Request {

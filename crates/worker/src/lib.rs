@@ -16,6 +16,7 @@
 
 mod deadline;
 mod file;
+mod profile;
 mod rules;
 mod scan;
 mod zygote;

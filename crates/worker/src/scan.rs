@@ -1,5 +1,6 @@
 //! A worker: one request and one file after another.
 
+use crate::profile::Profile;
 use crate::{Deadline, Engine, FileSource};
 use dachs_base::{Anomaly, AnomalyKind, Budget, Report};
 use dachs_engine::{Options, Outcome};
@@ -27,6 +28,7 @@ pub(crate) struct Content<'a> {
 
 /// Serves requests until the pool closes the socket, or until a file that had to be alone is done. Gives the exit code.
 pub(crate) fn serve(jailed: &Jailed, content: &Content<'_>, engine: Engine) -> i32 {
+    let mut profile = Profile::default();
     loop {
         let (request, file) = match next() {
             Ok(Some(next)) => next,
@@ -34,7 +36,10 @@ pub(crate) fn serve(jailed: &Jailed, content: &Content<'_>, engine: Engine) -> i
             Err(Confused) => return exit::TALK,
         };
         let alone = !request.isolate;
-        let body = scan(jailed, content, engine, &request, file);
+        let body = match request.profile {
+            Some(rules) => profile.costs(&content.image, rules, &request, file),
+            None => scan(jailed, content, engine, &request, file),
+        };
         if reply(&Reply { number: request.number, body }).is_err() {
             return exit::TALK;
         }
@@ -60,9 +65,7 @@ fn next() -> Result<Option<(Request, Option<OwnedFd>)>, Confused> {
 }
 
 fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Request, file: Option<OwnedFd>) -> Body {
-    let Some(file) = file else {
-        return Body::Report(Report::unscanned(Anomaly::new(AnomalyKind::Unreadable, "it did not reach the worker")));
-    };
+    let Some(file) = file else { return unreached() };
     let source = Arc::new(FileSource::new(file, request.size));
     let deadline = Deadline::after(request.limits.time_for(request.size));
     let budget = Budget::new(request.limits.clone(), deadline);
@@ -84,6 +87,11 @@ fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Reque
         Outcome::Isolate(kind) => Body::Isolate(kind),
         Outcome::Report(report) => Body::Report(report),
     }
+}
+
+/// The answer to a request without a file.
+pub(crate) fn unreached() -> Body {
+    Body::Report(Report::unscanned(Anomaly::new(AnomalyKind::Unreadable, "it did not reach the worker")))
 }
 
 fn reply(reply: &Reply) -> Result<(), Confused> {

@@ -12,7 +12,7 @@ use dachs_sys::map::Map;
 use rustix::fd::AsFd;
 use serde_json::{Value, json};
 
-use super::answer;
+use super::{answer, profile};
 use crate::args::{AnswerFormat, ContentArgs, Db, RuleArgs};
 use crate::content::{Content, Sources, compile, display, notes};
 use crate::escape::shown;
@@ -31,6 +31,7 @@ pub(super) fn run(args: Db) -> Result<Exit, String> {
             build(&output, &chosen, strict)
         }
         Db::Info { format, paths } => info(&paths, format),
+        Db::Profile(args) => profile::run(&args),
         Db::Verify { image } => verify(&image),
         Db::Explain { name, content } => explain(&name, &content),
     }

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::{Answer, Order, Request, Setup};
-use dachs_base::{AnomalyKind, Cause, Coverage, Detection, Switches};
+use dachs_base::{AnomalyKind, Cause, Coverage, Detection, RuleRange, Switches};
 use proptest::prelude::*;
 
 fn path(depth: usize) -> ObjectPath {
@@ -186,7 +186,7 @@ proptest! {
     #[test]
     fn requests_arrive_as_they_were(number in any::<u64>(), size in any::<u64>(), memory in any::<u64>(), isolate in any::<bool>()) {
         let limits = Limits { memory, ..Limits::default() };
-        let request = Request { number, size, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, about: dachs_base::About::new(b"/x", b"y") };
+        let request = Request { number, size, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, about: dachs_base::About::new(b"/x", b"y"), profile: isolate.then_some(RuleRange { first: 1, count: 2 }) };
         prop_assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
     }
 }

@@ -12,3 +12,4 @@ mod profile;
 mod samples;
 mod schema;
 mod support;
+mod yara;

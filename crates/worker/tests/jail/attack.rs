@@ -14,6 +14,7 @@ use std::path::Path;
 
 pub(crate) const TESTS: &[Test] = &[
     ("the_passed_file_is_all_a_worker_can_reach", the_passed_file_is_all_a_worker_can_reach, false),
+    ("so_it_is_with_rules_that_ran_before", so_it_is_with_rules_that_ran_before, false),
     ("what_each_layer_holds_back", what_each_layer_holds_back, false),
 ];
 
@@ -27,10 +28,15 @@ enum Result {
 
 /// Every primitive, each in a worker of its own.
 fn attempt_all(name: &str) -> (Vec<Result>, JailReport) {
+    attempt_all_after(name, "")
+}
+
+/// Every primitive, each in a worker of its own, after something that the engine knows.
+fn attempt_all_after(name: &str, before: &str) -> (Vec<Result>, JailReport) {
     let outside = Outside::new();
     let bench = Bench::named(name, 2, Limits::default()).unwrap();
     for number in 0..PRIMITIVES.len() {
-        let file = outside.file(&format!("alone attack {number} {}", outside.path().display()));
+        let file = outside.file(&format!("alone {before}attack {number} {}", outside.path().display()));
         let size = file.metadata().unwrap().len();
         bench.submit(u64::try_from(number).unwrap(), file.into(), size);
     }
@@ -62,6 +68,15 @@ fn the_passed_file_is_all_a_worker_can_reach() {
     for (primitive, result) in PRIMITIVES.iter().zip(&results) {
         let wanted = if primitive.intended { Result::Allowed } else { Result::Killed };
         assert_eq!(*result, wanted, "{}", primitive.name);
+    }
+}
+
+/// The engine of YARA rules has run and matched in the worker that is then taken over.
+fn so_it_is_with_rules_that_ran_before() {
+    let (results, _) = attempt_all_after("whole", "yara-one ");
+    for (primitive, result) in PRIMITIVES.iter().zip(&results) {
+        let wanted = if primitive.intended { Result::Allowed } else { Result::Killed };
+        assert_eq!(*result, wanted, "{} after rules", primitive.name);
     }
 }
 

@@ -16,6 +16,16 @@ pub(crate) fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, op
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.as_slice() {
         ["alone", ..] if options.isolate => Outcome::Isolate(FileKind::Zip),
+        ["alone", "yara-one", rest @ ..] => {
+            // The rules run first, as in every scan, and then what they let in does its worst.
+            let Outcome::Report(report) = dachs_engine::scan(Arc::clone(&file), image, budget, options) else {
+                return Outcome::Report(note("the file was not scanned"));
+            };
+            match act(rest, &*file, budget) {
+                Some(done) if !report.detections.is_empty() => Outcome::Report(done),
+                _ => Outcome::Report(note("no rule matched")),
+            }
+        }
         ["alone", rest @ ..] | rest if let Some(report) = act(rest, &*file, budget) => Outcome::Report(report),
         _ => dachs_engine::scan(file, image, budget, options),
     }

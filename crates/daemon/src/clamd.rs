@@ -24,7 +24,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dachs_base::AnomalyKind;
+use dachs_base::{About, AnomalyKind};
 use dachs_clamd::reply::{self, text};
 use dachs_clamd::{Asked, Command, Fault, Framing, Mode, Server, Step};
 use dachs_record::Record;
@@ -34,6 +34,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, Shutdown, recvmsg, send, shutdown};
 
+use crate::about;
 use crate::peer::Peer;
 use crate::scans::{Order, Refusal, Scanned, Ticket};
 use crate::service::{Sentence, Service, Wish};
@@ -389,7 +390,8 @@ impl<'a> Conversation<'a> {
             let record = Record::too_large(path.clone(), size);
             return self.sentences(id, framing, &path, &self.service.sentences(&record, false));
         }
-        match self.submit(file, size, false) {
+        let about = if spooled.is_some() { About::default() } else { about::of_file(b"", &file) };
+        match self.submit(file, size, false, about) {
             Ok((number, ticket)) => {
                 self.pending.insert(number, Pending { ticket, id, framing, path, size, _spooled: spooled });
                 if id.is_some() { Ok(()) } else { self.answer_pending() }
@@ -401,11 +403,11 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn submit(&mut self, file: OwnedFd, size: u64, all_matches: bool) -> Result<(u64, Ticket), Refusal> {
+    fn submit(&mut self, file: OwnedFd, size: u64, all_matches: bool, about: About) -> Result<(u64, Ticket), Refusal> {
         self.handed_in += 1;
         let (number, mailbox) = (self.handed_in, Arc::clone(&self.mailbox));
         let answer = Box::new(move |scanned| mailbox.put(Letter { number, scanned }));
-        let order = Order { client: self.peer.client, file, size, all_matches, answer };
+        let order = Order { client: self.peer.client, file, size, all_matches, about, answer };
         let patience = after(self.service.settings.clamd.read).unwrap_or_else(Instant::now);
         self.service.desk.submit(order, patience).map(|ticket| (number, ticket))
     }

@@ -13,6 +13,7 @@
 //! a crash; nothing unread is called clean; nobody stops it or reads others' files through it.
 #![forbid(unsafe_code)]
 
+mod about;
 mod arguments;
 mod clamd;
 mod content;

@@ -55,6 +55,8 @@ pub(crate) struct Order {
     pub(crate) file: OwnedFd,
     pub(crate) size: u64,
     pub(crate) all_matches: bool,
+    /// What is known of it besides.
+    pub(crate) about: About,
     pub(crate) answer: Answer,
 }
 
@@ -286,8 +288,8 @@ impl Desk {
             let Some((tag, order)) = state.waiting.pop() else { return };
             generation.running += 1;
             state.running.insert(tag, Running { generation: *number, answer: Some(order.answer) });
-            let about = About::default();
-            let job = Job { tag, file: order.file, size: order.size, all_matches: order.all_matches, about };
+            let Order { file, size, all_matches, about, .. } = order;
+            let job = Job { tag, file, size, all_matches, about };
             // A pool is stopped only when it is dropped.
             let _ = generation.pool.submit(job);
         }

@@ -10,6 +10,7 @@ use dachs_clamd::{Framing, Mode, reply};
 use dachs_record::Record;
 
 use super::{Conversation, Cut, Letter};
+use crate::about;
 use crate::scans::Ticket;
 use crate::service::{Sentence, SentenceKind};
 use crate::tree::{Found, Tree, What};
@@ -90,12 +91,15 @@ impl Conversation<'_> {
             What::File(_, size) if size > self.service.settings.largest => {
                 step.told = Some(self.told(walk, &Record::too_large(step.path.clone(), size)));
             }
-            What::File(file, size) => match self.submit(file, size, walk.mode == Mode::AllMatches) {
-                Ok((number, ticket)) => {
-                    (step.number, step.ticket, step.size) = (number, Some(ticket), size);
+            What::File(file, size) => {
+                let about = about::of_file(&step.path, &file);
+                match self.submit(file, size, walk.mode == Mode::AllMatches, about) {
+                    Ok((number, ticket)) => {
+                        (step.number, step.ticket, step.size) = (number, Some(ticket), size);
+                    }
+                    Err(refusal) => step.told = Some(vec![self.refused(&step.path, refusal)]),
                 }
-                Err(refusal) => step.told = Some(vec![self.refused(&step.path, refusal)]),
-            },
+            }
         }
         walk.steps.push_back(step);
     }

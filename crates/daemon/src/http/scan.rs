@@ -13,6 +13,7 @@ use rustix::fd::AsFd;
 use serde_json::{Value, json};
 
 use super::{Exchange, Over, READ};
+use crate::about;
 use crate::scans::{Order, Scanned};
 use crate::spool::{Spool, Spooled};
 use crate::wake::{Mailbox, Watch, Woken, after};
@@ -206,7 +207,8 @@ fn scan_one(exchange: &mut Exchange<'_>, mut name: Vec<u8>, spool: Spool, all_ma
         return Ok(Record::too_large(name, size));
     }
     let answer = Box::new(move |scanned| answers.put(scanned));
-    let order = Order { client: exchange.peer.client, file, size, all_matches, answer };
+    let about = about::of_name(&name);
+    let order = Order { client: exchange.peer.client, file, size, all_matches, about, answer };
     let ticket = service.desk.submit(order, Instant::now()).or_else(|refusal| {
         service.metrics.refused.add(1);
         let report = crate::scans::unscanned(AnomalyKind::Unreadable, &refusal.to_string());

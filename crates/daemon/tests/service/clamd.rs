@@ -170,3 +170,17 @@ fn what_was_not_wholly_looked_at_is_answered_by_policy() {
         assert!(answer.contains(expected), "{policy}: {answer}");
     }
 }
+
+#[test]
+fn rules_may_ask_for_the_path_and_the_owner() {
+    let rule =
+        b"rule named { condition: filename == \"odd.name\" and filepath endswith \"/files\" and owner != \"\" }\n\
+                 rule owned { condition: filename == \"\" and owner != \"\" and filesize == 3 }";
+    let mut house = House::new("");
+    house.file("db/rules.yar", rule);
+    house.kill_and_start("");
+    let file = house.file("files/odd.name", b"some bytes");
+    let asked = house.ask(format!("nSCAN {}\n", file.display()).as_bytes());
+    assert_eq!(asked, format!("{}: YARA.named.UNOFFICIAL FOUND\n", file.display()));
+    assert_eq!(house.ask(&instream(b"abc")), "stream: OK\0");
+}

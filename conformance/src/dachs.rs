@@ -65,6 +65,11 @@ impl Dachs {
         Ok(Dachs { program: target.join("release/dachs") })
     }
 
+    /// Where it is.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Compiles a folder of sources to an image, and gives the image's size.
     pub(crate) fn build(&self, sources: &Path, image: &Path) -> Result<u64, String> {
         let output = Command::new(&self.program).args(["db", "build", "-o"]).arg(image).arg(sources).output();

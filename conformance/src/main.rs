@@ -16,9 +16,12 @@
 //! cargo conformance race [--seconds N] [--rounds N]   speed and memory beside clamd
 //! cargo conformance restart [--rounds N]              killed, and ready again, beside clamd's start
 //! cargo conformance real [FOLDER...] [--packages]     real files: do both find the same, also with signatures drawn from them?
+//! cargo conformance yara [--files N] [--keep FOLDER]  YARA rules, files of /usr and files made to match: does yara hit the same?
+//! cargo conformance malformed [--count N] [--seed N]  broken YARA rules: each taken or told of, bounded time and memory
 //! ```
 //!
-//! Everything is asked through the executables, so nothing of ours is linked here. `DACHS` names the executable;
+//! Everything is asked through the executables, so nothing of ours is linked here, but for the traits that the engine YARA-X
+//! stands behind (feature `yara-x`). `DACHS` names the executable;
 //! without it, the release is built. Questions are random but deterministic: a seed gives the same ones everywhere.
 //! Exit code 0: all promises hold; 1: one does not; 2: asked wrongly; a question whose peer is not installed is skipped
 //! with a line on standard error.
@@ -37,6 +40,7 @@ mod expression;
 mod load;
 mod loads;
 mod machine;
+mod malformed;
 mod memory;
 mod mutations;
 mod peers;
@@ -44,10 +48,12 @@ mod race;
 mod random;
 mod real;
 mod regressions;
+mod rules;
 mod scratch;
 mod signature;
 mod sparse;
 mod special;
+mod yara;
 
 use std::process::ExitCode;
 
@@ -65,6 +71,7 @@ fn main() -> ExitCode {
         "counts" => counts::run(&options),
         "loads" => loads::run(),
         "machine" => machine::run(&options),
+        "malformed" => malformed::run(&options),
         "mutations" => mutations::run(&options),
         "peers" => peers::run(&options),
         "race" => race::run(&options),
@@ -73,6 +80,7 @@ fn main() -> ExitCode {
         "regressions" => regressions::run(),
         "real" => real::run(&options),
         "sparse" => sparse::run(&options),
+        "yara" => yara::run(&options),
         _ => return usage(),
     };
     match broken {
@@ -90,7 +98,8 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real|clamd|service|conversations|race|restart [OPTIONS]"
+        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real|clamd|service|conversations\
+         |race|restart|yara|malformed [OPTIONS]"
     );
     ExitCode::from(2)
 }
@@ -106,6 +115,12 @@ impl Options {
         let Some(at) = self.rest.iter().position(|option| option == name) else { return Ok(default) };
         let text = self.rest.get(at + 1).ok_or(format!("{name} needs a number"))?;
         quantity(text).ok_or(format!("{name} {text}: not a number"))
+    }
+
+    /// The text after an option.
+    fn text(&self, name: &str) -> Option<&str> {
+        let at = self.rest.iter().position(|option| option == name)?;
+        self.rest.get(at + 1).map(String::as_str)
     }
 
     /// The arguments that are no options.

@@ -46,6 +46,15 @@ pub(super) fn files(options: &Options) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
+/// Any `count` files of a bounded size below the folders, always the same ones.
+pub(crate) fn some(folders: &[PathBuf], largest: u64, count: usize) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    folders.iter().for_each(|folder| walk(folder, largest, &mut files));
+    files.sort_by_key(|path| order(path));
+    files.truncate(count);
+    files
+}
+
 /// Regular files of a bounded size whose paths are plain text.
 fn walk(folder: &Path, largest: u64, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {

@@ -22,6 +22,7 @@ use crate::dachs::{Dachs, FileResult};
 use crate::machine;
 use crate::scratch::Scratch;
 use crate::{Broken, Options};
+pub(crate) use corpus::some;
 use draw::Drawn;
 use evidence::Evidence;
 use known::Known;

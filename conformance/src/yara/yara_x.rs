@@ -52,7 +52,9 @@ struct YaraX(yara_x::Rules);
 impl Evaluate for YaraX {
     fn evaluate(&self, object: &Object<'_>, hit: &mut dyn FnMut(Hit<'_>)) -> bool {
         let mut scanner = yara_x::Scanner::new(&self.0);
-        object.time.into_iter().for_each(|time| drop(scanner.set_timeout(time)));
+        if let Some(time) = object.time {
+            scanner.set_timeout(time);
+        }
         let Externals { filename, filepath, extension, filetype, owner } = object.externals;
         for (name, value) in Externals::NAMES.iter().zip([filename, filepath, extension, filetype, owner]) {
             // All of them were defined, as texts.
@@ -95,7 +97,10 @@ pub(super) fn hits(rules: &[PathBuf], files: &[PathBuf]) -> Result<Hits, String>
         let bytes = read(file)?;
         let mut names = BTreeSet::new();
         let object = Object { bytes: &bytes, ..Object::default() };
-        if !engine.evaluate(&object, &mut |hit| drop(names.insert(hit.name.to_owned()))) {
+        let whole = engine.evaluate(&object, &mut |hit| {
+            names.insert(hit.name.to_owned());
+        });
+        if !whole {
             return Err(format!("YARA-X gave up on {}", file.display()));
         }
         hits.insert(file.clone(), names);

@@ -49,6 +49,14 @@ fn rules_match_by_source() {
 }
 
 #[test]
+fn rules_are_counted_by_their_names() {
+    let set = set(&[
+        "rule a1 { condition: filesize > 1 } rule a2 { condition: filesize > 2 } rule b { condition: 2 of (a*) }",
+    ]);
+    assert_eq!((hits(&set, b"xx"), hits(&set, b"xxx")), (vec![0], vec![0, 1, 2]));
+}
+
+#[test]
 fn a_global_rule_binds_its_source_alone() {
     let one = "global rule g { condition: filesize > 3 }\nrule a { strings: $x = \"b\" condition: $x }";
     let two = "rule c { strings: $x = \"b\" condition: $x }";

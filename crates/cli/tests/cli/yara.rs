@@ -14,7 +14,10 @@ fn left_out_by_clamav() -> Vec<(&'static str, String)> {
         ("wide", "rule wide { strings: $a = /b[a]dger/ wide nocase condition: $a }".to_owned()),
         ("many", format!("rule many {{ strings: {many} $x = \"badger\" condition: any of them }}")),
         ("hidden", "rule hidden { strings: $a = \"badger\" xor condition: $a }".to_owned()),
-        ("coded", "rule coded { strings: $a = \"x\" base64 $b = \"badger\" condition: $b and not $a }".to_owned()),
+        (
+            "coded",
+            "rule coded { strings: $a = \"weasels\" base64 $b = \"badger\" condition: $b and not $a }".to_owned(),
+        ),
         ("negated", "rule negated { strings: $a = { 62 ~00 64 67 } condition: $a }".to_owned()),
         ("stringless", "rule stringless { condition: filesize > 3 }".to_owned()),
         ("uses", "private rule p { strings: $a = \"badger\" condition: $a } rule uses { condition: p }".to_owned()),

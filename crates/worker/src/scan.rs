@@ -81,7 +81,6 @@ fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Reque
             cloaked: request.switches.alerts.links_cloaked,
             unencrypted: request.switches.alerts.links_unencrypted,
         },
-        ..Options::default()
     };
     match engine(source, &content.image, &budget, &options) {
         Outcome::Isolate(kind) => Body::Isolate(kind),

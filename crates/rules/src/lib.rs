@@ -37,9 +37,9 @@
 //!
 //! `boreal` and YARA-X were measured against each other and against YARA 4.2.3: the same hits, and the same speed. boreal
 //! builds in a tenth of the time, is a fifth of the size, asks for a fifth of the crates, and compiles to no machine code,
-//! so that it stands here. YARA-X is asked by `cargo conformance yara`, as a program, and links nothing of it: as a cargo
-//! feature it would bring 250 crates into the lock file of everybody for the sake of a test. The traits [`Compile`] and
-//! [`Evaluate`] are what another engine would have to be.
+//! so that it stands here. YARA-X stands behind the same traits, [`Compile`] and [`Evaluate`], as the feature `yara-x` of
+//! `conformance`, keeps the same contract (`tests/contract`), and is asked by `cargo conformance-yara-x` about the same files. It
+//! is no feature of this crate, because its 250 crates would stand in the lock file of everybody for the sake of a test.
 //!
 //! # What it does not do
 //!

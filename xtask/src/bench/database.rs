@@ -41,6 +41,8 @@ pub(crate) fn find(places: &Places, dachs: &Path, name: &str) -> Result<Option<D
 pub(crate) fn sources(places: &Places, name: &str) -> Result<Option<PathBuf>, String> {
     match name.split(':').collect::<Vec<_>>().as_slice() {
         ["real"] => real(places),
+        ["yara", count] => rules(places, count.parse().map_err(|error| format!("{name}: {error}"))?),
+        ["real+yara", count] => both(places, count.parse().map_err(|error| format!("{name}: {error}"))?),
         ["generated", hashes, bodies] => {
             let count = |text: &str| text.parse::<u64>().map_err(|error| format!("{name}: {error}"));
             let folder = places.cache.join("databases").join(format!("generated-{hashes}-{bodies}"));
@@ -85,6 +87,68 @@ fn real(places: &Places) -> Result<Option<PathBuf>, String> {
         return Err("the real databases cannot be unpacked".to_owned());
     }
     write_test_signature(&folder)?;
+    Ok(Some(folder))
+}
+
+/// Public YARA rules of the optional data folder: as many files as hold `count` rules, and a rule for the test file.
+fn rules(places: &Places, count: usize) -> Result<Option<PathBuf>, String> {
+    let beside = || Some(places.root.parent()?.join("shared"));
+    let data = std::env::var_os("DACHS_SHARED").map(PathBuf::from).or_else(beside);
+    let Some(public) = data.map(|data| data.join("data/yara")).filter(|folder| folder.is_dir()) else {
+        println!("SKIPPED: no folder of public YARA rules ($DACHS_SHARED, or `shared` beside the project)");
+        return Ok(None);
+    };
+    let folder = places.cache.join(format!("databases/yara-{count}"));
+    if folder.join("test.yar").exists() {
+        return Ok(Some(folder));
+    }
+    let unpacked = places.cache.join("databases/yara-public");
+    fs::create_dir_all(&unpacked).and_then(|()| fs::create_dir_all(&folder)).map_err(|error| error.to_string())?;
+    let script = "for f in *.tar.gz; do tar -xzf \"$f\" -C \"$1\" || exit 1; done";
+    let status = Command::new("sh").args(["-c", script, "sh"]).arg(&unpacked).current_dir(public).status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("the public rules cannot be unpacked".to_owned());
+    }
+    let mut left = count;
+    for (number, file) in rule_files(&unpacked).iter().enumerate() {
+        let text = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let rules = text.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"rule ")).count();
+        if left < rules {
+            continue;
+        }
+        left -= rules;
+        fs::write(folder.join(format!("{number:04}.yar")), text).map_err(|error| error.to_string())?;
+    }
+    let text: String = corpus::test_file().bytes().map(|byte| format!("{byte:02x} ")).collect();
+    let rule = format!("rule bench_test_file {{ strings: $a = {{ {text}}} condition: $a at 0 }}\n");
+    fs::write(folder.join("test.yar"), rule).map_err(|error| error.to_string())?;
+    Ok(Some(folder))
+}
+
+/// The files of rules below a folder, sorted.
+fn rule_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match path.extension().and_then(|end| end.to_str()) {
+            _ if path.is_dir() => files.extend(rule_files(&path)),
+            Some("yar" | "yara") => files.push(path),
+            _ => {}
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The real signatures and public rules together.
+fn both(places: &Places, count: usize) -> Result<Option<PathBuf>, String> {
+    let (Some(real), Some(rules)) = (real(places)?, rules(places, count)?) else { return Ok(None) };
+    let folder = places.cache.join(format!("databases/real-yara-{count}"));
+    let script = "mkdir -p \"$3\" && cp \"$1\"/* \"$2\"/* \"$3\"/";
+    let status = Command::new("sh").args(["-c", script, "sh"]).args([&real, &rules, &folder]).status();
+    if !status.is_ok_and(|status| status.success()) {
+        return Err("the databases cannot be copied".to_owned());
+    }
     Ok(Some(folder))
 }
 

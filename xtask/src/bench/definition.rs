@@ -29,6 +29,8 @@ pub(crate) enum Measure {
     Worst,
     /// The CPU time of Dachs over the corpus with `other`, to that with `database`.
     Growth,
+    /// The CPU time of Dachs over the corpus with `database`, to the sum of those with each of `parts`.
+    Sum,
 }
 
 /// One definition.
@@ -47,12 +49,15 @@ pub(crate) struct Definition {
     /// Files that are ordinary, for [`Measure::Worst`].
     #[serde(default)]
     pub(crate) ordinary: String,
-    /// `real`, or `generated:HASHES:BODIES`.
+    /// `real`, `yara:RULES`, `real+yara:RULES`, or `generated:HASHES:BODIES`.
     pub(crate) database: String,
     /// Another database, for [`Measure::Growth`].
     #[serde(default)]
     pub(crate) other: String,
-    /// `clamscan`, `clamdscan`.
+    /// Databases that `database` is made of, for [`Measure::Sum`].
+    #[serde(default)]
+    pub(crate) parts: Vec<String>,
+    /// `clamscan`, `clamdscan`; `boreal` for YARA rules.
     #[serde(default)]
     pub(crate) rivals: Vec<String>,
     /// How often each program runs.

@@ -70,6 +70,27 @@ pub(crate) fn clamscan(database: &Path, path: &Path, scratch: &Path, watch: bool
     found("clamscan", measure::run(&mut command, scratch, watch)?)
 }
 
+/// Scans with the command line of the engine boreal, in one thread.
+pub(crate) fn boreal(database: &Path, path: &Path, scratch: &Path) -> Result<Scan, String> {
+    let mut command = Command::new("boreal");
+    command.args(["scan", "-w", "-q", "-r", "-p", "1"]);
+    for name in ["filename", "filepath", "extension", "filetype", "owner"] {
+        command.args(["-d", &format!("{name}=")]);
+    }
+    let entries = std::fs::read_dir(database).map_err(|error| error.to_string())?;
+    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.sort();
+    for (number, file) in files.iter().enumerate() {
+        command.arg("-f").arg(format!("{number}:{}", file.display()));
+    }
+    let run = measure::run(command.arg(path), scratch, false)?;
+    if !run.status.success() {
+        return Err(format!("boreal: {}: {}", run.status, run.stderr.trim()));
+    }
+    let paths = run.stdout.lines().filter_map(|line| line.split_once(' '));
+    Ok(Scan { detected: paths.map(|(_, path)| path.to_owned()).collect(), cost: run.cost, incomplete: 0 })
+}
+
 /// The lines `PATH: NAME FOUND`.
 fn found(program: &str, run: Run) -> Result<Scan, String> {
     // 2 says that a file could not be read, too: what was read stands in the lines.

@@ -162,6 +162,7 @@ pub(crate) fn run(
         Measure::Workers => bench.workers()?,
         Measure::Worst => bench.worst()?,
         Measure::Growth => bench.growth()?,
+        Measure::Sum => bench.sum()?,
     }
     Ok(Some(bench.outcome))
 }
@@ -183,6 +184,14 @@ impl Bench<'_> {
         program::clamscan(&self.database.sources, path, &self.scratch, watch)
     }
 
+    /// One scan of a program that loads its database itself.
+    fn rival(&self, rival: &str, path: &Path) -> Result<Scan, String> {
+        match rival {
+            "boreal" => program::boreal(&self.database.sources, path, &self.scratch),
+            _ => self.clamscan(path, false),
+        }
+    }
+
     fn scan_cpu(&mut self) -> Result<(), String> {
         let servers: Vec<(String, Option<Clamd>)> = self
             .definition
@@ -201,12 +210,12 @@ impl Bench<'_> {
             rows.push(Comparison::new(format!("{rival} / dachs, wall"), "s"));
         }
         for round in 0..self.rounds {
-            for ((_, server), rows) in servers.iter().zip(rows.as_chunks_mut::<2>().0) {
+            for ((rival, server), rows) in servers.iter().zip(rows.as_chunks_mut::<2>().0) {
                 let (cost, detected) = match server {
                     Some(clamd) => clamd.scan(&self.folder, &self.scratch).map(|scan| (scan.cost, scan.detected))?,
                     None => {
-                        let (scan, load) = (self.clamscan(&self.folder, false)?, self.clamscan(&self.tiny, false)?);
-                        (beyond(scan.cost, load.cost), scan.detected)
+                        let scan = self.rival(rival, &self.folder)?;
+                        (beyond(scan.cost, self.rival(rival, &self.tiny)?.cost), scan.detected)
                     }
                 };
                 let (ours, found) = self.ours()?;
@@ -336,6 +345,26 @@ impl Bench<'_> {
             let slow = beyond(self.dachs(&self.folder, 1, false)?.cost, load);
             let usual = beyond(self.dachs(&ordinary, 1, false)?.cost, load);
             row.push(each(slow, &self.folder), each(usual, &ordinary));
+        }
+        self.outcome.comparisons = vec![row];
+        Ok(())
+    }
+
+    fn sum(&mut self) -> Result<(), String> {
+        let mut parts = Vec::new();
+        for name in &self.definition.parts {
+            let Some(part) = database::find(self.places, self.dachs, name)? else { return Ok(()) };
+            parts.push(part);
+        }
+        let mut row = Comparison::new("together / sum, CPU", "s");
+        for _ in 0..self.rounds {
+            let cost = |image: &Path| {
+                let scan = |path: &Path| program::dachs(self.dachs, image, 1, path, &self.scratch, false);
+                Ok::<f64, String>(beyond(scan(&self.folder)?.cost, scan(&self.tiny)?.cost).cpu)
+            };
+            let together = cost(&self.database.image)?;
+            let each: Vec<f64> = parts.iter().map(|part| cost(&part.image)).collect::<Result<_, _>>()?;
+            row.push(together, each.iter().sum());
         }
         self.outcome.comparisons = vec![row];
         Ok(())

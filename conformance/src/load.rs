@@ -152,7 +152,7 @@ pub(crate) fn nonsense(options: &Options) -> super::Broken {
         b"\0\0\0\0",
         b"\xff\xff\xff\xff",
         b"zFILDES\0",
-        b"SCAN /",
+        b"SCAN /etc",
         b"z",
         b"n",
         b"\n",

@@ -15,6 +15,7 @@
 //! cargo conformance conversations [--count N]         clients that send nonsense: the service lives
 //! cargo conformance race [--seconds N] [--rounds N]   speed and memory beside clamd
 //! cargo conformance restart [--rounds N]              killed, and ready again, beside clamd's start
+//! cargo conformance phishing                          links in mails: the same judgement under the same options?
 //! cargo conformance real [FOLDER...] [--packages]     real files: do both find the same, also with signatures drawn from them?
 //! cargo conformance yara [--files N] [--keep FOLDER]  YARA rules, files of /usr and files made to match: does yara hit the same?
 //! cargo conformance malformed [--count N] [--seed N]  broken YARA rules: each taken or told of, bounded time and memory
@@ -44,6 +45,7 @@ mod malformed;
 mod memory;
 mod mutations;
 mod peers;
+mod phishing;
 mod race;
 mod random;
 mod real;
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         "malformed" => malformed::run(&options),
         "mutations" => mutations::run(&options),
         "peers" => peers::run(&options),
+        "phishing" => phishing::run(),
         "race" => race::run(&options),
         "restart" => race::restart(&options),
         "service" => load::run(&options),
@@ -98,7 +101,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|real|clamd|service|conversations\
+        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|phishing|real|clamd|service|conversations\
          |race|restart|yara|malformed [OPTIONS]"
     );
     ExitCode::from(2)

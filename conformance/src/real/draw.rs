@@ -42,7 +42,7 @@ pub(super) enum Signature {
 
 /// Writes a database drawn from the files.
 pub(super) fn database(folder: &Path, files: &[PathBuf]) -> Result<Drawn, String> {
-    let mut drawn = Drawn::default();
+    let mut drawn = Drawn { seen: known_digests(folder), ..Drawn::default() };
     let mut random = Random::new(1);
     for file in files {
         drawn.object(file, "File", &mut random);
@@ -61,6 +61,13 @@ pub(super) fn database(folder: &Path, files: &[PathBuf]) -> Result<Drawn, String
         fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
     }
     Ok(drawn)
+}
+
+/// Digests of the real databases: of two signatures with one digest, ClamAV names one.
+fn known_digests(folder: &Path) -> BTreeSet<String> {
+    let texts = ["main.hdb", "daily.hdb"].into_iter().filter_map(|name| fs::read_to_string(folder.join(name)).ok());
+    let digests = texts.map(|text| text.lines().filter_map(|line| line.split(':').next().map(str::to_owned)).collect());
+    digests.fold(BTreeSet::new(), |all: BTreeSet<String>, some: BTreeSet<String>| all.union(&some).cloned().collect())
 }
 
 /// Copies a database, to ask about single files by hand.

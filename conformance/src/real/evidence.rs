@@ -4,7 +4,8 @@
 //!   signature asks for, then Dachs looks into more.
 //! * *Missed*: a digest of what the first stream of a compressed file gives, where there are several: ClamAV ends there. Or
 //!   what ClamAV takes out of a mail and what holds it is a stretch of the mail's own text: both sides looked at it, and cut it
-//!   at other places.
+//!   at other places. Or it is what ClamAV makes of plain text by taking it for base64, its own wrapper of a `data:` URL, or
+//!   the text that a page of a PDF shows, which Dachs does not put together.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,6 +20,16 @@ const FIRST: &str = "the digest is of the first of several streams; all of them 
 /// Why Dachs does not find what stands in the text of a mail.
 const CUT: &str =
     "a stretch of the mail's own text: parts end before the line break that belongs to the boundary (RFC 2046 5.1.1)";
+/// Why Dachs does not find what ClamAV's decoder of base64 makes of other text.
+const NOISE: &str = "what ClamAV makes of plain text by taking it for base64";
+/// Why Dachs does not find the head that ClamAV puts before what a `data:` URL holds.
+const WRAPPER: &str = "ClamAV's own wrapper of a data: URL; what is in it is a member here";
+/// Why Dachs does not find the text of a page.
+const SHOWN: &str = "the text that the pages of a PDF show is not put together (docs/clamav-differences.md)";
+/// Why Dachs does not find what ClamAV finds in data.
+const HEADER: &str = "ClamAV takes data for a mail that holds header fields in its midst (catalogues of messages do)";
+/// Why ClamAV does not find what stands in the bytes of a page.
+const PAGE: &str = "the bytes of a page are matched as they are too";
 /// More bytes of an object are not looked at.
 const LARGEST: u64 = 256 << 20;
 
@@ -26,7 +37,14 @@ const LARGEST: u64 = 256 << 20;
 pub(super) struct Evidence<'a> {
     file: &'a Path,
     /// What ClamAV takes out of it, each with its MD5; empty until it is needed.
-    objects: Option<Vec<(String, Vec<u8>)>>,
+    objects: Option<Vec<Object>>,
+}
+
+/// An object that ClamAV takes out of a file, or the file.
+struct Object {
+    name: String,
+    md5: String,
+    bytes: Vec<u8>,
 }
 
 impl<'a> Evidence<'a> {
@@ -35,13 +53,42 @@ impl<'a> Evidence<'a> {
     }
 
     /// Why one side alone finds the signature, if the file tells.
-    pub(super) fn explain(&mut self, who: &str, kind: &str, signature: &Signature) -> Option<&'static str> {
+    /// `place` is where Dachs finds it.
+    pub(super) fn explain(
+        &mut self,
+        who: &str,
+        kind: &str,
+        place: Option<&str>,
+        signature: &Signature,
+    ) -> Option<&'static str> {
         match (who, signature) {
+            ("extra", _) if place.is_some_and(|place| place.ends_with("(html)")) || self.has_page() => Some(PAGE),
             ("extra", _) => (!self.objects().iter().any(|object| fulfils(object, signature))).then_some(MORE),
             (_, Signature::Hash(digest, size)) if self.is_first(digest, *size) => Some(FIRST),
+            _ if self
+                .all(signature, |object, _| object.bytes.to_ascii_lowercase().starts_with(b"from html-normalise")) =>
+            {
+                Some(WRAPPER)
+            }
+            _ if kind == "pdf" => self.all(signature, is_shown).then_some(SHOWN),
+            _ if kind == "mail" && self.all(signature, |object, objects| is_noise(object, objects)) => Some(NOISE),
             _ if kind == "mail" => self.is_cut(signature).then_some(CUT),
+            _ if kind == "data" && self.all(signature, |object, _| is_page(object)) => Some(HEADER),
+            _ if kind == "data" => self.is_cut(signature).then_some(HEADER),
             _ => None,
         }
+    }
+
+    /// True if ClamAV reads an object in the file, or the file, as a page.
+    fn has_page(&mut self) -> bool {
+        self.objects().iter().any(is_page)
+    }
+
+    /// True if this holds of every object that fulfils the signature, and there is one.
+    fn all(&mut self, signature: &Signature, holds: impl Fn(&Object, &[Object]) -> bool) -> bool {
+        let objects = self.objects();
+        let mut found = objects.iter().filter(|object| fulfils(object, signature)).peekable();
+        found.peek().is_some() && found.all(|object| holds(object, objects))
     }
 
     /// True if what holds the signature stands in the file as it is, or in its text in normalised form.
@@ -49,12 +96,12 @@ impl<'a> Evidence<'a> {
         let Ok(whole) = std::fs::read(self.file) else { return false };
         let lines: Vec<u8> = whole.iter().copied().filter(|byte| *byte != b'\r').collect();
         let text = normal(&whole);
-        let objects = self.objects().iter().filter(|(_, bytes)| *bytes != whole);
+        let objects = self.objects().iter().filter(|object| object.bytes != whole);
         let stands = |bytes: &[u8]| holds(&lines, bytes.trim_ascii()) || holds(&text, bytes.trim_ascii());
-        objects.filter(|object| fulfils(object, signature)).any(|(_, bytes)| stands(bytes))
+        objects.filter(|object| fulfils(object, signature)).any(|object| stands(&object.bytes))
     }
 
-    fn objects(&mut self) -> &[(String, Vec<u8>)] {
+    fn objects(&mut self) -> &[Object] {
         let file = self.file;
         self.objects.get_or_insert_with(|| {
             let scratch = Scratch::new().ok();
@@ -82,16 +129,54 @@ impl<'a> Evidence<'a> {
     }
 }
 
-fn object(path: &Path) -> Option<(String, Vec<u8>)> {
+fn object(path: &Path) -> Option<Object> {
     let fits = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() <= LARGEST);
-    fits.then(|| Some((draw::md5(path)?, std::fs::read(path).ok()?)))?
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    fits.then(|| Some(Object { name, md5: draw::md5(path)?, bytes: std::fs::read(path).ok()? }))?
 }
 
-fn fulfils((md5, bytes): &(String, Vec<u8>), signature: &Signature) -> bool {
+fn fulfils(object: &Object, signature: &Signature) -> bool {
     match signature {
-        Signature::Body(part) => holds(bytes, part),
-        Signature::Hash(digest, size) => bytes.len() == *size && md5 == digest,
+        Signature::Body(part) => holds(&object.bytes, part),
+        Signature::Hash(digest, size) => object.bytes.len() == *size && object.md5 == *digest,
     }
+}
+
+/// True for a normalised form of a page.
+fn is_page(object: &Object) -> bool {
+    ["nocomment", "notags", "javascript"].iter().any(|form| object.name.starts_with(form))
+}
+
+/// True for the text of a page, and its normalised form.
+fn is_shown(object: &Object, objects: &[Object]) -> bool {
+    let texts = objects.iter().filter(|other| other.name.ends_with(" contents"));
+    texts.into_iter().any(|text| text.bytes == object.bytes || normal(&text.bytes) == object.bytes)
+}
+
+/// True if the object is what base64 gives of letters of another one, which is the last: the file.
+fn is_noise(object: &Object, objects: &[Object]) -> bool {
+    let Some(file) = objects.last() else { return false };
+    let digits: Vec<u8> = file.bytes.iter().copied().filter(|byte| DIGITS.contains(byte)).collect();
+    let written = base64(&object.bytes);
+    let words = file.bytes.split(|byte| *byte == b'\n').filter(|line| line.contains(&b' '));
+    let spoken: Vec<u8> = words.flatten().copied().filter(|byte| DIGITS.contains(byte)).collect();
+    holds(&spoken, &written) && holds(&digits, &written)
+}
+
+/// RFC 4648 4
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The digits of whole groups.
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    let (groups, _) = bytes.as_chunks::<3>();
+    let digit = |bits: u32| DIGITS.get(usize::try_from(bits & 63).unwrap_or(0)).copied().unwrap_or(b'A');
+    groups
+        .iter()
+        .flat_map(|[a, b, c]| {
+            let bits = u32::from_be_bytes([0, *a, *b, *c]);
+            [18, 12, 6, 0].map(|shift| digit(bits >> shift))
+        })
+        .collect()
 }
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {

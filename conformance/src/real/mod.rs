@@ -126,7 +126,11 @@ impl Sum {
         let family = draw::family(name);
         let known =
             self.known.iter().find(|known| known.covers(who, &family, result)).map(|known| known.reason.clone());
-        let shown = || evidence.explain(who, &result.kind, self.drawn.signature(name)?).map(str::to_owned);
+        let shown = || {
+            evidence
+                .explain(who, &result.kind, result.places.get(name).map(String::as_str), self.drawn.signature(name)?)
+                .map(str::to_owned)
+        };
         if let Some(reason) = known.or_else(shown) {
             *self.reasons.entry(reason).or_default() += 1;
             return;

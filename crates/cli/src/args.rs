@@ -127,6 +127,7 @@ impl ContentArgs {
             builtin: false,
             unwanted: self.pua,
             categories: Categories::All,
+            no_phishing: false,
             only: self.rules.only.clone(),
             without: self.rules.without.clone(),
         }

@@ -196,7 +196,13 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
 fn load(line: &Line, talk: &mut Talk) -> Result<Content, String> {
     let paths = database::places(line)?;
     let categories = categories(line)?;
-    let sources = Sources { paths, unwanted: line.is_on("detect-pua"), categories, ..Sources::default() };
+    let sources = Sources {
+        paths,
+        unwanted: line.is_on("detect-pua"),
+        categories,
+        no_phishing: !line.is_on("phishing-sigs"),
+        ..Sources::default()
+    };
     let content = Content::load(&sources)?;
     for note in &content.notes {
         talk.warn(note).map_err(|error| error.to_string())?;

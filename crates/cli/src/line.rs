@@ -298,7 +298,7 @@ mod tests {
             ("--follow-dir-symlinks=7", "Incorrect argument format"),
             ("--debug", "--debug cannot be honoured"),
             ("--max-partitions=7", "--max-partitions=7 cannot be honoured, only its default 50"),
-            ("--alert-broken-media", "--alert-broken-media cannot be honoured, only its default no"),
+            ("--alert-broken", "--alert-broken cannot be honoured, only its default no"),
         ];
         for (argument, expected) in table {
             let error = read(&[argument]).unwrap_err();

@@ -31,6 +31,8 @@ pub struct Options {
     pub unwanted: bool,
     /// Of those, which by their categories.
     pub categories: Categories,
+    /// Leave body signatures (`.ndb` and the like) out that are named after phishing.
+    pub no_phishing: bool,
     /// YARA rules to take; all if there is none.
     pub only: Vec<Selector>,
     /// YARA rules not to take.
@@ -147,6 +149,11 @@ pub(crate) struct Compiler {
     pub(crate) problems: Vec<Problem>,
 }
 
+/// True for the names of ClamAV's signatures of phishing (observed: in `.ndb` alone).
+fn is_phishing(line: &str) -> bool {
+    line.starts_with("HTML.Phishing") || line.starts_with("Email.Phishing")
+}
+
 /// What a line gives.
 enum Entry {
     Allow(HashRule),
@@ -251,6 +258,10 @@ impl Compiler {
         let text = String::from_utf8_lossy(line);
         let parsed = match member.kind {
             Kind::Allow => hash::parse(&text, Scope::Object).map(|(name, rule)| (name, Entry::Allow(rule))),
+            Kind::Body if self.options.no_phishing && is_phishing(&text) => {
+                self.leave_out(number, "phishing (not asked for)");
+                return Ok(());
+            }
             Kind::Body => ndb::parse(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::BodyPlain => ndb::parse_plain(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::Certificate if line.is_empty() => return Ok(()),

@@ -51,7 +51,7 @@ pub(super) fn switches(line: &Line) -> Switches {
     Switches {
         alerts: Alerts {
             broken: false,
-            broken_media: false,
+            broken_media: on("alert-broken-media"),
             encrypted_archives: encrypted || on("alert-encrypted-archive"),
             encrypted_documents: encrypted || on("alert-encrypted-doc"),
             links_cloaked: on("alert-phishing-cloak"),

@@ -21,6 +21,8 @@ pub(crate) struct Sources {
     pub(crate) unwanted: bool,
     /// Which of them.
     pub(crate) categories: Categories,
+    /// True to leave signatures of phishing out.
+    pub(crate) no_phishing: bool,
     /// YARA rules to take; all if there is none.
     pub(crate) only: Vec<Selector>,
     /// YARA rules not to take.
@@ -35,8 +37,8 @@ pub(crate) fn compile(sources: &Sources, out: &mut (impl Write + Seek)) -> Resul
     let said = |error: dachs_sigc::Error| shown(error.to_string().as_bytes());
     let mut inputs: Vec<Input> = if sources.builtin { dachs_sigc::builtin() } else { Vec::new() };
     inputs.extend(dachs_sigc::files(&sources.paths).map_err(said)?);
-    let Sources { unwanted, categories, only, without, .. } = sources.clone();
-    compile_into(&inputs, &Options { unwanted, categories, only, without }, out).map_err(said)
+    let Sources { unwanted, categories, no_phishing, only, without, .. } = sources.clone();
+    compile_into(&inputs, &Options { unwanted, categories, no_phishing, only, without }, out).map_err(said)
 }
 
 /// What a person should know of a compilation: a line for each source, in the order in which they were met.

@@ -27,7 +27,7 @@ pub(super) struct Address {
     pub(super) text: String,
     /// It begins with `https`.
     pub(super) encrypted: bool,
-    /// Control characters were hidden in it.
+    /// It hides where its host ends.
     pub(super) cloaked: bool,
     /// Its scheme, with what follows it.
     scheme: &'static str,
@@ -38,7 +38,7 @@ pub(super) struct Address {
 impl Address {
     /// Where a link leads; nothing if that is no page.
     pub(super) fn led_to(bytes: &[u8]) -> Option<Address> {
-        let (text, cloaked) = plain(bytes);
+        let (text, cloaked) = (plain(bytes), hides(bytes));
         let (scheme, rest) = scheme(&text, true)?;
         let (text, path) = cut(rest, &['/', '?', '#']);
         let authority = text.rsplit('@').next().unwrap_or_default();
@@ -51,7 +51,7 @@ impl Address {
 
     /// What a link shows, if that is an address.
     pub(super) fn shown(bytes: &[u8]) -> Option<Address> {
-        let (text, cloaked) = plain(bytes);
+        let (text, cloaked) = (plain(bytes), false);
         let text = text.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric()).to_ascii_lowercase();
         let (scheme, rest) = scheme(&text, false)?;
         let ends: &[char] = if scheme.is_empty() { &['/', '?', '#'] } else { &['/', '?', '#', ':'] };
@@ -100,22 +100,32 @@ impl Address {
     }
 }
 
-/// Without blanks and control characters, escapes resolved; and whether control characters were escaped.
-fn plain(bytes: &[u8]) -> (String, bool) {
-    let (mut text, mut cloaked) = (String::new(), false);
+/// True if the host is followed by characters that end it for some programs (observed: `%00` or `%01`, and something behind
+/// it before the path; escaped twice too).
+fn hides(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes)).replace("%25", "%");
+    let rest = text.split_once("//").map_or(text.as_str(), |(_, rest)| rest);
+    let authority = cut(rest, &['/', '?', '#']).0;
+    let follows = |at: usize| at.saturating_add(3) < authority.len();
+    ["%00", "%01"].iter().any(|sign| authority.find(sign).is_some_and(follows))
+}
+
+/// Escapes resolved, without blanks, and without control characters that are not escaped.
+fn plain(bytes: &[u8]) -> String {
+    let mut text = String::new();
     let mut rest = bytes.get(..LONGEST).unwrap_or(bytes);
     while let Some((first, after)) = rest.split_first() {
         let escaped = escape(rest);
         rest = escaped.map_or(after, |(_, after)| after);
         match escaped.map_or(*first, |(byte, _)| byte) {
-            0 => break,
-            1..0x20 | 0x7f => cloaked |= escaped.is_some(),
+            // What is escaped is part of the host, and makes another one of it.
+            0..=b' ' | 0x7f if escaped.is_none() => {}
             b' ' => {}
             b'\\' => text.push('/'),
             byte => text.push(char::from(byte)),
         }
     }
-    (text, cloaked)
+    text
 }
 
 /// The byte that `%xx` stands for, and what follows.

@@ -18,6 +18,7 @@ mod cost;
 mod facts;
 mod kind;
 mod limits;
+mod media;
 mod reader;
 mod report;
 mod source;
@@ -30,6 +31,7 @@ pub use cost::{RuleCost, RuleCosts, RuleRange};
 pub use facts::{Certificate, Facts, Found, Icon, Lazy, Meta, Section, Spot};
 pub use kind::{Class, FileKind, Target};
 pub use limits::{Limit, Limits};
+pub use media::MediaFault;
 pub use reader::{Reader, Short};
 pub use report::{
     Cause, Coverage, Detection, Finding, Heuristic, MatchedString, Name, ObjectPath, Report, Strength, Verdict,

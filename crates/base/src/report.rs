@@ -4,7 +4,7 @@
 //! ([`Cause::Signature`]); their names come from the image on the trusted side. Names of members are raw bytes chosen by
 //! a file's author: whoever shows them escapes them.
 
-use crate::{Anomaly, FileKind, Limits};
+use crate::{Anomaly, FileKind, Limits, MediaFault};
 use serde::{Deserialize, Serialize};
 
 /// The name of a member inside its parent: raw bytes, at most [`Name::LONGEST`] of them.
@@ -55,8 +55,12 @@ pub enum Strength {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Heuristic {
+    /// An animated cursor whose header is not of its size (MS05-002).
+    AnimatedCursor,
     /// An executable whose header makes no sense.
     BrokenExecutable,
+    /// A picture that breaks the rules of its format.
+    BrokenMedia(MediaFault),
     /// Numbers of credit cards.
     CardNumbers,
     /// A 7z archive is encrypted, or members of it are.
@@ -73,10 +77,14 @@ pub enum Heuristic {
     EncryptedRar,
     /// Members of a ZIP archive are encrypted.
     EncryptedZip,
+    /// A comment in a JPEG that is shorter than its own size (MS04-028).
+    JpegComment,
     /// A document has Visual Basic macros.
     MacrosVba,
     /// A workbook has Excel 4 macros.
     MacrosXlm,
+    /// Names in a PDF that mean something are written so that nobody finds them.
+    PdfObfuscatedName,
     /// Social security numbers.
     PersonNumbers,
     /// A link in a mail leads to an address that lists block.
@@ -87,6 +95,8 @@ pub enum Heuristic {
     PhishingSpoofed,
     /// A link in a mail shows an encrypted page and leads to one that is not.
     PhishingUnencrypted,
+    /// The dictionary of an xz stream is larger than 1 GiB.
+    XzDictionary,
     /// Members of a ZIP archive share their bytes, as in an overlap bomb.
     ZipOverlappingFiles,
 }
@@ -96,7 +106,9 @@ impl Heuristic {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Heuristic::AnimatedCursor => "Heuristics.Exploit.W32.MS05-002",
             Heuristic::BrokenExecutable => "Heuristics.Broken.Executable",
+            Heuristic::BrokenMedia(fault) => fault.name(),
             Heuristic::CardNumbers => "Heuristics.Structured.CreditCardNumber",
             Heuristic::Encrypted7z => "Heuristics.Encrypted.7Zip",
             Heuristic::EncryptedArj => "Heuristics.Encrypted.ARJ",
@@ -105,13 +117,16 @@ impl Heuristic {
             Heuristic::EncryptedPdf => "Heuristics.Encrypted.PDF",
             Heuristic::EncryptedRar => "Heuristics.Encrypted.RAR",
             Heuristic::EncryptedZip => "Heuristics.Encrypted.Zip",
+            Heuristic::JpegComment => "Heuristics.Exploit.W32.MS04-028",
             Heuristic::MacrosVba => "Heuristics.OLE2.ContainsMacros.VBA",
             Heuristic::MacrosXlm => "Heuristics.OLE2.ContainsMacros.XLM",
+            Heuristic::PdfObfuscatedName => "Heuristics.PDF.ObfuscatedNameObject",
             Heuristic::PersonNumbers => "Heuristics.Structured.SSN",
             Heuristic::PhishingBlocked => "Heuristics.Phishing.URL.Blocked",
             Heuristic::PhishingCloaked => "Heuristics.Phishing.Email.Cloaked.Null",
             Heuristic::PhishingSpoofed => "Heuristics.Phishing.Email.SpoofedDomain",
             Heuristic::PhishingUnencrypted => "Heuristics.Phishing.Email.SSL-Spoof",
+            Heuristic::XzDictionary => "Heuristics.XZ.DicSizeLimit",
             Heuristic::ZipOverlappingFiles => "Heuristics.Zip.OverlappingFiles",
         }
     }

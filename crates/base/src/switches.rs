@@ -65,6 +65,7 @@ impl Switches {
     pub fn wants(&self, heuristic: Heuristic) -> bool {
         match heuristic {
             Heuristic::BrokenExecutable => self.alerts.broken,
+            Heuristic::BrokenMedia(_) => self.alerts.broken_media,
             Heuristic::CardNumbers | Heuristic::PersonNumbers => self.structured.is_some(),
             Heuristic::Encrypted7z
             | Heuristic::EncryptedArj

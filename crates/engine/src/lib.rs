@@ -183,12 +183,25 @@ impl Scan<'_> {
     fn check_links(&mut self, object: &Object) {
         let in_mail = matches!(object.around.last(), Some(FileKind::Mail | FileKind::Mhtml));
         let wanted = self.image.has_link_lists() && !self.options.no_links && !self.image.is_off(Switch::Phishing);
-        if object.kind() != FileKind::Html || !in_mail || !wanted {
+        let is_page = object.identity.kinds().any(|kind| kind == FileKind::Html);
+        if !is_page || !in_mail || !wanted {
             return;
         }
         let judge = |link: Link| self.image.judge_link(&link.real, &link.shown, &self.options.links);
         let found = dachs_formats::links(&object.source, self.budget).find_map(judge);
         if let Some(heuristic) = found.filter(|_| !self.is_allowed(object)) {
+            self.fold.judge(heuristic, object);
+        }
+    }
+
+    /// Looks whether the structure of an object is as it should be, where that can be told without taking it apart.
+    fn check_structure(&mut self, object: &Object) {
+        let (kind, switches) = (object.kind(), &self.options.switches);
+        if switches.closed.holds(kind) {
+            return;
+        }
+        let found = dachs_formats::judge(kind, &object.source, self.budget);
+        if let Some(heuristic) = found.filter(|found| switches.wants(*found) && !self.is_allowed(object)) {
             self.fold.judge(heuristic, object);
         }
     }
@@ -232,6 +245,7 @@ impl Scan<'_> {
         }
         if !self.is_enough() {
             self.check_links(&object);
+            self.check_structure(&object);
         }
         self.enter(object);
     }

@@ -34,6 +34,7 @@ mod lzop;
 mod macho;
 mod mail;
 mod mapped;
+mod media;
 mod normalise;
 mod ntfs;
 mod ole1;
@@ -75,7 +76,7 @@ pub use structured::structured;
 use unpack::{Found, Search};
 pub use unpack::{Item, Member, Unpack};
 
-use dachs_base::{Budget, Class, FileKind, Source};
+use dachs_base::{Budget, Class, FileKind, Heuristic, Source};
 use std::sync::Arc;
 
 /// What an object is.
@@ -123,6 +124,15 @@ pub fn unpack(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Unpa
         (Some(open), _) => Unpacking::Members(open(&identify::located(kind, source), budget)),
         (None, Class::Archive | Class::Stream | Class::Document) => Unpacking::Unsupported,
         _ => Unpacking::Nothing,
+    }
+}
+
+/// What is wrong with the structure of an object of this kind, if it can be told without taking it apart.
+#[must_use]
+pub fn judge(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Option<Heuristic> {
+    match kind {
+        FileKind::Xz => xz::judge(&**source),
+        _ => media::judge(kind, source, budget),
     }
 }
 

@@ -51,9 +51,14 @@ pub(crate) fn identify(source: &dyn Source) -> Identity {
     identity
 }
 
-/// What ClamAV knows no format of, and takes for text, is matched as text too.
+/// What ClamAV knows no format of, and takes for text, is matched as text too; so is what only may be of its format.
 fn look_for_text(head: &[u8], identity: &mut Identity) {
-    if identity.kind.cl_type() == FileKind::Data.cl_type() && text::passes_for_text(head) {
+    let unsure = match identity.kind {
+        FileKind::Pdf => !head.starts_with(b"%PDF"),
+        FileKind::PostScript | FileKind::Pyc => true,
+        kind => kind.cl_type() == FileKind::Data.cl_type(),
+    };
+    if unsure && text::passes_for_text(head) {
         identity.also.push(FileKind::Utf16);
     }
 }

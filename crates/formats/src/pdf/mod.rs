@@ -40,7 +40,7 @@ mod window;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, FileKind, Held, LimitReached, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, FileKind, Held, Heuristic, LimitReached, Name, Part, Source};
 
 use crate::stream::{Replay, SourceRead};
 use crate::{Found, Search, Unpack};
@@ -76,6 +76,7 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         at: 0,
         covered: 0,
         again: 0,
+        judged: false,
     })
 }
 
@@ -97,6 +98,8 @@ struct Document {
     covered: u64,
     /// Bytes that were read more often than once.
     again: u64,
+    /// Hidden names were told.
+    judged: bool,
 }
 
 impl Search for Document {
@@ -177,6 +180,9 @@ impl Document {
         let header = Header { number, generation, body: 0 };
         if contents.notable && bytes.len() > 0 {
             self.found.member(named(&header, b""), Arc::new(bytes), None)?;
+        }
+        if contents.obfuscated && !std::mem::replace(&mut self.judged, true) {
+            self.found.heuristic(Heuristic::PdfObfuscatedName);
         }
         let script = self.hints.hint(number) == Some(&Hint::JavaScript);
         for (number, hint) in contents.hints {

@@ -81,6 +81,11 @@ impl<'a> Name<'a> {
         self.bytes().eq(plain.iter().copied())
     }
 
+    /// True if something in it is written as `#xx`.
+    pub(super) fn is_escaped(self) -> bool {
+        self.0.contains(&b'#')
+    }
+
     /// The name with its `#xx` decoded.
     pub(super) fn bytes(self) -> impl Iterator<Item = u8> + 'a {
         let mut rest = self.0;

@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 
-use dachs_base::{Budget, Name, Reader, Short, Source};
+use dachs_base::{Budget, Heuristic, Name, Reader, Short, Source, read_vec_at};
 use lzma_rust2::XzReader;
 
 use crate::Unpack;
@@ -19,6 +19,8 @@ const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 const FIXED: u64 = 256 * 1024;
 /// Taken for the dictionary if the header of the first block cannot be read.
 const USUAL_DICTIONARY: u64 = 64 << 20;
+/// A larger one is suspicious (observed of ClamAV 1.4.6).
+const LARGEST_DICTIONARY: u64 = 1 << 30;
 /// 5.3.1: the longest chunk of LZMA2, with some room.
 const LONGEST_CHUNK: usize = 80 * 1024;
 /// 5.3.1: the filter LZMA2.
@@ -27,6 +29,13 @@ const LZMA2: u64 = 0x21;
 /// Unpacks an xz stream.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
     frames::open(source, budget, Name::new(b"content"), begin)
+}
+
+/// Judges the dictionary that the first block announces.
+pub(crate) fn judge(source: &dyn Source) -> Option<Heuristic> {
+    let head = read_vec_at(source, 0, 128);
+    let dictionary = dictionary(&head).ok().flatten().filter(|_| head.starts_with(&MAGIC))?;
+    (dictionary > LARGEST_DICTIONARY).then_some(Heuristic::XzDictionary)
 }
 
 fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begun> {

@@ -71,6 +71,6 @@ impl Walk<'_> {
     /// False when the time is over.
     fn goes_on(&mut self) -> bool {
         self.steps = self.steps.wrapping_add(1);
-        self.steps % STEP != 0 || self.budget.check_time().is_ok()
+        !self.steps.is_multiple_of(STEP) || self.budget.check_time().is_ok()
     }
 }

@@ -110,7 +110,7 @@
 //!
 //! * *A bitmap for each of two sets, and a map of pairs gathered from memory*: four gathers for sixteen positions. One bitmap
 //!   for both and pairs looked up in registers need one: a scan of 30 MB of programs for Linux takes 88 to 94 ms instead of
-//!   128 to 140, in turns; of programs for Windows as long as before, since their time goes to runs of zeros.
+//!   128 to 140, in turns; of programs for Windows as long as before, since their time goes to candidates.
 //! * *48 bytes around a candidate compared by `==`*: the compiler makes a call of `memcmp` of it, an eighth of the time for
 //!   programs for Windows, also where the comparison is written eight bytes at a time. It is written without a branch now; to
 //!   be measured.

@@ -86,8 +86,9 @@ impl Turns {
                     // Behind the command and the length of the piece.
                     let place = b"zINSTREAM\0".len() + 4;
                     while begin.elapsed() < time {
-                        // No two are the same: clamd remembers what was clean.
-                        sent[place..place + 8].copy_from_slice(&NUMBER.fetch_add(1, Relaxed).to_le_bytes());
+                        // No two are the same: clamd remembers what was clean. The highest byte first, because counted
+                        // from the lowest some number is what a signature looks for at the start of a file.
+                        sent[place..place + 8].copy_from_slice(&NUMBER.fetch_add(1, Relaxed).to_be_bytes());
                         let start = Instant::now();
                         let answer = daemon.ask(&sent);
                         own.push(start.elapsed());

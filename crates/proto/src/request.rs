@@ -63,6 +63,7 @@ mod tests {
             isolate: true,
             rules_on_members: true,
             about: About::new(&[b'x'; 10_000], &[b'x'; 1_000]),
+            profile: Some(RuleRange { first: u32::MAX, count: u32::MAX }),
         };
         let packet = request.encode().unwrap();
         assert!(packet.len() <= Request::LONGEST, "{}", packet.len());

@@ -1,4 +1,5 @@
-//! Documents in one XML text: Word and Excel 2003 (WordprocessingML, SpreadsheetML), Hangul (HWPML), PDF in XDP.
+//! Documents in one XML text: Word and Excel 2003 (WordprocessingML, SpreadsheetML; ECMA-376-4 for the later flat form), Hangul
+//! (HWPML), PDF in XDP (XFA Specification 3.3).
 //!
 //! What such a document carries stands in elements as base64: `w:binData` (macros and objects), `pkg:binaryData`, `BINDATA`,
 //! and `chunk` (XFA 3.3, "XDP": the document itself). Each is a member, decoded while it is read. Nothing else is looked at here,

@@ -70,6 +70,9 @@ fn wrongs(bomb: &Bomb, answer: &Answer) -> Vec<String> {
     if !bomb.bounded && result.verdict == "clean" {
         wrongs.push("it is called clean".to_owned());
     }
+    if result.verdict == "clean" && result.anomalies.iter().any(|(what, _)| what == "limit") {
+        wrongs.push("it was cut, and is called clean".to_owned());
+    }
     if result.anomalies.iter().any(|(what, detail)| what == "worker-died" && !detail.contains("time")) {
         wrongs.push(format!("the worker died: {:?}", result.anomalies));
     }
@@ -94,7 +97,7 @@ fn bombs(scratch: &Scratch) -> Result<Vec<Bomb>, String> {
     add("nested.zip", false, &nested_zip())?;
     add("thrice.gz", true, &thrice_gzip())?;
     add("overlapping.zip", false, &overlapping_zip(&Entry::deflated(&vec![0; 1 << 20]), 60_000))?;
-    add("ten-million.tar.gz", false, &ten_million_members())?;
+    add("ten-million.tar.gz", true, &ten_million_members())?;
     add("deep.gz", false, &deep_gzip())?;
     for (name, bounded, command) in BY_TOOL {
         match by_tool(scratch, name, command)? {

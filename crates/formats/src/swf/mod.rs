@@ -40,7 +40,7 @@ impl Search for Movie {
     fn step(&mut self) -> Result<(), Anomaly> {
         self.found.end();
         let header = Header::read(self.source.as_ref())?;
-        if header.form == b'F' {
+        if !header.is_packed {
             return Ok(());
         }
         let length = header.length.checked_sub(HEADER).filter(|length| *length > 0);
@@ -59,6 +59,8 @@ impl Search for Movie {
 struct Header {
     /// The first letter of the signature.
     form: u8,
+    /// False also for what is no movie, which a signature may ask to be looked at as one.
+    is_packed: bool,
     /// Version and length as they stand.
     rest: [u8; 5],
     /// Of the whole uncompressed file.
@@ -71,12 +73,12 @@ impl Header {
     fn read(source: &dyn Source) -> Result<Header, Short> {
         let bytes = read_vec_at(source, 0, 17);
         let mut reader = Reader::new(&bytes, "SWF header");
-        let form = reader.u8()?;
-        reader.skip(2)?;
+        let magic @ [form, ..] = reader.array::<3>()?;
+        let is_packed = matches!(&magic, b"CWS" | b"ZWS");
         let rest = reader.array::<5>()?;
         let [_, length @ ..] = rest;
         let properties = if form == b'Z' { reader.skip(4).and_then(|()| reader.array())? } else { [0; 5] };
-        Ok(Header { form, rest, length: u32::from_le_bytes(length).into(), properties })
+        Ok(Header { form, is_packed, rest, length: u32::from_le_bytes(length).into(), properties })
     }
 
     /// The part of the movie behind its header.
@@ -87,5 +89,27 @@ impl Header {
             // Two bytes say that it is zlib (RFC 1950 2.2).
             _ => codec::deflate(input(HEADER + 2), budget),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::Item;
+    use dachs_base::{Limits, Memory, NoClock};
+
+    fn items(bytes: &[u8]) -> Vec<Item> {
+        let source: Arc<dyn Source> = Arc::new(Memory::new(bytes.to_vec()));
+        let mut movie = open(&source, &Budget::new(Limits::default(), NoClock));
+        std::iter::from_fn(|| movie.next_item()).collect()
+    }
+
+    #[test]
+    fn only_what_is_packed_holds_a_movie() {
+        assert!(items(b"FWS\x06\x20\0\0\0 and its tags").is_empty());
+        assert!(items(b"\x01\x02\x03\x06\x20\0\0\0 is no movie at all").is_empty());
+        assert!(matches!(items(b"CWS\x06\x20\0\0\0\x78\x9c").as_slice(), [Item::Member(_), ..]));
+        assert!(matches!(items(b"CWS\x06").as_slice(), [Item::Anomaly { .. }]));
     }
 }

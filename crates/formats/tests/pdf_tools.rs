@@ -53,7 +53,8 @@ fn qpdf(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 /// Compares each stream of a file with what qpdf says it holds; gives the number of streams that qpdf knew. Objects that are no
-/// streams are dictionaries as they stand.
+/// streams are dictionaries as they stand. A stream may be given twice, decrypted and as it stands: by chance, encrypted bytes
+/// begin like a format.
 fn compare(folder: &Path, walked: &Walked) -> usize {
     let mut known = 0;
     for seen in walked.objects.iter().filter(|seen| seen.path.len() == 1) {
@@ -72,7 +73,8 @@ fn compare(folder: &Path, walked: &Walked) -> usize {
         let output = qpdf(folder, &["--filtered-stream-data", "--decode-level=generalized", &show]);
         if output.status.success() {
             known += 1;
-            assert!(output.stdout == seen.bytes, "{}", seen.path[0]);
+            let mut readings = walked.objects.iter().filter(|other| other.path == seen.path);
+            assert!(readings.any(|reading| reading.bytes == output.stdout), "{}", seen.path[0]);
         }
     }
     known

@@ -40,12 +40,12 @@ mod window;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, FileKind, Held, Heuristic, LimitReached, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, FileKind, Held, Heuristic, LimitReached, Name, Part, Source, read_vec_at};
 
 use crate::stream::{Replay, SourceRead};
 use crate::{Found, Search, Unpack};
 use extent::{Extent, Extents};
-use filter::Chain;
+use filter::{Chain, Filter};
 use hints::Hints;
 use objects::{Objects, Sighting};
 use resolver::Resolver;
@@ -236,7 +236,8 @@ impl Document {
         // Nobody but the author knows whether the trailer that was found is the one that counts.
         if !matches!(cipher, Some(None)) {
             let source = self.decoded(extent, &stream.chain, None)?;
-            if plausible(source.as_ref(), &stream.chain) {
+            let bytes = Part::new(Arc::clone(&self.source), extent.start, extent.length);
+            if plausible(&bytes, source.as_ref(), &stream.chain.filters) {
                 self.give(name, source, extent, stream.form, bare)?;
             }
         }
@@ -316,13 +317,18 @@ fn is_document(source: &dyn Source) -> bool {
     crate::identify(source).kinds().any(|kind| kind == FileKind::Pdf)
 }
 
-/// True if a stream of an encrypted document makes sense without decryption. One that is encrypted is noise, which no
-/// decoder takes for long and which has no format.
-fn plausible(source: &dyn Source, chain: &Chain) -> bool {
-    if chain.filters.is_empty() {
-        return crate::identify(source).kind != FileKind::Data;
+/// True if the `bytes` of a stream in an encrypted document make sense without decryption, with what the filters `made` of
+/// them. If they are encrypted they are noise: noise has no format, and only few filters refuse it. DEFLATE and LZW end
+/// where noise tells them to, so they must begin rightly.
+fn plausible(bytes: &dyn Source, made: &dyn Source, filters: &[Filter]) -> bool {
+    let decodes = || made.read_at(0, &mut [0; 512]) > 0 && made.problem().is_none();
+    let head = read_vec_at(bytes, 0, 2);
+    match filters.first() {
+        None | Some(Filter::RunLength) => !matches!(crate::identify(made).kind, FileKind::Data | FileKind::Empty),
+        Some(Filter::Flate(_)) => filter::is_zlib(&head) && decodes(),
+        Some(Filter::Lzw { .. }) => filter::is_lzw(&head) && decodes(),
+        Some(Filter::Ascii85 | Filter::AsciiHex) => decodes(),
     }
-    source.read_at(0, &mut [0; 512]) > 0 && source.problem().is_none()
 }
 
 /// `object 12 0 what`
@@ -356,5 +362,58 @@ fn growing<T>(
             Err(Trouble::Ended) if count < LONGEST_VALUE => count *= 4,
             other => return Ok(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dachs_base::{Limits, Memory, NoClock};
+
+    /// What an encrypted stream looks like to a reader without the key.
+    fn noise(length: usize, state: &mut u64) -> Vec<u8> {
+        let mut byte = || {
+            *state ^= *state << 13;
+            *state ^= *state >> 7;
+            *state ^= *state << 17;
+            state.to_le_bytes()[3]
+        };
+        (0..length).map(|_| byte()).collect()
+    }
+
+    fn makes_sense(bytes: Vec<u8>, filters: &[Filter]) -> bool {
+        let budget = Budget::new(Limits::default(), NoClock);
+        let (input, filters_of_it) = (bytes.clone(), filters.to_vec());
+        let made = Replay::new(&budget.clone(), move || {
+            filter::decode(Box::new(std::io::Cursor::new(input.clone())), &filters_of_it, &budget)
+        });
+        plausible(&Memory::new(bytes), &made, filters)
+    }
+
+    #[test]
+    fn noise_makes_no_sense() {
+        let (mut state, lzw) = (0x9E37_79B9_7F4A_7C15, Filter::Lzw { early: true, predictor: None });
+        // What ends early, or is left out as a blank, may leave a few letters.
+        for (filter, most) in [
+            (None, 2),
+            (Some(Filter::Flate(None)), 2),
+            (Some(lzw), 2),
+            (Some(Filter::RunLength), 20),
+            (Some(Filter::Ascii85), 10),
+        ] {
+            let filters: Vec<Filter> = filter.into_iter().collect();
+            let senses = (0..4000).filter(|_| makes_sense(noise(80, &mut state), &filters)).count();
+            assert!(senses <= most, "{senses} of 4000 by {filter:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_encrypted_makes_sense() {
+        let packed = [&[0x78, 0x01, 0x01, 6, 0, 0xF9, 0xFF][..], b"badger", &[0; 4]].concat();
+        assert!(makes_sense(packed.clone(), &[Filter::Flate(None)]));
+        assert!(!makes_sense(packed[2..].to_vec(), &[Filter::Flate(None)]));
+        assert!(makes_sense(b"hello badger, this is a text".to_vec(), &[]));
+        assert!(makes_sense([&[27][..], b"hello badger, this is a text"].concat(), &[Filter::RunLength]));
+        assert!(makes_sense(b"68656C6C6F>".to_vec(), &[Filter::AsciiHex]));
     }
 }

@@ -145,6 +145,17 @@ fn flate(mut input: Input, budget: &Budget) -> io::Result<Box<dyn Read + Send>> 
     codec::deflate(input, budget)
 }
 
+/// True for bytes that begin with a header of zlib (RFC 1950 2.2).
+pub(super) fn is_zlib(bytes: &[u8]) -> bool {
+    let [method, flags, ..] = *bytes else { return false };
+    method & 0x8F == 8 && u16::from_be_bytes([method, flags]).is_multiple_of(31)
+}
+
+/// True for bytes that begin with the code of nine bits that clears the table, as LZW data do (ISO 32000-1 7.4.4.2).
+pub(super) fn is_lzw(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x80, 0..0x80, ..])
+}
+
 /// Charges what a filter makes for the next one.
 struct Charged {
     reader: Box<dyn Read + Send>,

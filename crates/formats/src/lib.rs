@@ -7,6 +7,7 @@
 mod ar;
 mod arj;
 mod asar;
+mod autoit;
 mod binhex;
 mod bzip2;
 mod cab;
@@ -36,6 +37,7 @@ mod mail;
 mod mapped;
 mod media;
 mod normalise;
+mod nsis;
 mod ntfs;
 mod ole1;
 mod ole2;
@@ -48,6 +50,7 @@ mod rar;
 mod rpm;
 mod rtf;
 mod sevenzip;
+mod sis;
 mod squashfs;
 mod stored;
 pub mod stream;
@@ -153,6 +156,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Apm => partitions::open_apm,
         FileKind::Arj => arj::open,
         FileKind::Asar => asar::open,
+        FileKind::AutoIt => autoit::open,
         FileKind::Bzip2 => bzip2::open,
         FileKind::Cab => cab::open,
         FileKind::Chm => chm::open,
@@ -176,6 +180,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::MachOUniversal => macho::open,
         FileKind::Mail | FileKind::Mhtml => mail::open,
         FileKind::Mbr => partitions::open_mbr,
+        FileKind::Nsis => nsis::open,
         FileKind::Ntfs => ntfs::open,
         FileKind::Ole2 => ole2::open,
         FileKind::OneNote => onenote::open,
@@ -186,6 +191,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Rpm => rpm::open,
         FileKind::Rtf => rtf::open,
         FileKind::SevenZip => sevenzip::open,
+        FileKind::Sis => sis::open,
         FileKind::SquashFs => squashfs::open,
         FileKind::Swf => swf::open,
         FileKind::Szdd => szdd::open,

@@ -6,9 +6,11 @@
 //! that throw away bytes when they fail are read in small steps.
 
 pub(crate) mod adc;
+mod bare_bzip2;
 pub(crate) mod bytewise;
 pub(crate) mod huffman;
 mod inflate;
+mod loose_inflate;
 pub(crate) mod lzfse;
 pub(crate) mod lzh;
 pub(crate) mod lznt1;
@@ -40,6 +42,16 @@ pub(crate) fn deflate(input: impl BufRead + Send + 'static, budget: &Budget) -> 
 /// Deflate64: deflate with a window of 64 KiB (APPNOTE 4.4.5, method 9).
 pub(crate) fn deflate64(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
     fenced(budget, 320 * KIB, || Ok(deflate64::Deflate64Decoder::with_buffer(input)))
+}
+
+/// Deflate as NSIS writes it.
+pub(crate) fn loose_deflate(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, 64 * KIB, || Ok(loose_inflate::LooseInflate::new(input)))
+}
+
+/// bzip2 as NSIS writes it.
+pub(crate) fn bare_bzip2(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, bare_bzip2::MEMORY, || Ok(bare_bzip2::BareBzip2::new(input)))
 }
 
 /// One bzip2 stream, or several of them one behind the other.

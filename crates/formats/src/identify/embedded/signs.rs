@@ -24,8 +24,9 @@ const fn sign(kind: FileKind, magic: &'static [u8], check: fn(&dyn Source, u64) 
 }
 
 /// What is looked for.
-pub(super) static SIGNS: [Sign; 8] = [
+pub(super) static SIGNS: [Sign; 9] = [
     sign(FileKind::Arj, b"\x60\xea", arj),
+    sign(FileKind::AutoIt, b"\xa3\x48\x4b\xbe\x98\x6c\x4a\xa9\x99\x4c\x53\x0a\x86\xd6\x48\x7d", autoit),
     sign(FileKind::Cab, b"MSCF\x00\x00\x00\x00", cab),
     Sign { kind: FileKind::Nsis, magic: b"\xef\xbe\xad\xdeNullsoftInst", inside: 4, check: nsis },
     sign(FileKind::Pdf, b"%PDF-1.", pdf),
@@ -62,6 +63,11 @@ fn arj(source: &dyn Source, start: u64) -> bool {
     let size = usize::from(header.u16(2).unwrap_or(0));
     let sum = header.u32(4 + size);
     (30..=2600).contains(&size) && sum == Some(crc32fast::hash(header.part(4, 4 + size)))
+}
+
+/// A compiled script, also in a resource of the program that runs it: the version stands behind the magic.
+fn autoit(source: &dyn Source, start: u64) -> bool {
+    Header::read(source, start, 23).part(16, 23) == b"AU3!EA0"
 }
 
 /// MS-CAB 2.2.1: sizes and offsets that fit, version 1.3, at least one folder.

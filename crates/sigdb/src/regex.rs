@@ -3,9 +3,10 @@
 //! The image holds an expression as its source wrote it. [`translate`] brings it into the syntax of the two engines used:
 //! `regex`, whose time grows with the bytes alone, for what it can express, and `fancy-regex`, which backtracks under a
 //! limit of steps, for the rest (lookaround, backreferences, possessive repetition). Both are compiled when first needed
-//! and kept in a small cache. What neither can express is refused when an image is built.
+//! and kept ([`Cache`]). What neither can express is refused when an image is built.
 //!
-//! Before anything backtracks, quicker expressions are asked that match wherever this one does: a wider one that takes linear
+//! Most are never needed: the image also holds bytes that must occur where an expression matches ([`mod@needles`]), and an object
+//! is asked for those first ([`Grams`]). Before anything backtracks, quicker expressions are asked that match wherever this one does: a wider one that takes linear
 //! time, in which references are to any bytes and lookaround may hold or not, and the tail, see [`translate`]. Where one of
 //! them finds nothing, and that is nearly everywhere, there is nothing to be tried.
 //!
@@ -18,16 +19,24 @@
 //! it starts at most so many bytes later, and with the flag `e` it must also end there. `g` counts all matches that do not
 //! overlap, up to the first empty one. This was observed on ClamAV 1.4.6.
 
+mod cache;
+mod grams;
+mod needles;
 mod translate;
 
+pub(crate) use cache::Cache;
+pub(crate) use grams::Grams;
+pub(crate) use needles::each as each_needle;
 pub(crate) use translate::Problem;
 
 use crate::model::{Offset, OffsetBase, Regex};
 use dachs_base::{Budget, Limit, LimitReached};
 use fancy_regex::{BytesMode, RegexOptionsBuilder};
-use std::collections::BTreeMap;
+use regex_automata::nfa::thompson::WhichCaptures;
+use regex_automata::{Input, meta};
+use regex_syntax::hir::Hir;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Once, OnceLock};
 
 /// Objects with more bytes than this are not searched; ClamAV's limit too.
 pub(crate) const LARGEST: u64 = 100 << 20;
@@ -35,8 +44,6 @@ pub(crate) const LARGEST: u64 = 100 << 20;
 const LONGEST: usize = 1 << 14;
 /// Bytes of a compiled expression, and of its automaton made on the fly.
 const COMPILED: usize = 4 << 20;
-/// Compiled expressions that are kept.
-const KEPT: usize = 16;
 /// Steps of backtracking in one search.
 const STEPS: usize = 10_000_000;
 /// The clock is looked at after so many matches.
@@ -46,32 +53,87 @@ const MATCHES_PER_LOOK: u32 = 256;
 #[derive(Debug)]
 pub(crate) enum Compiled {
     /// With what must match somewhere if the whole does.
-    Backtracking(Box<fancy_regex::Regex>, Box<Screens>),
-    Linear(regex::bytes::Regex),
+    Backtracking(Box<Backtracking>, Screens),
+    Linear(meta::Regex),
 }
 
 /// What must match somewhere if an expression does, and is quicker.
 #[derive(Debug)]
 pub(crate) struct Screens {
     /// A wider expression that takes linear time.
-    wide: Option<regex::bytes::Regex>,
+    wide: Option<meta::Regex>,
     /// The expression's tail.
-    tail: Option<Box<fancy_regex::Regex>>,
+    tail: Option<Backtracking>,
 }
 
 impl Screens {
     /// Could there be a match at `from` or behind?
     fn pass(&self, bytes: &[u8], from: usize) -> bool {
-        self.wide.as_ref().is_none_or(|wide| wide.is_match_at(bytes, from))
-            && self.tail.as_ref().is_none_or(|tail| !matches!(tail.find_from_pos(bytes, from), Ok(None)))
+        self.wide.as_ref().is_none_or(|wide| wide.is_match(Input::new(bytes).range(from..)))
+            && self.tail.as_ref().is_none_or(|tail| !matches!(tail.find(bytes, from), Ok(None)))
     }
 }
 
-fn linear(text: &str, flags: &str) -> Option<regex::bytes::Regex> {
+/// An expression that backtracks, compiled when it is first asked: most are never, as their screens let nothing pass.
+#[derive(Debug)]
+pub(crate) struct Backtracking {
+    text: String,
+    flags: String,
+    compiled: OnceLock<Option<fancy_regex::Regex>>,
+}
+
+impl Backtracking {
+    fn new(text: String, flags: &str) -> Backtracking {
+        Backtracking { text, flags: flags.to_owned(), compiled: OnceLock::new() }
+    }
+
+    fn compile(&self) -> Result<fancy_regex::Regex, fancy_regex::Error> {
+        let flag = |letter| self.flags.contains(letter);
+        let mut builder = RegexOptionsBuilder::new();
+        builder.bytes_mode(BytesMode::Ascii).unicode_mode(false).case_insensitive(flag('i'));
+        builder.dot_matches_new_line(flag('s')).multi_line(flag('m'));
+        builder.backtrack_limit(STEPS).delegate_size_limit(COMPILED).delegate_dfa_size_limit(COMPILED);
+        builder.build(self.text.clone())
+    }
+
+    /// Where the first match at `from` or behind starts and ends. What cannot be compiled matches nothing: whoever wrote the
+    /// image has compiled it before.
+    fn find(&self, bytes: &[u8], from: usize) -> Result<Option<(usize, usize)>, LimitReached> {
+        let Some(regex) = self.compiled.get_or_init(|| self.compile().ok()) else { return Ok(None) };
+        match regex.find_from_pos(bytes, from) {
+            Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
+            Err(_) => Err(LimitReached { limit: Limit::Steps, allowed: u64::try_from(STEPS).unwrap_or(u64::MAX) }),
+        }
+    }
+}
+
+/// Compiles what takes linear time. No automaton is made beforehand: the one that grows with the bytes is as quick, and making
+/// the other took half of the time.
+fn linear(text: &str, flags: &str) -> Option<meta::Regex> {
+    let config =
+        meta::Config::new().utf8_empty(false).which_captures(WhichCaptures::Implicit).onepass(false).dfa(false);
+    let config = config.nfa_size_limit(Some(COMPILED)).hybrid_cache_capacity(COMPILED);
+    meta::Builder::new().configure(config).build_from_hir(&parse(text, flags)?).ok()
+}
+
+/// The structure of an expression that takes linear time.
+fn parse(text: &str, flags: &str) -> Option<Hir> {
     let flag = |letter| flags.contains(letter);
-    let mut builder = regex::bytes::RegexBuilder::new(text);
-    builder.unicode(false).case_insensitive(flag('i')).dot_matches_new_line(flag('s')).multi_line(flag('m'));
-    builder.size_limit(COMPILED).dfa_size_limit(COMPILED).build().ok()
+    let mut builder = regex_syntax::ParserBuilder::new();
+    builder.utf8(false).unicode(false).case_insensitive(flag('i'));
+    builder.dot_matches_new_line(flag('s')).multi_line(flag('m'));
+    builder.build().parse(text).ok()
+}
+
+/// The expression, or a wider one, in the syntax of what takes linear time.
+fn linear_text(text: &str, flags: &str) -> Option<String> {
+    let translated = translate::translate(text, flags).ok()?;
+    if translated.backtracks { translate::widen(text, flags) } else { Some(translated.text) }
+}
+
+/// The record of the bytes that must occur where an expression matches, see [`mod@needles`].
+pub(crate) fn needles_of(regex: &Regex) -> Vec<u8> {
+    needles::of(&regex.text, &regex.flags)
 }
 
 /// Where an expression is tried in an object.
@@ -85,29 +147,43 @@ pub(crate) struct Window<'b> {
 }
 
 impl Compiled {
-    /// Compiles an expression.
+    /// Compiles an expression, all of it.
     pub(crate) fn new(regex: &Regex) -> Result<Compiled, Problem> {
-        let flag = |letter| regex.flags.contains(letter);
-        if regex.text.len() > LONGEST {
+        let compiled = Compiled::when_needed(&regex.text, &regex.flags)?;
+        if let Compiled::Backtracking(whole, _) = &compiled {
+            let built = whole.compile().map_err(|error| problem(&error))?;
+            let _ = whole.compiled.set(Some(built));
+        }
+        Ok(compiled)
+    }
+
+    /// Compiles of an expression what is asked first.
+    fn when_needed(text: &str, flags: &str) -> Result<Compiled, Problem> {
+        if text.len() > LONGEST {
             return Err(Problem::Unsupported);
         }
-        let translated = translate::translate(&regex.text, &regex.flags)?;
+        let translated = translate::translate(text, flags)?;
         if !translated.backtracks
-            && let Some(built) = linear(&translated.text, &regex.flags)
+            && let Some(built) = linear(&translated.text, flags)
         {
             return Ok(Compiled::Linear(built));
         }
-        let build = |text: String| {
-            let mut builder = RegexOptionsBuilder::new();
-            builder.bytes_mode(BytesMode::Ascii).unicode_mode(false).case_insensitive(flag('i'));
-            builder.dot_matches_new_line(flag('s')).multi_line(flag('m'));
-            builder.backtrack_limit(STEPS).delegate_size_limit(COMPILED).delegate_dfa_size_limit(COMPILED);
-            builder.build(text).map(Box::new)
-        };
-        let tail = translated.tail.and_then(|tail| build(tail).ok());
-        let wide = translate::widen(&regex.text, &regex.flags).and_then(|text| linear(&text, &regex.flags));
-        let screens = Box::new(Screens { wide, tail });
-        build(translated.text).map(|whole| Compiled::Backtracking(whole, screens)).map_err(|error| problem(&error))
+        let tail = translated.tail.map(|tail| Backtracking::new(tail, flags));
+        let wide = translate::widen(text, flags).and_then(|text| linear(&text, flags));
+        let whole = Box::new(Backtracking::new(translated.text, flags));
+        Ok(Compiled::Backtracking(whole, Screens { wide, tail }))
+    }
+
+    /// Bytes that it takes, roughly.
+    fn memory(&self) -> usize {
+        match self {
+            Compiled::Linear(regex) => regex.memory_usage(),
+            // The parts that may be compiled later are of the size of the wide one.
+            Compiled::Backtracking(_, screens) => {
+                let wide = screens.wide.as_ref().map_or(COMPILED, meta::Regex::memory_usage);
+                wide.saturating_mul(3).saturating_add(COMPILED / 64)
+            }
+        }
     }
 
     /// Calls `each` with where every match starts, counted in the window, until it answers false.
@@ -137,12 +213,11 @@ impl Compiled {
     /// The first match that starts at `from` or behind.
     fn find(&self, bytes: &[u8], from: usize) -> Result<Option<(usize, usize)>, LimitReached> {
         match self {
-            Compiled::Linear(regex) => Ok(regex.find_at(bytes, from).map(|found| (found.start(), found.end()))),
+            Compiled::Linear(regex) => {
+                Ok(regex.find(Input::new(bytes).range(from..)).map(|found| (found.start(), found.end())))
+            }
             Compiled::Backtracking(_, screens) if !screens.pass(bytes, from) => Ok(None),
-            Compiled::Backtracking(whole, _) => match whole.find_from_pos(bytes, from) {
-                Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
-                Err(_) => Err(LimitReached { limit: Limit::Steps, allowed: u64::try_from(STEPS).unwrap_or(u64::MAX) }),
-            },
+            Compiled::Backtracking(whole, _) => whole.find(bytes, from),
         }
     }
 }
@@ -194,32 +269,9 @@ fn run_once() {
         let compiled = Compiled::new(&regex);
         debug_assert!(compiled.is_ok(), "{text}");
         match compiled {
-            Ok(Compiled::Backtracking(whole, _)) => drop(whole.find_from_pos(&b"xaabbc"[..], 0)),
-            Ok(Compiled::Linear(regex)) => drop(regex.find(b"xaabbc")),
+            Ok(compiled) => drop(compiled.find(b"xaabbccc", 0)),
             Err(_) => {}
         }
-    }
-}
-
-/// Expressions that were compiled, by place.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cache {
-    kept: Arc<Mutex<BTreeMap<u32, Arc<Compiled>>>>,
-}
-
-impl Cache {
-    /// The compiled form of an expression.
-    pub(crate) fn compiled(&self, key: u32, regex: &Regex) -> Option<Arc<Compiled>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(compiled) = kept.get(&key) {
-            return Some(Arc::clone(compiled));
-        }
-        let compiled = Arc::new(Compiled::new(regex).ok()?);
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(key, Arc::clone(&compiled));
-        Some(compiled)
     }
 }
 

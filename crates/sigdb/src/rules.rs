@@ -20,7 +20,7 @@
 //! pattern list    pattern u32
 //! rule            signature u32 | first subsignature u32 | subsignatures u32 (0 never) | logic start u32 | logic length u32
 //! always          rule u32, sorted
-//! special         1 u8 | trigger length u32 | flags length u32 | text length u32 | trigger | flags | text     regex
+//! special         1 u8 | lengths u32 of trigger, flags, text, needles | trigger | flags | text | needles    regex
 //!                 2 u8 | length u32 | see `compare`                                                           comparison
 //!                 3 u8 | group u8 | min u64 | max u64                                                         macro
 //!                 4 u8 | hash u64                                                                             picture
@@ -34,7 +34,7 @@
 mod read;
 mod write;
 
-pub(crate) use read::{RuleRecord, RuleSet, Special, Sub, Use};
+pub(crate) use read::{Expression, RuleRecord, RuleSet, Special, Sub, Use};
 pub(crate) use write::RuleWriter;
 
 /// The bit of a use that says that the pattern has several parts.

@@ -12,7 +12,7 @@ use crate::digests::Digests;
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
 use crate::placed::Places;
-use crate::rules::{RuleRecord, RuleSet, Special};
+use crate::rules::{Expression, RuleRecord, RuleSet, Special};
 use crate::tally::{Counter, Tally};
 use crate::windows::Windows;
 use dachs_base::LimitReached;
@@ -133,7 +133,7 @@ fn known(rules: &RuleSet<'_>, rule: &RuleRecord, tally: &Tally, id: u8) -> Optio
         let more = rules.is_waiting(&sub) || (rules.has_more(&sub) && count > 0);
         return (!more).then_some(count);
     }
-    let Some(Special::Regex(_, trigger, _)) = rules.special(&sub) else { return None };
+    let Some(Special::Regex(Expression { trigger, .. })) = rules.special(&sub) else { return None };
     // What a trigger says of other special subsignatures is not followed.
     let counts = |id: u8| {
         let number = counter_of(rule, id)?;

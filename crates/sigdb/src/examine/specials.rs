@@ -6,9 +6,11 @@
 //! otherwise be tried on most pages, for nothing (nine tenths of the time for HTML with the real signatures).
 
 use super::{Judge, counter_of};
+use crate::layout::length;
 use crate::logic::{self, Circumstances};
-use crate::model::{Offset, OffsetBase, Regex};
-use crate::rules::{RuleRecord, RuleSet, Special, Sub};
+use crate::model::{Offset, OffsetBase};
+use crate::regex::Grams;
+use crate::rules::{Expression, RuleRecord, RuleSet, Special, Sub};
 use crate::tally::Tally;
 use crate::{compare, offsets, recount, regex};
 use dachs_base::{Budget, Charge, Limit, LimitReached, Source, read_vec_at};
@@ -17,6 +19,8 @@ use std::ops::RangeInclusive;
 /// All bytes of an object.
 pub(super) struct Whole {
     bytes: Vec<u8>,
+    /// Made when it is first asked for, if there is memory for it.
+    grams: Option<Option<(Grams, Charge)>>,
     _charge: Charge,
 }
 
@@ -26,7 +30,21 @@ impl Whole {
         let refused = || LimitReached { limit: Limit::Memory, allowed };
         let count = usize::try_from(size).ok().filter(|_| size <= allowed).ok_or_else(refused)?;
         let charge = budget.reserve(size)?;
-        Ok(Whole { bytes: read_vec_at(source, 0, count), _charge: charge })
+        Ok(Whole { bytes: read_vec_at(source, 0, count), grams: None, _charge: charge })
+    }
+
+    /// Could an expression match of which one of these needles must occur?
+    fn may_match(&mut self, needles: &[u8], budget: &Budget) -> bool {
+        if needles.is_empty() {
+            return true;
+        }
+        let bytes = &self.bytes;
+        let make = || {
+            let charge = budget.reserve(length(Grams::memory(bytes.len()))).ok()?;
+            Some((Grams::new(bytes), charge))
+        };
+        let grams = self.grams.get_or_insert_with(make).as_ref();
+        grams.is_none_or(|(grams, _)| regex::each_needle(needles).any(|needle| grams.may_hold(needle)))
     }
 }
 
@@ -134,10 +152,10 @@ impl Judge<'_, '_> {
                         counter.add(0, false);
                     }
                 }
-                Some(Special::Regex(place, trigger, wanted)) => {
+                Some(Special::Regex(expression)) => {
                     let counts = |id: u8| counter_of(case.rule, id).map_or(0, |number| tally.count(number).count);
-                    if logic::trigger_holds(trigger, &counts) {
-                        self.regex(case, tally, number, &sub, (place, &wanted))?;
+                    if logic::trigger_holds(expression.trigger, &counts) {
+                        self.regex(case, tally, number, &sub, &expression)?;
                     }
                 }
                 None => {}
@@ -174,18 +192,19 @@ impl Judge<'_, '_> {
         tally: &mut Tally,
         number: u32,
         sub: &Sub,
-        (place, wanted): (u32, &Regex),
+        wanted: &Expression<'_>,
     ) -> Result<(), LimitReached> {
         let Some(offset) = case.rules.offset(sub.offset) else { return Ok(()) };
         let Some(starts) = self.starts(&offset, case.around.size) else { return Ok(()) };
-        let Some(compiled) = case.rules.compiled.compiled(place, wanted) else { return Ok(()) };
         let (source, budget, size) = (self.object.source, self.budget, case.around.size);
         let whole = self.whole.get_or_insert_with(|| Whole::read(source, size, budget));
-        let bytes = match whole {
-            Ok(whole) => whole.bytes.as_slice(),
-            Err(limit) => return Err(*limit),
-        };
-        let Some(window) = regex::Window::new(bytes, &offset, &starts, &wanted.flags) else { return Ok(()) };
+        let whole = whole.as_mut().map_err(|limit| *limit)?;
+        if !whole.may_match(wanted.needles, budget) {
+            return Ok(());
+        }
+        let compiled = case.rules.compiled.compiled(wanted.place, wanted.text, wanted.flags);
+        let window = regex::Window::new(&whole.bytes, &offset, &starts, wanted.flags);
+        let (Some(compiled), Some(window)) = (compiled, window) else { return Ok(()) };
         let Some(counter) = tally.counter(number, budget)? else { return Ok(()) };
         let all = wanted.flags.contains('g') && !sub.one_match;
         compiled.search(&window, all, budget, &mut |start| {
@@ -210,7 +229,7 @@ fn most_counted(case: &Case<'_, '_>) -> u32 {
     let counted = specials.map(|special| match special {
         Special::Compare(_) => Some(u32::MAX),
         Special::Macro { .. } | Special::Picture(_) => Some(0),
-        Special::Regex(_, trigger, _) => logic::largest_count_of_trigger(trigger),
+        Special::Regex(expression) => logic::largest_count_of_trigger(expression.trigger),
     });
     let all = counted.chain([logic::largest_count(case.rules.logic(case.rule))]);
     all.map(|most| most.unwrap_or(u32::MAX)).max().unwrap_or(u32::MAX)

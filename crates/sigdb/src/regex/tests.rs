@@ -222,7 +222,7 @@ fn what_pcre_does_not_compile_is_malformed() {
 fn the_tail_is_looked_for_first() {
     let text = "var.{0,50}?=.{0,100}?[\\x22\\x27].*?#([^\\x22\\x27\\x23])\\1{100,}?";
     let Ok(Compiled::Backtracking(_, screens)) = compiled(text, "") else { panic!("it does not backtrack") };
-    assert_eq!(screens.tail.unwrap().as_str(), "\\x23(?P<group1>[^\\x22\\x27\\x23])(?:\\k<group1>){100,}?");
+    assert_eq!(screens.tail.unwrap().text, "\\x23(?P<group1>[^\\x22\\x27\\x23])(?:\\k<group1>){100,}?");
     let page = b"var a = \"b\" = 'c' = \"d\" # ".repeat(4000);
     assert_eq!(first(text, "", &page), None);
     let heap = [page.as_slice(), b"#", &[b'9'; 101]].concat();
@@ -251,12 +251,41 @@ fn the_wider_expression_misses_nothing() {
     ];
     for (text, yes, no) in table {
         let Ok(Compiled::Backtracking(narrow, screens)) = compiled(text, "") else { panic!("{text}") };
-        assert!(narrow.is_match(yes.as_bytes()).unwrap() && screens.pass(yes.as_bytes(), 0), "{text}");
-        assert!(!narrow.is_match(no.as_bytes()).unwrap(), "{text}");
+        let matches = |bytes: &str| narrow.find(bytes.as_bytes(), 0).unwrap().is_some();
+        assert!(matches(yes) && screens.pass(yes.as_bytes(), 0), "{text}");
+        assert!(!matches(no), "{text}");
     }
     let Ok(Compiled::Backtracking(_, screens)) = compiled(r"w([a-z\d]{3,6})s\1c\1r", "") else { panic!() };
     let passes = [&b"wjunksjunkcjunkr"[..], b"wjunksjunkcother9r", b"was.. c..r"].map(|text| screens.pass(text, 0));
     assert_eq!(passes, [true, true, false], "a reference is to what its group could match");
     let far = [b"begin ".repeat(20_000), b"x".to_vec()].concat();
     assert_eq!(first(r"begin.*?(\w+)=\1;", "s", &far), None);
+}
+
+/// What says that an expression cannot match keeps nothing that it does match from being found.
+#[test]
+fn what_an_expression_matches_holds_one_of_its_needles() {
+    let table = [
+        ("Invoice_\\d{8}\\.(doc|xls)", "i", "inVOICE_12345678.XLS"),
+        ("(\\w+)=\\1;(begin|end)", "", "a=b; cc=cc;end"),
+        ("[a-z]{1500,}over", "", &["ab".repeat(800), "over".to_owned()].concat()),
+        ("(?<=abcd)efgh", "", "abcdefgh"),
+        ("a{2}b{3}.*?(one|two)", "s", "aabbb\n\ntwo"),
+    ];
+    for (text, flags, bytes) in table {
+        assert!(first(text, flags, bytes.as_bytes()).is_some(), "{text}");
+        let record = needles_of(&Regex { text: text.to_owned(), flags: flags.to_owned() });
+        let grams = Grams::new(bytes.as_bytes());
+        assert!(each_needle(&record).count() > 0, "{text}");
+        assert!(each_needle(&record).any(|needle| grams.may_hold(needle)), "{text}");
+    }
+}
+
+/// Cut short, the repetition of a wider expression still matches wherever the long one does.
+#[test]
+fn a_long_repetition_is_screened() {
+    let Ok(Compiled::Backtracking(_, screens)) = compiled("x[a-z]{1000,}y", "") else { panic!() };
+    let texts = [10, 999, 1000].map(|count| [b"x".to_vec(), b"a".repeat(count), b"y".to_vec()].concat());
+    assert_eq!(texts.each_ref().map(|text| screens.pass(text, 0)), [false, true, true]);
+    assert_eq!(texts.map(|text| first("x[a-z]{1000,}y", "", &text).is_some()), [false, false, true]);
 }

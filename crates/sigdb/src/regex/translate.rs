@@ -230,11 +230,17 @@ impl<'t> Translator<'t> {
             return self.malformed("a repetition with numbers that cannot be");
         }
         if least >= MANY || most.is_some_and(|most| most >= MANY) {
-            self.out.insert_str(item, "(?>");
-            self.out.push(')');
             self.backtracks = true;
+            if !self.wide {
+                self.out.insert_str(item, "(?>");
+                self.out.push(')');
+            }
         }
-        self.out.push_str(text);
+        if self.wide && (least >= MANY || most.is_some_and(|most| most >= MANY)) {
+            self.out.push_str(&format!("{{{},}}", least.min(WIDE)));
+        } else {
+            self.out.push_str(text);
+        }
         if self.take(b"+") {
             self.backtracks = true;
             if !self.wide {

@@ -309,8 +309,20 @@ pub(crate) enum Special<'a> {
     },
     /// What the picture looks like.
     Picture(u64),
-    /// Its place, which names it, its trigger, and itself.
-    Regex(u32, &'a [u8], Regex),
+    Regex(Expression<'a>),
+}
+
+/// A regular expression.
+#[derive(Clone, Copy)]
+pub(crate) struct Expression<'a> {
+    /// Its place, which names it.
+    pub(crate) place: u32,
+    /// What must hold before it is tried.
+    pub(crate) trigger: &'a [u8],
+    pub(crate) flags: &'a str,
+    pub(crate) text: &'a str,
+    /// What bytes must occur where it matches.
+    pub(crate) needles: &'a [u8],
 }
 
 impl Special<'_> {
@@ -319,7 +331,8 @@ impl Special<'_> {
             Special::Compare(compare) => Subsignature::Compare(compare),
             Special::Macro { group, min, max } => Subsignature::Macro { min, max, group },
             Special::Picture(hash) => Subsignature::Picture(hash),
-            Special::Regex(_, trigger, regex) => {
+            Special::Regex(Expression { trigger, flags, text, .. }) => {
+                let regex = Regex { flags: flags.to_owned(), text: text.to_owned() };
                 Subsignature::Regex { offset, trigger: logic::decode_trigger(trigger)?, regex }
             }
         })
@@ -327,10 +340,10 @@ impl Special<'_> {
 }
 
 fn regex<'a>(place: u32, reader: &mut Reader<'a>) -> Option<Special<'a>> {
-    let lengths = [reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?];
-    let [trigger, flags, text] = lengths.map(|length| reader.take(u64::from(length)).ok());
-    let owned = |bytes: Option<&[u8]>| std::str::from_utf8(bytes?).ok().map(str::to_owned);
-    Some(Special::Regex(place, trigger?, Regex { flags: owned(flags)?, text: owned(text)? }))
+    let lengths = [reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?];
+    let [trigger, flags, text, needles] = lengths.map(|length| reader.take(u64::from(length)).ok());
+    let (flags, text) = (std::str::from_utf8(flags?).ok()?, std::str::from_utf8(text?).ok()?);
+    Some(Special::Regex(Expression { place, trigger: trigger?, flags, text, needles: needles? }))
 }
 
 fn broken(reason: &'static str) -> ImageError {

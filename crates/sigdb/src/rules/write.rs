@@ -7,7 +7,7 @@ use crate::compare;
 use crate::layout::{Section, Writer};
 use crate::model::{BodyRule, Compare, Expression, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
 use crate::recount::has_several_parts;
-use crate::regex::{Compiled, Problem};
+use crate::regex::{self, Compiled, Problem};
 use crate::{Refusal, leads, logic, offsets, placed};
 use dachs_base::Target;
 use dachs_matcher::pattern::Pattern;
@@ -289,7 +289,8 @@ fn encode_regex(trigger: &Expression, regex: &Regex, id: usize) -> Result<Vec<u8
         }
     }
     let trigger = logic::encode_trigger(trigger, id)?;
-    let parts = [trigger.as_slice(), regex.flags.as_bytes(), regex.text.as_bytes()];
+    let needles = regex::needles_of(regex);
+    let parts = [trigger.as_slice(), regex.flags.as_bytes(), regex.text.as_bytes(), needles.as_slice()];
     let mut record = vec![REGEX];
     record.extend(parts.iter().flat_map(|part| entries(part, 1).to_le_bytes()));
     parts.iter().for_each(|part| record.extend(*part));

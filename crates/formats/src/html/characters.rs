@@ -88,6 +88,16 @@ impl Characters {
         self.input.position()
     }
 
+    /// The next characters as far as they are at hand, if each is a byte; perhaps none.
+    pub(crate) fn at_hand(&mut self) -> &[u8] {
+        if self.width == Width::One { self.input.fill_buf().unwrap_or(&[]) } else { &[] }
+    }
+
+    /// Passes bytes that are at hand.
+    pub(crate) fn pass(&mut self, count: usize) {
+        self.input.consume(count);
+    }
+
     /// The next character as it is written.
     fn unit(&mut self) -> Option<u8> {
         if self.width == Width::One {

@@ -62,6 +62,12 @@ impl Recent {
         self.0 = (self.0 << 8) | u128::from(byte.to_ascii_lowercase());
     }
 
+    /// Several at once.
+    fn push_all(&mut self, bytes: &[u8]) {
+        let most = size_of::<u128>();
+        bytes.get(bytes.len().saturating_sub(most)..).unwrap_or(bytes).iter().for_each(|byte| self.push(*byte));
+    }
+
     /// True if the last characters are these, at most 16.
     fn ends_with(self, text: &[u8]) -> bool {
         let bytes = self.0.to_be_bytes();
@@ -82,6 +88,17 @@ enum Script {
     Tag,
     /// In its body, which began at this offset of the page.
     Body(u64),
+}
+
+/// How many bytes there are before the first with which a scheme, the edge of a script or the mark of an encoded one can be complete,
+/// or with which a reference begins. `before`: the byte before them.
+fn plain(bytes: &[u8], mut before: u8) -> usize {
+    let stops = |byte: &u8| {
+        let edge = matches!(byte, b't' | b'T') && matches!(before, b'p' | b'P');
+        before = *byte;
+        edge || matches!(byte, b'&' | b':' | b'>' | b'^')
+    };
+    bytes.iter().position(stops).unwrap_or(bytes.len())
 }
 
 struct Page {
@@ -124,6 +141,7 @@ impl Unpack for Page {
 impl Page {
     /// Takes one character, and what is complete with it.
     fn step(&mut self) -> Option<Item> {
+        self.pass_plain();
         let Some(character) = self.characters.next() else {
             self.done = true;
             return self.script_ends(0);
@@ -139,6 +157,20 @@ impl Page {
             b'^' if !self.encoded && self.shown.ends_with(ENCODED) => self.encoded_script(),
             _ => None,
         }
+    }
+
+    /// Passes characters with which nothing can be complete, as far as they are at hand.
+    fn pass_plain(&mut self) {
+        let bytes = self.characters.at_hand();
+        let count = plain(bytes, self.written.before(0));
+        let passed = bytes.get(..count).unwrap_or(&[]);
+        self.shown.push_all(passed);
+        self.written.push_all(passed);
+        let mut solid = [0; size_of::<u128>()];
+        let last = passed.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
+        let kept = solid.iter_mut().rev().zip(last).map(|(to, from)| *to = *from).count();
+        self.solid.push_all(solid.get(solid.len() - kept..).unwrap_or(&[]));
+        self.characters.pass(count);
     }
 
     /// A URL, if one begins behind `data:`.

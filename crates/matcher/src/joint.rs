@@ -82,6 +82,10 @@ fn join(words: &mut Vec<u32>, bitmap: &Bitmap<'_>) {
         return;
     }
     let more = bitmap.words();
+    if words.len() <= more.len() && words.iter().all(|word| *word == 0) {
+        *words = more.iter().map(|word| word.get()).collect();
+        return;
+    }
     if words.len() < more.len() {
         let times = more.len() / words.len();
         *words = words.iter().flat_map(|word| std::iter::repeat_n(*word, times)).collect();

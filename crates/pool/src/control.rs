@@ -87,12 +87,12 @@ impl Control {
         Ok((Control { start, state: Mutex::new(state) }, report))
     }
 
-    /// A new worker. If the zygote has died, a new one is started first.
-    pub(crate) fn fork(&self) -> Result<Worker, PoolError> {
+    /// A new worker, for one file `alone` or for many. If the zygote has died, a new one is started first.
+    pub(crate) fn fork(&self, alone: bool) -> Result<Worker, PoolError> {
         let mut state = self.lock();
         loop {
             state.ensure(&self.start)?;
-            match state.fork() {
+            match state.fork(alone) {
                 Err(PoolError::Silent) => state.bury(),
                 forked => return forked,
             }
@@ -146,13 +146,13 @@ impl State {
     }
 
     /// Asks for a worker. `Silent` means that the zygote is of no use any more.
-    fn fork(&mut self) -> Result<Worker, PoolError> {
+    fn fork(&mut self, alone: bool) -> Result<Worker, PoolError> {
         let (ours, its) = socket::pair().map_err(PoolError::Start)?;
         // The default fits as well, where the kernel does not allow more.
         let _ = socket::allow_packets_of(its.as_fd(), LONGEST * 2);
         self.workers += 1;
         let number = self.workers;
-        match self.ask(&Order::Fork { worker: number }, Some(its.as_fd())) {
+        match self.ask(&Order::Fork { worker: number, alone }, Some(its.as_fd())) {
             Ok((Answer::Forked, Some(handle))) => {
                 self.failures = 0;
                 Ok(Worker { number, generation: self.generation, handle, socket: ours })

@@ -118,7 +118,7 @@ impl<'a> Slot<'a> {
 
     /// Asks a worker of its own.
     fn ask_alone(&mut self, job: &Job) -> Result<Body, Anomaly> {
-        let mut own = self.hire()?;
+        let mut own = self.hire(true)?;
         match self.ask(&mut own, job, false) {
             Ok(body) => {
                 self.shop.control.end(own.worker);
@@ -137,12 +137,12 @@ impl<'a> Slot<'a> {
             }
             control.end(shared.worker);
         }
-        self.hire()
+        self.hire(false)
     }
 
-    fn hire(&self) -> Result<Hired, Anomaly> {
+    fn hire(&self, alone: bool) -> Result<Hired, Anomaly> {
         let no_worker = |error: PoolError| died(&format!("there is no worker to scan it: {error}"));
-        let worker = self.shop.control.fork().map_err(no_worker)?;
+        let worker = self.shop.control.fork(alone).map_err(no_worker)?;
         Ok(Hired { worker, files: 0, patience: Duration::ZERO })
     }
 

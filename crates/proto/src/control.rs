@@ -17,6 +17,8 @@ pub enum Order {
     Fork {
         /// Its number.
         worker: u64,
+        /// It is for one file alone. Such workers are many, and what they would each make is made before.
+        alone: bool,
     },
     /// Wait until this worker, which is dead or was killed, has ended, and tell how.
     Wait {

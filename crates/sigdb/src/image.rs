@@ -211,6 +211,13 @@ impl<'a> Image<'a> {
         }
     }
 
+    /// Makes now what is otherwise made when it is first needed, so that processes that are forked from this one share it.
+    pub fn make_ready(&self) {
+        for target in Target::ALL.iter().filter(|target| self.rules(**target).is_some()) {
+            self.filter(*target);
+        }
+    }
+
     /// How many signatures there are.
     #[must_use]
     pub fn signature_count(&self) -> u32 {
@@ -375,6 +382,7 @@ impl<'a> Image<'a> {
 
     /// The filter of the patterns of a target and of those of any.
     pub(crate) fn filter(&self, target: Target) -> &Filter {
+        let target = if self.rules(target).is_some() { target } else { Target::Any };
         let targets = [Some(target), (target != Target::Any).then_some(Target::Any)];
         let rules = || targets.into_iter().flatten().filter_map(|target| self.rules(target));
         let make = || Filter::new(rules().filter_map(|rules| rules.patterns.as_ref()));

@@ -82,7 +82,12 @@ impl Zygote<'_> {
                 return Ok(());
             }
             match (Order::decode(packet.get(..length).unwrap_or_default()), descriptor) {
-                (Ok(Order::Fork { worker }), Some(its)) => self.fork(worker, its)?,
+                (Ok(Order::Fork { worker, alone }), Some(its)) => {
+                    if alone {
+                        self.content.image.make_ready();
+                    }
+                    self.fork(worker, its)?;
+                }
                 (Ok(Order::Wait { worker }), None) => self.wait(worker)?,
                 _ => return Err(Failure),
             }

@@ -4,7 +4,7 @@
 //! start: a source may decompress twice, and must give the same bytes.
 
 use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
-use dachs_formats::{Item, Unpack, Unpacking, embedded, identify, unpack, views};
+use dachs_formats::{Item, Passwords, Unpack, Unpacking, embedded, identify, unpack_with, views};
 use std::sync::Arc;
 
 /// Bytes read from a member at most.
@@ -14,7 +14,14 @@ const ENDLESS: usize = 100_000;
 
 fn budget() -> Budget {
     let limits =
-        Limits { objects: 300, object_size: 4 << 20, scan_size: 8 << 20, memory: 4 << 20, ..Limits::default() };
+        Limits {
+            objects: 300,
+            object_size: 4 << 20,
+            scan_size: 8 << 20,
+            rounds: 1 << 20,
+            memory: 4 << 20,
+            ..Limits::default()
+        };
     Budget::new(limits, NoClock)
 }
 
@@ -67,7 +74,8 @@ fn as_chosen(kinds: &[FileKind], data: &[u8]) {
 
 /// Goes through all members and reads them.
 fn members(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<Arc<dyn Source>> {
-    let Unpacking::Members(unpacker) = unpack(kind, source, budget) else { return Vec::new() };
+    let passwords = Passwords::new([&b"a"[..]], None);
+    let Unpacking::Members(unpacker) = unpack_with(kind, source, budget, &passwords) else { return Vec::new() };
     all(kind, unpacker)
 }
 

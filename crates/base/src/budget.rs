@@ -59,6 +59,7 @@ impl fmt::Display for LimitReached {
             Limit::Time => write!(f, "the time of {} was over ({limit})", Seconds(allowed)),
             Limit::Memory => write!(f, "it needs more memory than {} allow ({limit})", Bytes(allowed)),
             Limit::ObjectSize => write!(f, "it unpacks to more than {} ({limit})", Bytes(allowed)),
+            Limit::Rounds => write!(f, "passwords cost more than {allowed} rounds of digests"),
             Limit::Steps => write!(f, "a regular expression needs more than {allowed} steps of backtracking"),
             Limit::ScanSize => write!(f, "all objects together unpack to more than {} ({limit})", Bytes(allowed)),
         }
@@ -101,6 +102,7 @@ struct Counters {
     clock: Box<dyn Clock>,
     bytes: AtomicU64,
     objects: AtomicU64,
+    rounds: AtomicU64,
     memory: AtomicU64,
 }
 
@@ -120,6 +122,7 @@ impl Budget {
                 clock: Box::new(clock),
                 bytes: AtomicU64::new(0),
                 objects: AtomicU64::new(0),
+                rounds: AtomicU64::new(0),
                 memory: AtomicU64::new(0),
             }),
         }
@@ -147,6 +150,15 @@ impl Budget {
     pub fn charge_object(&self) -> Result<(), LimitReached> {
         self.check_time()?;
         charge(&self.counters.objects, 1, self.limits().objects, Limit::Objects)
+    }
+
+    /// Charges rounds of a digest that a password is about to cost, before they are made.
+    ///
+    /// # Errors
+    /// When all passwords of the file together cost too much, or the time is used up.
+    pub fn charge_rounds(&self, count: u64) -> Result<(), LimitReached> {
+        self.check_time()?;
+        charge(&self.counters.rounds, count, self.limits().rounds, Limit::Rounds)
     }
 
     /// Sets `count` bytes of memory aside until the [`Charge`] is dropped.
@@ -234,6 +246,13 @@ mod tests {
         assert_eq!(budget.charge_bytes(2), Err(LimitReached { limit: Limit::ScanSize, allowed: 10 }));
         assert!(budget.charge_bytes(1).is_ok());
         assert_eq!(budget.bytes_used(), 10);
+    }
+
+    #[test]
+    fn rounds_are_counted() {
+        let budget = Budget::new(Limits { rounds: 10, ..Limits::default() }, NoClock);
+        assert!(budget.charge_rounds(10).is_ok());
+        assert_eq!(budget.charge_rounds(1), Err(LimitReached { limit: Limit::Rounds, allowed: 10 }));
     }
 
     #[test]

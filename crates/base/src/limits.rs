@@ -19,6 +19,9 @@ pub struct Limits {
     pub object_size: u64,
     /// Bytes that unpacking may produce from one file, all objects together. Stops nested bombs. Default 256 GiB.
     pub scan_size: u64,
+    /// Rounds of digests that passwords may cost in one file: what is encrypted says itself how often its key is digested, and in
+    /// how many ways. Stops archives that ask for billions of rounds, or for millions of keys. Default 128 Mi, some 15 s.
+    pub rounds: u64,
     /// Memory that content may make a worker use. Stops dictionaries and tables of absurd size. Default 96 MiB.
     pub memory: u64,
     /// Time for one file of up to 1 GiB; see [`Limits::time_for`]. Stops slow parsers. Default 120 s.
@@ -36,6 +39,7 @@ impl Default for Limits {
             objects: 1_000_000,
             object_size: 64 << 30,
             scan_size: 256 << 30,
+            rounds: 128 << 20,
             memory: 96 << 20,
             time: Duration::from_secs(120),
             anomalies: 100,
@@ -67,6 +71,8 @@ pub enum Limit {
     Objects,
     /// [`Limits::object_size`]
     ObjectSize,
+    /// [`Limits::rounds`]. Set by no option.
+    Rounds,
     /// [`Limits::scan_size`]
     ScanSize,
     /// Steps of one backtracking regular expression over one object. Set by the engine, by no option.
@@ -84,7 +90,7 @@ impl fmt::Display for Limit {
             Limit::Objects => "--max-objects",
             Limit::ObjectSize => "--max-object-size",
             Limit::ScanSize => "--max-scan-size",
-            Limit::Steps => "set by no option",
+            Limit::Rounds | Limit::Steps => "set by no option",
             Limit::Time => "--max-scan-time",
         })
     }

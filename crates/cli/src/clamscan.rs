@@ -165,6 +165,7 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
         all_matches: show.all_matches,
         rules_on_members: true,
         switches: settings::switches(line),
+        passwords: line.all("password").map(|password| password.as_bytes().to_vec()).collect(),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })?;

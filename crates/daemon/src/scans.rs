@@ -34,6 +34,7 @@ pub(crate) struct Setting {
     pub(crate) jobs: usize,
     pub(crate) limits: Limits,
     pub(crate) switches: Switches,
+    pub(crate) passwords: Vec<Vec<u8>>,
     /// The executable `dachs`.
     pub(crate) program: PathBuf,
     /// Orders that may wait.
@@ -155,6 +156,7 @@ impl Desk {
             all_matches: false,
             rules_on_members: true,
             switches: self.setting.switches,
+            passwords: self.setting.passwords.clone(),
             image: content.share()?,
             program: self.setting.program.clone(),
         };

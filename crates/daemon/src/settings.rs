@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// What is looked into and reported besides signatures.
     pub(crate) switches: Switches,
+    /// Passwords for what is encrypted.
+    pub(crate) passwords: Vec<Vec<u8>>,
     /// Keys that were given and change nothing, each with the reason.
     pub(crate) passed_over: Vec<(&'static str, &'static str)>,
     /// Larger files are not looked at, in bytes.
@@ -144,6 +146,7 @@ impl Settings {
             origin: origin(conf, &temporary)?,
             limits,
             switches: switches(conf),
+            passwords: conf.all("DachsPassword").map(|password| password.as_bytes().to_vec()).collect(),
             passed_over: conf.idle().collect(),
             largest: unless_zero(conf, "MaxFileSize").unwrap_or(u64::MAX),
             jobs,

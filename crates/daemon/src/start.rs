@@ -96,6 +96,7 @@ fn service(settings: Settings) -> Result<Service, String> {
         jobs: settings.jobs,
         limits: settings.limits.clone(),
         switches: settings.switches,
+        passwords: settings.passwords.clone(),
         program: settings.origin.program.clone(),
         waiting: settings.waiting,
     };

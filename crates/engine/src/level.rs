@@ -1,7 +1,7 @@
 //! Where a scan stands: the objects around the current one, and what is left of their members.
 
-use dachs_base::{Class, FileKind, ObjectPath, Source};
-use dachs_formats::{Identity, Item, Member, Unpack};
+use dachs_base::{Budget, Class, FileKind, ObjectPath, Source};
+use dachs_formats::{Identity, Item, MailWords, Member, Unpack};
 use dachs_sigdb::Image;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -69,12 +69,20 @@ pub(crate) struct Level {
     unpackers: VecDeque<Box<dyn Unpack>>,
     /// As what signatures ask to look at the object again.
     handlers: Vec<FileKind>,
+    /// The words of the object, if it is a mail and they were asked for.
+    words: Option<Arc<MailWords>>,
 }
 
 impl Level {
     /// A level without members.
     pub(crate) fn closed(object: Object) -> Level {
-        Level { object, gap: false, unpackers: VecDeque::new(), handlers: Vec::new() }
+        Level { object, gap: false, unpackers: VecDeque::new(), handlers: Vec::new(), words: None }
+    }
+
+    /// The words of the object, which is a mail, as passwords of what it holds.
+    pub(crate) fn words(&mut self, budget: &Budget) -> Arc<MailWords> {
+        let source = &self.object.source;
+        Arc::clone(self.words.get_or_insert_with(|| Arc::new(MailWords::new(source, budget))))
     }
 
     /// Adds one more way to go through the object.

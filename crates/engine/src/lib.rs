@@ -28,7 +28,7 @@ use dachs_base::{
     About, Anomaly, AnomalyKind, Budget, Class, FileKind, Finding, Heuristic, Limit, LimitReached, Meta, Report,
     Source, Switches, Target,
 };
-use dachs_formats::{Item, Link, Unpacking};
+use dachs_formats::{Item, Link, Passwords, Unpacking};
 use dachs_rules::RuleSet;
 use dachs_sigdb::model::Switch;
 use dachs_sigdb::{Described, Image, LinkOptions, View};
@@ -55,6 +55,8 @@ pub struct Options<'a> {
     pub no_links: bool,
     /// What else is suspicious of links in mails.
     pub links: LinkOptions,
+    /// Passwords that were given, for what is encrypted; they come before those of the content.
+    pub passwords: &'a [Vec<u8>],
 }
 
 /// What became of a scan.
@@ -368,7 +370,8 @@ impl Scan<'_> {
             }
             return;
         }
-        match dachs_formats::unpack(kind, &level.object.source, self.budget) {
+        let passwords = self.passwords(kind);
+        match dachs_formats::unpack_with(kind, &level.object.source, self.budget, &passwords) {
             Unpacking::Members(unpack) => level.push(unpack),
             Unpacking::Nothing => {}
             Unpacking::Unsupported => {
@@ -376,6 +379,18 @@ impl Scan<'_> {
                 self.fold.note(not_looked_into(kind), &level.object.path);
             }
         }
+    }
+
+    /// What is tried on objects of a kind that may be encrypted: what was given, what the content knows, and the words of the
+    /// nearest mail around it.
+    fn passwords(&mut self, kind: FileKind) -> Passwords {
+        if !dachs_formats::takes_passwords(kind) {
+            return Passwords::none();
+        }
+        let mail = self.levels.iter_mut().rev().find(|level| level.object.kind() == FileKind::Mail);
+        let mail = mail.map(|level| level.words(self.budget));
+        let given = self.options.passwords.iter().map(Vec::as_slice);
+        Passwords::new(given.chain(self.image.passwords(kind)), mail)
     }
 
     /// Refuses objects that would be opened beyond the allowed depth.

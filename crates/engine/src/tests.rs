@@ -75,6 +75,7 @@ const ALL: Options<'static> = Options {
     switches: Switches::STANDARD,
     no_links: false,
     links: LinkOptions { cloaked: false, unencrypted: false },
+    passwords: &[],
 };
 
 #[test]

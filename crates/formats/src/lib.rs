@@ -15,6 +15,7 @@ mod chm;
 mod codec;
 mod compress;
 mod cpio;
+mod crypt;
 mod dmg;
 mod ext;
 mod facts;
@@ -72,6 +73,7 @@ mod xz;
 mod zip;
 mod zstd;
 
+pub use crypt::{MailWords, Passwords};
 pub use facts::facts;
 pub use html::{Link, links};
 pub use normalise::{View, views};
@@ -107,7 +109,7 @@ pub fn identify(source: &dyn Source) -> Identity {
 /// True if there is a reader that looks into objects of this kind.
 #[must_use]
 pub fn looks_into(kind: FileKind) -> bool {
-    reader(kind).is_some()
+    reader(kind).is_some() || keyed_reader(kind).is_some()
 }
 
 /// What [`unpack()`] can do for an object.
@@ -120,9 +122,24 @@ pub enum Unpacking {
     Unsupported,
 }
 
-/// Goes through what an object of this kind holds.
+/// True if passwords may open what objects of this kind hold.
+#[must_use]
+pub fn takes_passwords(kind: FileKind) -> bool {
+    keyed_reader(kind).is_some()
+}
+
+/// Goes through what an object of this kind holds. What is encrypted stays closed.
 #[must_use]
 pub fn unpack(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Unpacking {
+    unpack_with(kind, source, budget, &Passwords::none())
+}
+
+/// Goes through what an object of this kind holds, with passwords for what is encrypted.
+#[must_use]
+pub fn unpack_with(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Unpacking {
+    if let Some(open) = keyed_reader(kind) {
+        return Unpacking::Members(open(&identify::located(kind, source), budget, passwords));
+    }
     match (reader(kind), kind.class()) {
         (Some(open), _) => Unpacking::Members(open(&identify::located(kind, source), budget)),
         (None, Class::Archive | Class::Stream | Class::Document) => Unpacking::Unsupported,
@@ -147,6 +164,21 @@ pub fn embedded(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) 
 
 /// How a format's reader is called: it goes through the members of a source, at the budget's cost.
 type Open = fn(&Arc<dyn Source>, &Budget) -> Box<dyn Unpack>;
+
+/// How the reader of a format with encryption is called.
+type OpenKeyed = fn(&Arc<dyn Source>, &Budget, &Passwords) -> Box<dyn Unpack>;
+
+/// The reader for objects of a kind that may be encrypted.
+fn keyed_reader(kind: FileKind) -> Option<OpenKeyed> {
+    Some(match kind {
+        FileKind::Ole2 => ole2::open,
+        FileKind::OoxmlHwp | FileKind::OoxmlPpt | FileKind::OoxmlWord | FileKind::OoxmlXl | FileKind::Zip => zip::open,
+        FileKind::Pdf => pdf::open,
+        FileKind::Rar => rar::open,
+        FileKind::SevenZip => sevenzip::open,
+        _ => return None,
+    })
+}
 
 /// The reader for objects of a kind.
 fn reader(kind: FileKind) -> Option<Open> {
@@ -182,15 +214,11 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Mbr => partitions::open_mbr,
         FileKind::Nsis => nsis::open,
         FileKind::Ntfs => ntfs::open,
-        FileKind::Ole2 => ole2::open,
         FileKind::OneNote => onenote::open,
-        FileKind::Pdf => pdf::open,
         FileKind::PostScript => postscript::open,
         FileKind::Qcow => mapped::open_qcow,
-        FileKind::Rar => rar::open,
         FileKind::Rpm => rpm::open,
         FileKind::Rtf => rtf::open,
-        FileKind::SevenZip => sevenzip::open,
         FileKind::Sis => sis::open,
         FileKind::SquashFs => squashfs::open,
         FileKind::Swf => swf::open,
@@ -207,7 +235,6 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Xar => xar::open,
         FileKind::Xz => xz::open,
         FileKind::Hwpml | FileKind::Xdp | FileKind::XmlWord | FileKind::XmlXl => xmldoc::open,
-        FileKind::OoxmlHwp | FileKind::OoxmlPpt | FileKind::OoxmlWord | FileKind::OoxmlXl | FileKind::Zip => zip::open,
         FileKind::Zstd => zstd::open,
         _ => return None,
     })

@@ -53,10 +53,19 @@ pub struct Config {
     pub rules_on_members: bool,
     /// What is looked into and reported besides signatures.
     pub switches: Switches,
+    /// Passwords for what is encrypted. Those beyond [`Config::PASSWORDS`], and longer ones than [`Config::PASSWORD`], are not used.
+    pub passwords: Vec<Vec<u8>>,
     /// The compiled image: a sealed memory file, or a file opened for reading only.
     pub image: OwnedFd,
     /// The executable that runs `dachs_worker::main` when its first argument is `worker`: normally `/proc/self/exe`.
     pub program: PathBuf,
+}
+
+impl Config {
+    /// How many passwords are used.
+    pub const PASSWORDS: usize = dachs_proto::Request::PASSWORDS;
+    /// How long they may be, in bytes.
+    pub const PASSWORD: usize = dachs_proto::Request::PASSWORD;
 }
 
 /// A file to scan.
@@ -161,9 +170,19 @@ impl Pool {
     }
 
     fn assemble(config: Config, deliver: Deliver, results: Receiver<Done>) -> Result<Pool, PoolError> {
-        let Config { jobs, limits, all_matches, rules_on_members, switches, image, program } = config;
+        let Config { jobs, limits, all_matches, rules_on_members, switches, passwords, image, program } = config;
+        let fits = |password: &Vec<u8>| password.len() <= Config::PASSWORD;
+        let passwords = passwords.into_iter().filter(fits).take(Config::PASSWORDS).collect();
         let (control, layers) = Control::new(Start { program, image, memory: limits.memory })?;
-        let shop = Arc::new(Shop { control, limits, all_matches, rules_on_members, switches, busy: Busy::default() });
+        let shop = Arc::new(Shop {
+            control,
+            limits,
+            all_matches,
+            rules_on_members,
+            switches,
+            passwords,
+            busy: Busy::default(),
+        });
         let jobs = jobs.max(1);
         let queue = Arc::new(Queue::new(jobs.saturating_mul(QUEUED)));
         let mut pool = Pool { results, submitter: Submitter { jobs: queue }, shop, layers, threads: Vec::new() };

@@ -33,6 +33,7 @@ pub(crate) struct Shop {
     pub(crate) switches: Switches,
     pub(crate) busy: Busy,
     pub(crate) rules_on_members: bool,
+    pub(crate) passwords: Vec<Vec<u8>>,
 }
 
 /// One slot.
@@ -159,6 +160,7 @@ impl<'a> Slot<'a> {
             isolate,
             rules_on_members: *rules_on_members,
             about: job.about.clone(),
+            passwords: self.shop.passwords.clone(),
             profile: self.profile,
         };
         hired.wait_at_most(self.hard_deadline(job)).map_err(|_| Loss::Undelivered)?;

@@ -24,13 +24,20 @@ pub struct Request {
     pub rules_on_members: bool,
     /// What is known of the file besides; for YARA rules.
     pub about: About,
+    /// Passwords for what is encrypted; at most [`Request::PASSWORDS`] of at most [`Request::PASSWORD`] bytes.
+    pub passwords: Vec<Vec<u8>>,
     /// Measure what these rules cost on the file itself, and answer [`Body::Costs`](crate::Body::Costs): no scan.
     pub profile: Option<RuleRange>,
 }
 
 impl Request {
-    /// No request is longer, in bytes, if what it says [`About`] the file was cut by [`About::new`].
-    pub const LONGEST: usize = 8 << 10;
+    /// No request is longer, in bytes, if what it says [`About`] the file was cut by [`About::new`] and its passwords keep to
+    /// their bounds.
+    pub const LONGEST: usize = 12 << 10;
+    /// No more passwords are sent.
+    pub const PASSWORDS: usize = 16;
+    /// No password is longer, in bytes.
+    pub const PASSWORD: usize = 256;
 }
 
 codec!(Request);
@@ -48,6 +55,7 @@ mod tests {
             objects: u64::MAX,
             object_size: u64::MAX,
             scan_size: u64::MAX,
+            rounds: u64::MAX,
             memory: u64::MAX,
             time: Duration::MAX,
             anomalies: u32::MAX,
@@ -63,6 +71,7 @@ mod tests {
             isolate: true,
             rules_on_members: true,
             about: About::new(&[b'x'; 10_000], &[b'x'; 1_000]),
+            passwords: vec![vec![0xFF; Request::PASSWORD]; Request::PASSWORDS],
             profile: Some(RuleRange { first: u32::MAX, count: u32::MAX }),
         };
         let packet = request.encode().unwrap();

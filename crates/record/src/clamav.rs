@@ -24,6 +24,7 @@ pub fn limit_option(limit: Limit) -> &'static str {
         Limit::Objects => "--max-files",
         Limit::ObjectSize => "--max-filesize",
         Limit::ScanSize => "--max-scansize",
+        Limit::Rounds => "rounds of digests for passwords",
         Limit::Steps => "steps of a regular expression",
         Limit::Time => "--max-scantime",
         _ => "memory",

@@ -225,6 +225,7 @@ fn limit_label(limit: Limit) -> &'static str {
         Limit::Memory => "memory",
         Limit::Objects => "objects",
         Limit::ObjectSize => "object-size",
+        Limit::Rounds => "rounds",
         Limit::ScanSize => "scan-size",
         Limit::Steps => "steps",
         Limit::Time => "time",

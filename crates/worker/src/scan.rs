@@ -81,6 +81,7 @@ fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Reque
             cloaked: request.switches.alerts.links_cloaked,
             unencrypted: request.switches.alerts.links_unencrypted,
         },
+        passwords: &request.passwords,
     };
     match engine(source, &content.image, &budget, &options) {
         Outcome::Isolate(kind) => Body::Isolate(kind),

@@ -310,6 +310,13 @@ pub const KEYS: &[Key] = &[
         "Memory for streams that come in or wait, all together; at most a quarter of what the control group allows",
     ),
     key("DachsSpoolDisk", Size, "4G", Honoured, "Room on disk for streams that are too large for memory, all together"),
+    key(
+        "DachsPassword",
+        Text,
+        "",
+        Honoured,
+        "A password for what is encrypted, tried before those of the databases; repeatable, up to 16",
+    ),
     key("DachsStopTimeout", Number, "30", Honoured, "Seconds that scans have left when the service is stopped"),
     key(
         "DachsLogFormat",

@@ -52,6 +52,11 @@ pub(crate) struct ScanArgs {
     #[arg(long)]
     pub(crate) all_matches: bool,
 
+    /// A password for encrypted archives and documents, tried before those of the databases and the words of a mail. Repeatable, up to
+    /// 16. Other users of the machine can see it while the scan runs.
+    #[arg(long = "password", value_name = "PASSWORD")]
+    pub(crate) passwords: Vec<OsString>,
+
     /// What YARA rules look at.
     #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
     pub(crate) yara_on: YaraOn,

@@ -48,6 +48,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     opt("include", ' ', Text("REGEX"), Honoured, "Only scan files whose path matches REGEX; repeatable"),
     opt("include-dir", ' ', Text("REGEX"), Honoured, "Only scan directories whose path matches REGEX; repeatable"),
     opt("incomplete", ' ', Text("ok|error|found"), Honoured, "What is said of files not wholly looked at [error]"),
+    opt("password", ' ', Text("PASSWORD"), Honoured, "Try PASSWORD on what is encrypted; repeatable; not in ClamAV"),
     opt("bytecode", ' ', Yes, Idle, BYTECODE),
     opt("bytecode-unsigned", ' ', No, Standard("no"), BYTECODE),
     opt("bytecode-timeout", ' ', Number, Idle, BYTECODE),

@@ -53,6 +53,7 @@ fn start(args: &ProfileArgs, content: &Content) -> Result<Workers, String> {
         all_matches: true,
         rules_on_members: false,
         switches: Switches::default(),
+        passwords: Vec::new(),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })

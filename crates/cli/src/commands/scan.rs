@@ -1,6 +1,7 @@
 //! `dachs scan`: content, workers, walk and output, put together.
 
 use std::io::{self, BufWriter, IsTerminal, Write, stdout};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use dachs_base::{Limits, Switches};
@@ -122,6 +123,7 @@ fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers,
         all_matches: args.all_matches,
         rules_on_members: args.yara_on == YaraOn::Objects,
         switches: Switches::default(),
+        passwords: args.passwords.iter().map(|password| password.as_bytes().to_vec()).collect(),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     };

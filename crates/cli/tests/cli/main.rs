@@ -8,6 +8,7 @@ mod content;
 mod exits;
 mod files;
 mod formats;
+mod passwords;
 mod profile;
 mod samples;
 mod schema;

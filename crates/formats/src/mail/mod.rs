@@ -51,7 +51,7 @@ mod yenc;
 pub(crate) use base64::Base64;
 pub(crate) use base64::{NONE, values};
 pub(crate) use lines::{Line, Lines};
-pub(crate) use turn::{Turn, decoded, decoded_as};
+pub(crate) use turn::{Turn, decode_all, decoded, decoded_as};
 
 use std::sync::Arc;
 

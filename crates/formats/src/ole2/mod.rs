@@ -20,14 +20,16 @@
 //! | `dir` of a VBA project | the source of each module, [`vba`] |
 //! | `\1Ole10Native` | the file in it, [`crate::ole1`] |
 //! | `PowerPoint Document` | embedded objects, [`slides`] |
-//! | `EncryptedPackage`, `Workbook`, … | a remark if the document is encrypted, or has Excel 4 macros, [`office`] |
+//! | `EncryptedPackage`, `Workbook`, `WordDocument` | their plain form, if a password opens them, [`lock`] |
+//! | the same, and others | a remark if the document is encrypted, or has Excel 4 macros, [`office`] |
 //!
-//! Not done: decryption, compiled VBA, formulas of Excel 4, WordBasic macros of Word 6.
+//! Not done: compiled VBA, formulas of Excel 4, WordBasic macros of Word 6.
 
 mod chain;
 mod directory;
 mod file;
 mod header;
+mod lock;
 mod name;
 mod office;
 mod slides;
@@ -35,18 +37,20 @@ mod vba;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Heuristic, LimitReached, Name, Part, Source};
+use dachs_base::{Anomaly, AnomalyKind, Budget, Heuristic, LimitReached, Name, Part, Source, read_vec_at};
 
 use self::file::File;
 use self::slides::Slides;
 use self::vba::Project;
-use crate::{Found, Item, Search, Unpack, ole1};
+use crate::{Found, Item, Passwords, Search, Unpack, ole1};
 
 /// Macro projects of one file that are read.
 const PROJECTS: u32 = 64;
+/// Bytes at the start of `WordDocument` that are never encrypted (MS-DOC 2.2.6.2).
+const DOCUMENT_START: u64 = 68;
 
 /// Goes through the streams of a compound file.
-pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Box<dyn Unpack> {
     let mut found = Found::new(budget);
     let file = match File::open(source, budget) {
         Ok((file, remarks)) => {
@@ -58,10 +62,12 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
             None
         }
     };
-    Box::new(Compound { file, found, next: 0, inner: Inner::Nothing, projects: 0, told: false })
+    let passwords = passwords.clone();
+    Box::new(Compound { passwords, file, found, next: 0, inner: Inner::Nothing, projects: 0, told: false })
 }
 
 struct Compound {
+    passwords: Passwords,
     /// Absent once all is done.
     file: Option<File>,
     found: Found,
@@ -134,11 +140,78 @@ impl Compound {
         if office::has_old_macros(&remarks) {
             self.found.heuristic(Heuristic::MacrosXlm);
         }
+        let plain = self.unlocked(index, &lower, &folder, &stream);
         for anomaly in remarks {
+            let anomaly = match &plain {
+                Some(Ok(_)) if anomaly.kind == AnomalyKind::Encrypted => continue,
+                Some(Err(closed)) if anomaly.kind == AnomalyKind::Encrypted => closed.clone(),
+                _ => anomaly,
+            };
             self.found.remark(Some(path.clone()), anomaly);
         }
         self.found.member(path.clone(), Arc::clone(&stream), Some(entry.size))?;
+        for (name, source) in plain.into_iter().flatten().flatten() {
+            self.found.member(Name::new(name.as_bytes()), source, None)?;
+        }
         self.look_inside(index, &lower, &path, folder, stream)
+    }
+
+    /// The plain forms of an encrypted stream, and of those that are encrypted with it; absent if it is not encrypted in a
+    /// way that is known.
+    fn unlocked(
+        &mut self,
+        index: u32,
+        lower: &str,
+        folder: &str,
+        stream: &Arc<dyn Source>,
+    ) -> Option<Result<Vec<(String, Arc<dyn Source>)>, Anomaly>> {
+        let budget = self.file.as_ref()?.budget.clone();
+        let passwords = self.passwords.clone();
+        let (names, streams) = match lower {
+            "encryptedpackage" => {
+                let (_, info) = self.sibling(index, "encryptioninfo")?;
+                let plain = lock::package(info.as_ref(), stream, &budget, &passwords);
+                return Some(plain.map(|plain| vec![(format!("{folder}document"), plain)]));
+            }
+            "workbook" | "book" => {
+                let header = lock::workbook_header(stream)?;
+                let streams = [(Arc::clone(stream), lock::Shape::Records)];
+                (vec![lower.to_owned()], lock::stream(&header, &streams, &budget, &passwords))
+            }
+            "worddocument" => {
+                let (length, table) = lock::table_header(stream.as_ref())?;
+                let (_, table_stream) = self.sibling(index, table)?;
+                let header = read_vec_at(table_stream.as_ref(), 0, usize::try_from(length.min(4096)).unwrap_or(0));
+                let mut names = vec![lower.to_owned(), table.to_owned()];
+                let mut streams = vec![
+                    (Arc::clone(stream), lock::Shape::Behind(DOCUMENT_START)),
+                    (table_stream, lock::Shape::Behind(length)),
+                ];
+                if let Some((name, data)) = self.sibling(index, "data") {
+                    names.push(name);
+                    streams.push((data, lock::Shape::Behind(0)));
+                }
+                (names, lock::stream(&header, &streams, &budget, &passwords))
+            }
+            _ => return None,
+        };
+        let named = |plain: Vec<Arc<dyn Source>>| {
+            let names = names.iter().map(|name| format!("{folder}{name} (plain)"));
+            names.zip(plain).collect()
+        };
+        Some(streams.map(named))
+    }
+
+    /// A stream in the same storage, by its name in lower case.
+    fn sibling(&mut self, index: u32, lower: &str) -> Option<(String, Arc<dyn Source>)> {
+        let file = self.file.as_mut()?;
+        let storage = file.directory.parent(index)?;
+        let named = |index: u32| Some((index, file.directory.entry(index)?)).filter(|(_, entry)| entry.size > 0);
+        let mut entries = file.directory.streams_in(storage).filter_map(named);
+        let (_, entry) = entries.find(|(_, entry)| entry.name.to_lowercase() == lower)?;
+        drop(entries);
+        let stream: Arc<dyn Source> = Arc::new(file.stream(&entry));
+        Some((entry.name, stream))
     }
 
     /// Opens streams that hold something else.

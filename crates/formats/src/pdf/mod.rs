@@ -43,7 +43,7 @@ use std::sync::Arc;
 use dachs_base::{Anomaly, Budget, FileKind, Held, Heuristic, LimitReached, Name, Part, Source, read_vec_at};
 
 use crate::stream::{Replay, SourceRead};
-use crate::{Found, Search, Unpack};
+use crate::{Found, Passwords, Search, Unpack};
 use extent::{Extent, Extents};
 use filter::{Chain, Filter};
 use hints::Hints;
@@ -62,8 +62,9 @@ const LONGEST_VALUE: usize = 8 << 20;
 const AGAIN: u64 = 16 << 20;
 
 /// Goes through the objects of a PDF.
-pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Box<dyn Unpack> {
     Box::new(Document {
+        passwords: passwords.clone(),
         source: Arc::clone(source),
         budget: budget.clone(),
         window: Window::new(source, budget),
@@ -81,6 +82,7 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
 }
 
 struct Document {
+    passwords: Passwords,
     source: Arc<dyn Source>,
     budget: Budget,
     window: Window,
@@ -110,7 +112,7 @@ impl Search for Document {
     /// Looks at the next object.
     fn step(&mut self) -> Result<(), Anomaly> {
         if self.lock.is_none() {
-            let lock = security::lock(&self.source, &self.budget)?;
+            let lock = security::lock(&self.source, &self.budget, &self.passwords)?;
             self.lock(lock);
         } else if let Some(objects) = self.objects.as_mut() {
             match objects.next_object()? {

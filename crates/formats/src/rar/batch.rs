@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use dachs_base::{Anomaly, Budget, Charge, Held, Meta, Name};
 use rars::{Archive, ArchiveMember, ExtractionDecision, ExtractionErrorAction};
 
-use super::{anomaly, options};
+use super::{Opened, anomaly, lock};
+use crate::crypt;
 
 /// Bytes of members that are decoded together.
 const TOGETHER: u64 = 32 << 20;
@@ -31,6 +32,7 @@ pub(super) enum Next {
 
 /// A pass at work.
 pub(super) struct Batch<'a> {
+    archive: &'a Opened,
     budget: &'a Budget,
     solid: bool,
     /// The first member that counts.
@@ -44,16 +46,27 @@ pub(super) struct Batch<'a> {
 
 impl Batch<'_> {
     /// Decodes members from number `first` on.
-    pub(super) fn decode(archive: &Arc<Archive>, first: usize, budget: &Budget) -> (Vec<Decoded>, Next) {
+    pub(super) fn decode(opened: &Opened, first: usize, budget: &Budget) -> (Vec<Decoded>, Next) {
+        let archive = &opened.archive;
         let solid = archive.is_solid();
-        let batch = Batch { budget, solid, first, index: 0, expected: 0, members: Vec::new(), next: Next::End };
+        let batch = Batch {
+            archive: opened,
+            budget,
+            solid,
+            first,
+            index: 0,
+            expected: 0,
+            members: Vec::new(),
+            next: Next::End,
+        };
         // Both closures need the batch; they are never called at the same time.
         let batch = std::cell::RefCell::new(batch);
         let result = archive.extract_with_control_and_errors(
-            options(budget),
+            opened.options(budget),
             |member| Ok(batch.borrow_mut().decide(member)),
-            |_, error| {
-                batch.borrow_mut().note(anomaly(error));
+            |member, error| {
+                let wrong = member.meta.is_encrypted && error.kind() == rars::ErrorKind::ChecksumMismatch;
+                batch.borrow_mut().note(if wrong { crypt::closed() } else { anomaly(error) });
                 Ok(ExtractionErrorAction::Continue)
             },
         );
@@ -76,7 +89,14 @@ impl Batch<'_> {
             return self.pass();
         }
         if meta.is_encrypted {
-            return self.refuse(member, index, Anomaly::encrypted("it is encrypted"));
+            let opens = match &self.archive.password {
+                Some(Ok(password)) => self.charge(index, password),
+                Some(Err(anomaly)) => Err(anomaly.clone()),
+                None => Err(crypt::closed()),
+            };
+            if let Err(anomaly) = opens {
+                return self.refuse(member, index, anomaly);
+            }
         }
         if meta.is_split_before || meta.is_split_after {
             return self.refuse(member, index, Anomaly::unsupported("it goes on in another volume"));
@@ -97,6 +117,12 @@ impl Batch<'_> {
         let writer = Collector { shared: shared.clone(), budget: self.budget.clone() };
         self.members.push((decoded(member, index), Some(shared)));
         ExtractionDecision::Extract(Box::new(writer))
+    }
+
+    /// Pays for the key of a member.
+    fn charge(&self, index: usize, password: &[u8]) -> Result<(), Anomaly> {
+        let cost = lock::member_cost(&self.archive.archive, index, password);
+        self.budget.charge_rounds(cost).map_err(|reached| Anomaly::encrypted(format!("it is encrypted: {reached}")))
     }
 
     /// A member that was given before, or cannot be given.
@@ -197,8 +223,8 @@ impl Write for Collector {
 }
 
 /// Takes everything, as long as there is time.
-struct Patient {
-    budget: Budget,
+pub(super) struct Patient {
+    pub(super) budget: Budget,
 }
 
 impl Write for Patient {

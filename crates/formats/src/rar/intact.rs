@@ -10,7 +10,8 @@ use dachs_base::{Reader, Short, Source, read_vec_at};
 /// Blocks that are walked.
 const MOST: u32 = 1 << 20;
 const OLD: &[u8] = b"Rar!\x1a\x07\x00";
-const NEW: &[u8] = b"Rar!\x1a\x07\x01\x00";
+/// What archives of version 5 begin with.
+pub(super) const NEW: &[u8] = b"Rar!\x1a\x07\x01\x00";
 
 /// Where the last whole block ends, if one follows the signature at all; an end block ends the archive.
 pub(super) fn end(source: &dyn Source) -> Option<u64> {
@@ -80,7 +81,7 @@ fn new(bytes: &[u8]) -> Result<Block, Short> {
 }
 
 /// Seven bits a byte, the lowest first.
-fn number(reader: &mut Reader<'_>) -> Result<u64, Short> {
+pub(super) fn number(reader: &mut Reader<'_>) -> Result<u64, Short> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let byte = reader.u8()?;

@@ -14,20 +14,24 @@
 //! The crate refuses an archive whose last block is cut or followed by something else. Then the blocks are walked here
 //! ([`intact`]), and the archive is read up to the last block that is whole; the rest is told as damaged.
 //!
-//! Not done: passwords, and members that go on in other volumes. Both are told, by the member's name.
+//! Encrypted members, and archives whose headers are encrypted, are opened if a password is right, [`lock`].
+//!
+//! Not done: members that go on in other volumes, and members with different passwords. Both are told, by the member's name.
 
 mod batch;
 mod intact;
+mod lock;
 mod window;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Charge, Part, Source};
+use dachs_base::{Anomaly, Budget, Charge, Heuristic, Part, Source};
 use rars::{Archive, ArchiveReadOptions, ArchiveReader, ErrorKind};
 
 use self::batch::{Batch, Next};
+use crate::crypt::closed;
 use crate::stream::{Replay, SourceRead};
-use crate::{Found, Search, Unpack};
+use crate::{Found, Passwords, Search, Unpack};
 
 /// Headers that are read at most, and bytes of them.
 const HEADERS: u64 = 1 << 20;
@@ -35,20 +39,37 @@ const HEADERS: u64 = 1 << 20;
 const MEMORY: u64 = 8 << 20;
 
 /// Goes through the members of an archive.
-pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Box<dyn Unpack> {
+    let passwords = passwords.clone();
     let (source, budget, found) = (Arc::clone(source), budget.clone(), Found::new(budget));
-    Box::new(Rar { source, budget, found, archive: None, next: 0, _memory: None })
+    Box::new(Rar { source, budget, passwords, found, archive: None, next: 0, _memory: None })
 }
 
 struct Rar {
     source: Arc<dyn Source>,
     budget: Budget,
+    passwords: Passwords,
     found: Found,
     /// Absent until its headers were read.
-    archive: Option<Arc<Archive>>,
+    archive: Option<Arc<Opened>>,
     /// The first member that was not given yet.
     next: usize,
     _memory: Option<Charge>,
+}
+
+/// An archive whose headers were read.
+struct Opened {
+    archive: Archive,
+    /// The password, or why there is none; absent if nothing is encrypted.
+    password: Option<Result<Vec<u8>, Anomaly>>,
+}
+
+impl Opened {
+    fn options(&self, budget: &Budget) -> ArchiveReadOptions<'_> {
+        let mut options = options(budget);
+        options.password = self.password.as_ref().and_then(|password| password.as_deref().ok());
+        options
+    }
 }
 
 impl Search for Rar {
@@ -69,9 +90,15 @@ impl Rar {
         self._memory = Some(self.budget.reserve(MEMORY)?);
         let archive = match parse(&self.source, &self.budget) {
             Ok(archive) => archive,
+            Err(error) if error.kind() == ErrorKind::PasswordRequired => {
+                let (archive, password) = lock::open_headers(&self.source, &self.budget, &self.passwords)?;
+                self.found.heuristic(Heuristic::EncryptedRar);
+                self.archive = Some(Arc::new(Opened { archive, password: Some(Ok(password)) }));
+                return Ok(());
+            }
             Err(error) => {
                 let end = intact::end(self.source.as_ref()).filter(|end| *end < self.source.len());
-                let Some(end) = end.filter(|_| error.kind() != ErrorKind::PasswordRequired) else {
+                let Some(end) = end else {
                     return Err(anomaly(&error));
                 };
                 self.found
@@ -80,11 +107,16 @@ impl Rar {
                 parse(&whole, &self.budget).map_err(|error| anomaly(&error))?
             }
         };
-        self.archive = Some(Arc::new(archive));
+        let encrypted = archive.members().any(|member| member.meta.is_encrypted);
+        let password = encrypted.then(|| lock::find(&archive, &self.budget, &self.passwords));
+        if password.as_ref().is_some_and(Result::is_ok) {
+            self.found.heuristic(Heuristic::EncryptedRar);
+        }
+        self.archive = Some(Arc::new(Opened { archive, password }));
         Ok(())
     }
 
-    fn next_batch(&mut self, archive: &Arc<Archive>) -> Result<(), Anomaly> {
+    fn next_batch(&mut self, archive: &Arc<Opened>) -> Result<(), Anomaly> {
         let (members, next) = Batch::decode(archive, self.next, &self.budget);
         for member in members {
             self.found.meta(member.meta.clone());
@@ -129,7 +161,7 @@ fn parse(source: &Arc<dyn Source>, budget: &Budget) -> rars::Result<Archive> {
 /// What an error of the decoder means.
 fn anomaly(error: &rars::Error) -> Anomaly {
     match error.kind() {
-        ErrorKind::PasswordRequired | ErrorKind::BadPassword => Anomaly::encrypted("it is encrypted"),
+        ErrorKind::PasswordRequired | ErrorKind::BadPassword => closed(),
         ErrorKind::UnsupportedFeature | ErrorKind::UnsupportedFormat => {
             Anomaly::unsupported("it uses a feature of RAR that cannot be read")
         }

@@ -8,9 +8,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use dachs_base::{Budget, Charge};
-use rars::{Archive, ArchiveMember, ExtractionDecision};
+use rars::{ArchiveMember, ExtractionDecision};
 
-use super::options;
+use super::Opened;
 
 /// Bytes that one pass keeps.
 const WINDOW: usize = 64 << 20;
@@ -19,7 +19,7 @@ const SMALLEST: u64 = 1 << 20;
 
 /// Reads a member.
 pub(super) struct Windows {
-    archive: Arc<Archive>,
+    archive: Arc<Opened>,
     /// Which member.
     index: usize,
     budget: Budget,
@@ -34,7 +34,7 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    pub(super) fn new(archive: &Arc<Archive>, index: usize, budget: &Budget) -> io::Result<Windows> {
+    pub(super) fn new(archive: &Arc<Opened>, index: usize, budget: &Budget) -> io::Result<Windows> {
         let most = u64::try_from(WINDOW).unwrap_or(u64::MAX).min(budget.memory_left() / 4).max(SMALLEST);
         let memory = budget.reserve(most).map_err(|_| ErrorKind::OutOfMemory)?;
         let size = usize::try_from(most).map_err(|_| ErrorKind::OutOfMemory)?;
@@ -56,8 +56,8 @@ impl Windows {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let mut writer =
             Some(Cut { skip: self.start, most: self.size, kept: Arc::clone(&kept), budget: self.budget.clone() });
-        let (solid, mut index) = (self.archive.is_solid(), 0);
-        let result = self.archive.extract_with_control(options(&self.budget), |member| {
+        let (solid, mut index) = (self.archive.archive.is_solid(), 0);
+        let result = self.archive.archive.extract_with_control(self.archive.options(&self.budget), |member| {
             let decision = decide(member, index, self.index, solid, &mut writer);
             index += 1;
             Ok(decision)

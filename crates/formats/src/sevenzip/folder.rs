@@ -12,7 +12,9 @@ use lzma_rust2::filter::bcj2::Bcj2Reader;
 use lzma_rust2::filter::delta::DeltaReader;
 
 use super::cursor::{Wrong, number};
+use super::lock::{Key, Lock};
 use crate::codec::{self, Decoder};
+use crate::crypt::block::Chained;
 
 /// 7-Zip takes no more coders and streams than these either.
 const MOST_CODERS: u64 = 32;
@@ -26,6 +28,8 @@ pub(super) struct Coder {
     method: Vec<u8>,
     inputs: u64,
     properties: Vec<u8>,
+    /// What decrypts, once that is known.
+    key: Option<(Lock, Key)>,
 }
 
 /// Coders and how they are joined.
@@ -75,12 +79,26 @@ impl Folder {
 
     /// Why it cannot be unpacked, if that can be said beforehand.
     pub(super) fn refusal(&self) -> Option<Anomaly> {
-        if self.coders.iter().any(|coder| coder.method == [0x06, 0xF1, 0x07, 0x01]) {
-            return Some(Anomaly::encrypted("it is encrypted"));
-        }
         let unknown = self.coders.iter().find(|coder| !coder.is_supported())?;
         let digits: String = unknown.method.iter().map(|byte| format!("{byte:02X}")).collect();
         Some(Anomaly::unsupported(format!("its compression method {digits} cannot be read")))
+    }
+
+    /// True if one of its coders decrypts.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.coders.iter().any(Coder::decrypts)
+    }
+
+    /// What its decrypting coders say; none if one makes no sense.
+    pub(super) fn locks(&self) -> Option<Vec<Lock>> {
+        self.coders.iter().filter(|coder| coder.decrypts()).map(|coder| Lock::read(&coder.properties)).collect()
+    }
+
+    /// Gives keys to its decrypting coders, in their order.
+    pub(super) fn set_keys(&mut self, keys: &[Key]) {
+        for (coder, key) in self.coders.iter_mut().filter(|coder| coder.decrypts()).zip(keys) {
+            coder.key = Lock::read(&coder.properties).map(|lock| (lock, *key));
+        }
     }
 
     /// Starts the decoders; `open` gives the packed streams.
@@ -120,16 +138,22 @@ impl Coder {
             let bytes = reader.take(size)?;
             properties = bytes.get(..usize::try_from(size.min(MOST_PROPERTIES)).unwrap_or(0)).unwrap_or(bytes).to_vec();
         }
-        Ok(Coder { method, inputs, properties })
+        Ok(Coder { method, inputs, properties, key: None })
+    }
+
+    fn decrypts(&self) -> bool {
+        self.method == AES
     }
 
     fn is_supported(&self) -> bool {
         let inputs = if self.method == BCJ2 { 4 } else { 1 };
-        let known = METHODS.contains(&self.method.as_slice()) || self.method == BCJ2;
+        let known = METHODS.contains(&self.method.as_slice()) || self.method == BCJ2 || self.decrypts();
         known && self.inputs == inputs
     }
 }
 
+/// AES-256 with SHA-256.
+const AES: [u8; 4] = [0x06, 0xF1, 0x07, 0x01];
 const BCJ2: [u8; 4] = [0x03, 0x03, 0x01, 0x1B];
 
 /// Methods with one input that can be read (7-Zip's Methods.txt).
@@ -207,6 +231,10 @@ fn start(coder: &Coder, input: Decoder, length: u64, budget: &Budget) -> io::Res
     let buffered = |input| io::BufReader::with_capacity(1 << 14, input);
     Ok(match coder.method.as_slice() {
         [0x00] => input,
+        [0x06, 0xF1, 0x07, 0x01] => {
+            let (lock, key) = coder.key.as_ref().ok_or_else(tangled)?;
+            Box::new(Chained::new(input, key, lock.vector).ok_or_else(tangled)?)
+        }
         [0x21] => codec::lzma2(input, parameter(coder)?, Some(length), budget)?,
         [0x03, 0x01, 0x01] => codec::lzma(input, five(coder)?, Some(length), budget)?,
         [0x03, 0x04, 0x01] => {

@@ -11,27 +11,33 @@
 //!                                    Block ---- Member                stream/block.rs, over the coders of folder.rs
 //! ```
 //!
-//! Members come in the order of the header, so each folder is decoded once, front to back. What cannot be opened, an
-//! encrypted folder or one with an unknown coder, is told for each member by name. An archive behind a program (a
+//! Members come in the order of the header, so each folder is decoded once, front to back; an encrypted one is first opened
+//! by a password, if one is right ([`lock`]). What cannot be opened, for want of a password or with an unknown coder, is told
+//! for each member by name. An archive behind a program (a
 //! self-extractor) is found by its start header in the first MiB.
 //!
-//! Not done: passwords, archives whose header is missing, and coders with several outputs.
+//! Not done: archives whose header is missing, and coders with several outputs.
 
 mod cursor;
 mod folder;
 mod header;
+mod lock;
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, AnomalyKind, Budget, Limit, LimitReached, Memory, Meta, Name, Reader, Source, read_vec_at};
+use dachs_base::{
+    Anomaly, AnomalyKind, Budget, Heuristic, Limit, LimitReached, Memory, Meta, Name, Reader, Source, read_vec_at,
+};
 
 use self::cursor::{Bytes, Wrong};
 use self::header::{Content, File, Header, Packed, Stream, Streams, id};
+use self::lock::Keyring;
 use crate::codec::Decoder;
+use crate::crypt::{Trial, try_stream};
 use crate::stream::block::Block;
 use crate::stream::{Replay, SourceRead};
-use crate::{Found, Search, Unpack};
+use crate::{Found, Passwords, Search, Unpack};
 
 /// The first bytes of an archive.
 const SIGNATURE: [u8; 6] = *b"7z\xBC\xAF\x27\x1C";
@@ -43,11 +49,12 @@ const SEARCHED: usize = 1 << 20;
 const LAYERS: usize = 4;
 
 /// Goes through the members of an archive.
-pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Box<dyn Unpack> {
     Box::new(Archive {
         source: Arc::clone(source),
         budget: budget.clone(),
         base: 0,
+        keyring: Keyring::new(passwords),
         found: Found::new(budget),
         phase: Phase::Start,
     })
@@ -58,6 +65,7 @@ struct Archive {
     budget: Budget,
     /// Where packed streams are counted from.
     base: u64,
+    keyring: Keyring,
     found: Found,
     phase: Phase,
 }
@@ -155,10 +163,10 @@ impl Archive {
         let tables = header::read_encoded(bytes).map_err(anomaly)?;
         let mut streams = Streams::new(&tables);
         let stream = streams.next_stream().map_err(anomaly)?;
-        let (Some(stream), Some(packed)) = (stream, streams.packed) else {
+        let (Some(stream), Some(mut packed)) = (stream, streams.packed) else {
             return Err(Anomaly::damaged("the packed header is missing"));
         };
-        if let Some(refusal) = packed.folder.refusal() {
+        if let Some(refusal) = self.refusal(&mut packed, &stream) {
             return Err(Anomaly::new(refusal.kind, format!("the header cannot be read: {}", refusal.detail)));
         }
         let memory = self.budget.reserve(stream.size)?;
@@ -183,16 +191,45 @@ impl Archive {
         }
     }
 
+    /// Why a folder cannot be unpacked, if that can be said beforehand. An encrypted one gets the keys of the right
+    /// password, which is found by its first stream.
+    fn refusal(&mut self, packed: &mut Packed, first: &Stream) -> Option<Anomaly> {
+        let refusal = packed.folder.refusal();
+        if refusal.is_some() || !packed.folder.is_encrypted() {
+            return refusal;
+        }
+        let (source, base, budget) = (Arc::clone(&self.source), self.base, self.budget.clone());
+        let tried = |packed: Packed, stream: &Stream| -> Result<Trial, LimitReached> {
+            let opened = opener(&source, base, packed, &budget)();
+            try_stream(opened, stream.size, stream.crc, &budget)
+        };
+        let opened = self.keyring.unlock(packed, first, &self.budget, &tried);
+        if opened.is_ok() {
+            self.found.heuristic(Heuristic::Encrypted7z);
+        }
+        opened.err()
+    }
+
     /// The unpacked bytes of a folder.
     fn unpacked(&self, packed: Packed) -> Arc<Block> {
-        let (source, base, budget) = (Arc::clone(&self.source), self.base, self.budget.clone());
-        Block::new(&self.budget, move || {
-            let open = |number: usize| -> Decoder {
-                let (offset, size) = packed.streams.get(number).copied().unwrap_or((0, 0));
-                Box::new(SourceRead::range(Arc::clone(&source), base.saturating_add(offset), size))
-            };
-            packed.folder.decoder(&packed.unpack_sizes, &open, &budget)
-        })
+        Block::new(&self.budget, opener(&self.source, self.base, packed, &self.budget))
+    }
+}
+
+/// What starts the decoders of a folder.
+fn opener(
+    source: &Arc<dyn Source>,
+    base: u64,
+    packed: Packed,
+    budget: &Budget,
+) -> impl Fn() -> std::io::Result<Decoder> + Send + Sync + 'static {
+    let (source, budget) = (Arc::clone(source), budget.clone());
+    move || {
+        let open = |number: usize| -> Decoder {
+            let (offset, size) = packed.streams.get(number).copied().unwrap_or((0, 0));
+            Box::new(SourceRead::range(Arc::clone(&source), base.saturating_add(offset), size))
+        };
+        packed.folder.decoder(&packed.unpack_sizes, &open, &budget)
     }
 }
 
@@ -231,7 +268,7 @@ impl Archive {
     ) -> Result<(), Anomaly> {
         let name = file.map_or_else(|| members.nameless_name(), |file| Name::new(&file.name));
         let block = self.block(members, &stream);
-        let encrypted = block.as_ref().is_err_and(|anomaly| anomaly.kind == AnomalyKind::Encrypted);
+        let encrypted = members.streams.packed.as_ref().is_some_and(|packed| packed.folder.is_encrypted());
         self.found.meta(Meta { name: name.clone(), packed: 0, length: stream.size, encrypted, position });
         match block {
             Ok(block) => {
@@ -245,15 +282,15 @@ impl Archive {
     }
 
     /// The folder of a stream; the one before it is given up when the next one begins.
-    fn block(&self, members: &mut Members, stream: &Stream) -> Result<Arc<Block>, Anomaly> {
+    fn block(&mut self, members: &mut Members, stream: &Stream) -> Result<Arc<Block>, Anomaly> {
         if let Some((number, block)) = members.block.as_ref()
             && *number == stream.folder
         {
             return block.clone();
         }
         members.block = None;
-        let packed = members.streams.packed.clone().ok_or_else(|| Anomaly::damaged("a folder is missing"))?;
-        let block = match packed.folder.refusal() {
+        let mut packed = members.streams.packed.clone().ok_or_else(|| Anomaly::damaged("a folder is missing"))?;
+        let block = match self.refusal(&mut packed, stream) {
             Some(refusal) => Err(refusal),
             None => Ok(self.unpacked(packed)),
         };

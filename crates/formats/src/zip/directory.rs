@@ -43,7 +43,7 @@ impl Walk {
         let mut header = Central::read(&bytes)?;
         self.skip(CENTRAL_LENGTH as u64);
         let name = self.read_up_to(header.fields.name_length, Name::LONGEST);
-        match header.needs_zip64() {
+        match header.needs_extra() {
             true => header.widen(&self.read_up_to(header.fields.extra_length, usize::MAX)),
             false => self.skip(u64::from(header.fields.extra_length)),
         }

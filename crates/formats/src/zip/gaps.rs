@@ -208,9 +208,9 @@ impl Gaps {
     }
 }
 
-/// Puts 64-bit sizes into a local header at `position`, if it has any.
+/// Puts what the extra fields say into a local header at `position`, if that is needed.
 pub(super) fn widen_local(source: &dyn Source, position: u64, header: &mut Local) {
-    if header.fields.needs_zip64() {
+    if header.fields.needs_extra() {
         let start = position.saturating_add(30 + u64::from(header.fields.name_length));
         header.widen(&read_vec_at(source, start, usize::from(header.fields.extra_length)));
     }

@@ -135,7 +135,11 @@ impl Archive {
 
     /// Gives a member, or says why that cannot be.
     fn give(&mut self, name: &Name, data: u64, fields: &Fields, end_known: bool) -> Result<(), LimitReached> {
-        match self.content(data, fields, end_known) {
+        let content = match fields.encrypted() {
+            true => self.unlocked(name, data, fields, end_known),
+            false => self.content(data, fields, end_known),
+        };
+        match content {
             Ok(source) => self.found.member(name.clone(), source, Some(fields.packed)),
             Err(anomaly) => {
                 self.found.remark(Some(name.clone()), anomaly);
@@ -145,9 +149,6 @@ impl Archive {
     }
 
     fn content(&self, data: u64, fields: &Fields, end_known: bool) -> Result<Arc<dyn Source>, Anomaly> {
-        if fields.encrypted() {
-            return Err(Anomaly::encrypted("it is encrypted"));
-        }
         if fields.method == method::STORED || (fields.packed, fields.length) == (0, 0) {
             return Ok(Arc::new(Part::new(Arc::clone(&self.source), data, fields.packed)));
         }
@@ -196,7 +197,8 @@ fn no_local_header(entry: &Entry, disk: u32) -> Anomaly {
 
 /// What the local header says, if that is another way to read the data.
 fn disagreement(central: &Fields, local: &Fields) -> Option<Fields> {
-    let mut other = Fields { method: local.method, flags: local.flags, ..*central };
+    let aes = local.aes.or(central.aes);
+    let mut other = Fields { method: local.method, flags: local.flags, time: local.time, aes, ..*central };
     if local.packed != 0 {
         other = Fields { packed: local.packed, length: local.length, crc: local.crc, ..other };
     }

@@ -1,15 +1,16 @@
 //! The compression methods of ZIP (APPNOTE 4.4.5): their names, and the decoders for those that can be read.
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 use dachs_base::{Budget, Reader};
 
 use crate::codec::lzh::{self, Form};
 use crate::codec::{self, Decoder};
-use crate::stream::SourceRead;
 
 /// Not compressed.
 pub(super) const STORED: u16 = 0;
+/// Encrypted by AE-x: the real method stands in an extra field (APPNOTE 4.4.5).
+pub(super) const AES: u16 = 99;
 /// The highest number that stands for a method.
 const HIGHEST: u16 = 99;
 const FLAG_END_MARK: u16 = 1 << 1;
@@ -54,13 +55,17 @@ pub(super) fn name(method: u16) -> &'static str {
         96 => "JPEG",
         97 => "WavPack",
         98 => "PPMd",
-        99 => "AES",
+        AES => "AES",
         _ => "unknown",
     }
 }
 
 /// Starts the decoder at the first byte of the data.
-pub(super) fn decoder(input: SourceRead, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
+pub(super) fn decoder(
+    input: impl BufRead + Send + 'static,
+    parameters: Parameters,
+    budget: &Budget,
+) -> io::Result<Decoder> {
     match parameters.method {
         6 => implode(input, parameters, budget),
         8 => codec::deflate(input, budget),
@@ -75,13 +80,13 @@ pub(super) fn decoder(input: SourceRead, parameters: Parameters, budget: &Budget
 }
 
 /// APPNOTE 5.3 and 4.4.4: the flags say which codes there are. The length must be known: nothing marks the end.
-fn implode(input: SourceRead, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
+fn implode(input: impl BufRead + Send + 'static, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
     let form = Form::Implode { large: parameters.flags & 2 != 0, literals: parameters.flags & 4 != 0 };
     lzh::decoder(form, input, parameters.length.ok_or(ErrorKind::Unsupported)?, budget)
 }
 
 /// APPNOTE 5.8.8: version of the encoder, length of the properties, properties; then the raw stream.
-fn lzma(mut input: SourceRead, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
+fn lzma(mut input: impl BufRead + Send + 'static, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
     let mut header = [0; 9];
     input.read_exact(&mut header)?;
     let mut reader = Reader::new(&header, "lzma header");
@@ -94,7 +99,7 @@ fn lzma(mut input: SourceRead, parameters: Parameters, budget: &Budget) -> io::R
 }
 
 /// APPNOTE 5.10: the parameters in two bytes, then the stream, which ends at the stated length.
-fn ppmd(mut input: SourceRead, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
+fn ppmd(mut input: impl BufRead + Send + 'static, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
     let mut header = [0; 2];
     input.read_exact(&mut header)?;
     let decoder = codec::ppmd8(input, u16::from_le_bytes(header), budget)?;

@@ -15,14 +15,16 @@
 //! * Entries that share bytes are given once for each way of reading them ([`coverage`]); many of them are the mark of an
 //!   overlap bomb, [`dachs_base::Heuristic::ZipOverlappingFiles`].
 //! * An end record inside the data of a member is that member's, which is an archive itself.
+//! * Encrypted members are opened if a password is right, [`lock`].
 //! * A prefix (a self-extractor) shifts all offsets; it is found by where the directory stands.
 //!
-//! Not done: passwords, volumes of split archives other than the one at hand, and the methods shrink and reduce of PKZIP 1.
+//! Not done: strong encryption (APPNOTE 7), volumes of split archives other than the one at hand, and the methods shrink and reduce of PKZIP 1.
 
 mod coverage;
 mod directory;
 mod ends;
 mod gaps;
+mod lock;
 mod member;
 mod method;
 mod record;
@@ -35,8 +37,9 @@ use self::coverage::Coverage;
 use self::directory::Walk;
 use self::ends::Directory;
 use self::gaps::Gaps;
+use self::lock::Keyring;
 use self::record::{DESCRIPTOR, END_LENGTH, ONE_VOLUME};
-use crate::{Found, Search, Unpack};
+use crate::{Found, Passwords, Search, Unpack};
 
 /// Directories that are read; an archive that was changed in place may have several.
 const DIRECTORIES: usize = 64;
@@ -44,7 +47,7 @@ const DIRECTORIES: usize = 64;
 const SHARED_BY_ACCIDENT: u64 = 5;
 
 /// Goes through the members of an archive.
-pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Box<dyn Unpack> {
     Box::new(Archive {
         source: Arc::clone(source),
         budget: budget.clone(),
@@ -59,6 +62,7 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         last_end: None,
         shared: 0,
         told: Told::default(),
+        keyring: Keyring::new(passwords),
     })
 }
 
@@ -83,6 +87,7 @@ struct Archive {
     /// Entries of the first directory that share bytes with others.
     shared: u64,
     told: Told,
+    keyring: Keyring,
 }
 
 enum Phase {
@@ -100,6 +105,7 @@ struct Told {
     disagreement: bool,
     memory: bool,
     names: bool,
+    rounds: bool,
     strays: bool,
 }
 

@@ -42,6 +42,8 @@ const FLAG_STRONG: u16 = 1 << 6;
 const FLAG_MASKED: u16 = 1 << 13;
 /// AE-x: the real method is hidden in an extra field (APPNOTE 4.4.5).
 const METHOD_AES: u16 = 99;
+/// The extra field of AE-x (APPNOTE 7.2.5; WinZip, "AES Encryption Information").
+const EXTRA_AES: u16 = 0x9901;
 
 /// What a header says about a member's data: the fields that local and central headers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,27 +51,45 @@ pub(super) struct Fields {
     pub(super) version: u16,
     pub(super) flags: u16,
     pub(super) method: u16,
+    /// The time of the last change; with a data descriptor, part of it checks a password (APPNOTE 6.1.6).
+    pub(super) time: u16,
     pub(super) crc: u32,
     pub(super) packed: u64,
     pub(super) length: u64,
     pub(super) name_length: u16,
     pub(super) extra_length: u16,
+    /// What the extra field of AE-x says, if there is one.
+    pub(super) aes: Option<AesField>,
+}
+
+/// The extra field of AE-x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AesField {
+    /// 1 or 2. With 2 the checksum of the plain bytes is not stated.
+    pub(super) version: u16,
+    /// 1, 2 or 3 for keys of 128, 192 or 256 bits.
+    pub(super) strength: u8,
+    /// The real compression method.
+    pub(super) method: u16,
 }
 
 impl Fields {
     /// Reads them from the version needed to the length of the extra fields, 26 bytes.
     fn read(reader: &mut Reader<'_>) -> Result<Fields, Short> {
         let (version, flags, method) = (reader.u16_le()?, reader.u16_le()?, reader.u16_le()?);
-        reader.skip(4)?; // time and date
+        let time = reader.u16_le()?;
+        reader.skip(2)?; // date
         Ok(Fields {
             version,
             flags,
             method,
+            time,
             crc: reader.u32_le()?,
             packed: u64::from(reader.u32_le()?),
             length: u64::from(reader.u32_le()?),
             name_length: reader.u16_le()?,
             extra_length: reader.u16_le()?,
+            aes: None,
         })
     }
 
@@ -78,14 +98,19 @@ impl Fields {
         self.flags & (FLAG_ENCRYPTED | FLAG_STRONG | FLAG_MASKED) != 0 || self.method == METHOD_AES
     }
 
+    /// True if it is encrypted in one of the two ways that are known: that of PKZIP 2 (APPNOTE 6.1), or AE-x.
+    pub(super) fn can_be_opened(&self) -> bool {
+        self.flags & (FLAG_STRONG | FLAG_MASKED) == 0 && (self.method != METHOD_AES || self.aes.is_some())
+    }
+
     /// True if sizes and checksum follow the data (APPNOTE 4.3.9).
     pub(super) fn has_descriptor(&self) -> bool {
         self.flags & FLAG_DESCRIPTOR != 0
     }
 
-    /// True if a 64-bit value must be looked up in the extra fields.
-    pub(super) fn needs_zip64(&self) -> bool {
-        self.packed == SEE_ZIP64 || self.length == SEE_ZIP64
+    /// True if something must be looked up in the extra fields: a 64-bit value, or how AE-x encrypts.
+    pub(super) fn needs_extra(&self) -> bool {
+        self.packed == SEE_ZIP64 || self.length == SEE_ZIP64 || self.method == METHOD_AES
     }
 }
 
@@ -109,8 +134,9 @@ impl Local {
         30 + u64::from(self.fields.name_length) + u64::from(self.fields.extra_length)
     }
 
-    /// Puts in what the zip64 extra field says.
+    /// Puts in what the extra fields of zip64 and AE-x say.
     pub(super) fn widen(&mut self, extra: &[u8]) {
+        self.fields.aes = aes(extra);
         if let Some(mut wide) = zip64(extra) {
             replace(&mut self.fields.length, &mut wide);
             replace(&mut self.fields.packed, &mut wide);
@@ -141,8 +167,10 @@ impl Central {
         (signature == CENTRAL).then_some(Central { fields, comment_length, disk, offset })
     }
 
-    /// Puts in what the zip64 extra field says: only the values whose small fields are full, in this order.
+    /// Puts in what the extra fields of zip64 and AE-x say: of zip64 only the values whose small fields are full, in this
+    /// order.
     pub(super) fn widen(&mut self, extra: &[u8]) {
+        self.fields.aes = aes(extra);
         if let Some(mut wide) = zip64(extra) {
             replace(&mut self.fields.length, &mut wide);
             replace(&mut self.fields.packed, &mut wide);
@@ -153,9 +181,9 @@ impl Central {
         }
     }
 
-    /// True if a 64-bit value must be looked up in the extra fields.
-    pub(super) fn needs_zip64(&self) -> bool {
-        self.fields.needs_zip64() || self.offset == SEE_ZIP64 || self.disk == 0xFFFF
+    /// True if something must be looked up in the extra fields.
+    pub(super) fn needs_extra(&self) -> bool {
+        self.fields.needs_extra() || self.offset == SEE_ZIP64 || self.disk == 0xFFFF
     }
 }
 
@@ -167,11 +195,25 @@ fn replace(value: &mut u64, wide: &mut Reader<'_>) {
 
 /// The content of the first zip64 extra field.
 fn zip64(extra: &[u8]) -> Option<Reader<'_>> {
+    field(extra, EXTRA_ZIP64)
+}
+
+/// The content of the first extra field of AE-x.
+fn aes(extra: &[u8]) -> Option<AesField> {
+    let mut reader = field(extra, EXTRA_AES)?;
+    let version = reader.u16_le().ok()?;
+    let vendor: [u8; 2] = reader.array().ok()?;
+    let (strength, method) = (reader.u8().ok()?, reader.u16_le().ok()?);
+    (vendor == *b"AE" && (1..=3).contains(&strength)).then_some(AesField { version, strength, method })
+}
+
+/// The content of the first extra field of a kind.
+fn field(extra: &[u8], wanted: u16) -> Option<Reader<'_>> {
     let mut reader = Reader::new(extra, "zip extra field");
     loop {
         let (id, length) = (reader.u16_le().ok()?, reader.u16_le().ok()?);
-        let field = reader.sub(u64::from(length), "zip64 extra field").ok()?;
-        if id == EXTRA_ZIP64 {
+        let field = reader.sub(u64::from(length), "zip extra field").ok()?;
+        if id == wanted {
             return Some(field);
         }
     }

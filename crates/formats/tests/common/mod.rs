@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
-use dachs_formats::{Item, Unpacking, identify, unpack};
+use dachs_formats::{Item, Passwords, Unpacking, identify, unpack_with};
 
 /// The EICAR test file, in two halves, so that no scanner takes this file for it.
 pub(crate) fn eicar() -> Vec<u8> {
@@ -46,11 +46,21 @@ pub(crate) fn walk(bytes: &[u8]) -> Walked {
     walk_within(bytes, Limits::default())
 }
 
+/// Takes bytes apart with passwords.
+pub(crate) fn walk_with(bytes: &[u8], passwords: &[&str]) -> Walked {
+    walk_as(bytes, Limits::default(), &Passwords::new(passwords.iter().map(|password| password.as_bytes()), None))
+}
+
 /// Takes bytes apart.
 pub(crate) fn walk_within(bytes: &[u8], limits: Limits) -> Walked {
+    walk_as(bytes, limits, &Passwords::none())
+}
+
+/// Takes bytes apart, with limits and passwords.
+pub(crate) fn walk_as(bytes: &[u8], limits: Limits, passwords: &Passwords) -> Walked {
     let budget = Budget::new(limits, NoClock);
     let mut walked = Walked::default();
-    visit(Arc::new(Memory::new(bytes.to_vec())), &mut Vec::new(), &budget, &mut walked);
+    visit(Arc::new(Memory::new(bytes.to_vec())), &mut Vec::new(), &budget, passwords, &mut walked);
     walked
 }
 
@@ -67,7 +77,7 @@ fn read_all(source: &dyn Source) -> Vec<u8> {
     bytes
 }
 
-fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, walked: &mut Walked) {
+fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, passwords: &Passwords, walked: &mut Walked) {
     let bytes = read_all(source.as_ref());
     // The engine reads all of an object, and asks what it is once the end is known.
     let _ = source.len();
@@ -75,14 +85,14 @@ fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, walke
     walked.objects.push(Seen { path: path.clone(), kind: identity.kind, bytes });
     if path.len() < usize::try_from(budget.limits().depth).unwrap() {
         for kind in identity.kinds() {
-            if let Unpacking::Members(mut members) = unpack(kind, &source, budget) {
+            if let Unpacking::Members(mut members) = unpack_with(kind, &source, budget, passwords) {
                 while let Some(item) = members.next_item() {
                     match item {
                         Item::Anomaly { anomaly, .. } => walked.anomalies.push(anomaly),
                         Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
                         Item::Member(member) => {
                             path.push(String::from_utf8_lossy(member.name.as_bytes()).into_owned());
-                            visit(member.source, path, budget, walked);
+                            visit(member.source, path, budget, passwords, walked);
                             path.pop();
                         }
                     }

@@ -186,7 +186,7 @@ proptest! {
     #[test]
     fn requests_arrive_as_they_were(number in any::<u64>(), size in any::<u64>(), memory in any::<u64>(), isolate in any::<bool>()) {
         let limits = Limits { memory, ..Limits::default() };
-        let request = Request { number, size, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, about: dachs_base::About::new(b"/x", b"y"), profile: isolate.then_some(RuleRange { first: 1, count: 2 }) };
+        let request = Request { number, size, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, about: dachs_base::About::new(b"/x", b"y"), passwords: vec![vec![b'p']; usize::from(isolate)], profile: isolate.then_some(RuleRange { first: 1, count: 2 }) };
         prop_assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
     }
 }

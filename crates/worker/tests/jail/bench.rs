@@ -54,6 +54,7 @@ impl Bench {
             all_matches: true,
             rules_on_members: true,
             switches: dachs_base::Switches::STANDARD,
+            passwords: Vec::new(),
             image,
             program,
         })?;

@@ -43,6 +43,7 @@ fn a_broken_image_is_refused() {
         all_matches: false,
         rules_on_members: true,
         switches: dachs_base::Switches::STANDARD,
+        passwords: Vec::new(),
         image,
         program,
     };

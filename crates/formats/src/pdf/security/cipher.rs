@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 
 use aes::cipher::{Array, BlockCipherDecrypt, KeyInit};
 
+use crate::crypt::rc4::Rc4;
 use crate::pdf::filter::{Input, Steps, stepped};
 
 /// Bytes of an AES block.
@@ -117,38 +118,6 @@ impl Steps for Chained {
     }
 }
 
-/// RC4 at work.
-struct Rc4 {
-    state: [u8; 256],
-    first: u8,
-    second: u8,
-}
-
-impl Rc4 {
-    fn new(key: &[u8]) -> Rc4 {
-        let mut rc4 = Rc4 { state: std::array::from_fn(|at| u8::try_from(at).unwrap_or(0)), first: 0, second: 0 };
-        let mut other = 0u8;
-        for (at, byte) in (0..=255u8).zip(key.iter().cycle()) {
-            other = other.wrapping_add(rc4.at(at)).wrapping_add(*byte);
-            rc4.state.swap(at.into(), other.into());
-        }
-        rc4
-    }
-
-    fn at(&self, at: u8) -> u8 {
-        self.state.get(usize::from(at)).copied().unwrap_or(0)
-    }
-
-    fn apply(&mut self, bytes: &mut [u8]) {
-        for byte in bytes {
-            self.first = self.first.wrapping_add(1);
-            self.second = self.second.wrapping_add(self.at(self.first));
-            self.state.swap(self.first.into(), self.second.into());
-            *byte ^= self.at(self.at(self.first).wrapping_add(self.at(self.second)));
-        }
-    }
-}
-
 struct Rc4Read {
     input: Input,
     state: Rc4,
@@ -162,13 +131,6 @@ impl Read for Rc4Read {
     }
 }
 
-/// RC4 of a few bytes.
-pub(super) fn rc4(key: &[u8], bytes: &[u8]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    Rc4::new(key).apply(&mut bytes);
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +139,6 @@ mod tests {
     #[test]
     fn rc4_is_rc4() {
         let expected = [0xBB, 0xF3, 0x16, 0xE8, 0xD9, 0x40, 0xAF, 0x0A, 0xD3];
-        assert_eq!(rc4(b"Key", b"Plaintext"), expected);
         assert_eq!(Cipher::Rc4(b"Key".to_vec()).text(expected.to_vec()), b"Plaintext");
     }
 

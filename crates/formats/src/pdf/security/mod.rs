@@ -1,5 +1,5 @@
 //! Encryption: the standard security handler (ISO 32000-1 7.6; ISO 32000-2 7.6 for AES-256) with the empty user
-//! password, which is how documents are encrypted that anybody may read.
+//! password, which is how documents are encrypted that anybody may read, or with a password that is known.
 //!
 //! The encryption is named by the trailer, which is looked for at the end of the file, and in the cross-reference stream
 //! that the end points to. If neither is there, the last trailer of the file counts. An encryption that only shows
@@ -9,7 +9,7 @@
 //! trailer --Encrypt--> Parameters --keys::open--> Keys --stream, text--> Cipher
 //! ```
 //!
-//! Not done: public-key security handlers, passwords, and crypt filters for embedded files alone.
+//! Not done: public-key security handlers, and crypt filters for embedded files alone.
 
 mod cipher;
 mod keys;
@@ -23,6 +23,7 @@ use super::resolver::Resolver;
 use super::sight::Form;
 use super::syntax::{self, Dictionary, Value};
 use super::window::Window;
+use crate::Passwords;
 
 pub(super) use cipher::Cipher;
 
@@ -95,6 +96,8 @@ struct Parameters {
     user: Vec<u8>,
     /// `/UE`: the key of AES-256, encrypted.
     user_key: Vec<u8>,
+    /// `/OE`: the same, for the owner.
+    owner_key: Vec<u8>,
     permissions: i64,
     metadata: bool,
     streams: Method,
@@ -103,12 +106,12 @@ struct Parameters {
 }
 
 /// Looks for the encryption of a document.
-pub(super) fn lock(source: &Arc<dyn Source>, budget: &Budget) -> Result<Lock, LimitReached> {
+pub(super) fn lock(source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Result<Lock, LimitReached> {
     let mut window = Window::new(source, budget);
     for place in trailers(&mut window, source.as_ref())? {
         let lock = growing(&mut window, budget, place, &mut |bytes, whole| {
             let object = syntax::object(bytes, whole)?;
-            Ok(object.value.as_dictionary().and_then(|trailer| named(trailer, source, budget)))
+            Ok(object.value.as_dictionary().and_then(|trailer| named(trailer, source, budget, passwords)))
         })?;
         if let Ok(Some(lock)) = lock {
             return Ok(lock);
@@ -154,28 +157,28 @@ fn all(window: &mut Window, word: &[u8], from: u64, until: u64) -> Result<Vec<u6
 }
 
 /// The encryption that a trailer names.
-fn named(trailer: &Dictionary<'_>, source: &Arc<dyn Source>, budget: &Budget) -> Option<Lock> {
+fn named(trailer: &Dictionary<'_>, source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwords) -> Option<Lock> {
     let identifier = match trailer.value(b"ID") {
         Some(Value::Array(parts)) => parts.first().and_then(Value::as_text).map(|text| text.decode()),
         _ => None,
     };
     let identifier = identifier.unwrap_or_default();
     match trailer.value(b"Encrypt")? {
-        Value::Dictionary(dictionary) => Some(opened(dictionary, identifier)),
+        Value::Dictionary(dictionary) => Some(opened(dictionary, identifier, passwords, budget)),
         Value::Reference(number, generation) => {
             let body = Resolver::new(source, budget).body(*number, *generation);
             let object = body.as_deref().and_then(|body| syntax::value(body, true).ok());
             let dictionary = object.as_ref().and_then(|object| object.value.as_dictionary());
             let missing = Lock::Closed("it is encrypted, and how was not found");
-            Some(dictionary.map_or(missing, |dictionary| opened(dictionary, identifier)))
+            Some(dictionary.map_or(missing, |dictionary| opened(dictionary, identifier, passwords, budget)))
         }
         _ => None,
     }
 }
 
-fn opened(dictionary: &Dictionary<'_>, identifier: Vec<u8>) -> Lock {
+fn opened(dictionary: &Dictionary<'_>, identifier: Vec<u8>, passwords: &Passwords, budget: &Budget) -> Lock {
     match parameters(dictionary, identifier) {
-        Some(parameters) => keys::open(&parameters),
+        Some(parameters) => keys::open(&parameters, passwords, budget),
         None => Lock::Closed("it is encrypted in a way that is not known"),
     }
 }
@@ -199,6 +202,7 @@ fn parameters(dictionary: &Dictionary<'_>, identifier: Vec<u8>) -> Option<Parame
         owner: text(b"O"),
         user: text(b"U"),
         user_key: text(b"UE"),
+        owner_key: text(b"OE"),
         permissions: dictionary.integer(b"P").unwrap_or(0),
         metadata: !dictionary.is_false(b"EncryptMetadata"),
         streams,

@@ -79,6 +79,9 @@ struct Compound {
     told: bool,
 }
 
+/// The plain form of an encrypted stream, and its name.
+type Plain = (String, Arc<dyn Source>);
+
 /// A stream that is being opened further.
 enum Inner {
     Nothing,
@@ -164,7 +167,7 @@ impl Compound {
         lower: &str,
         folder: &str,
         stream: &Arc<dyn Source>,
-    ) -> Option<Result<Vec<(String, Arc<dyn Source>)>, Anomaly>> {
+    ) -> Option<Result<Vec<Plain>, Anomaly>> {
         let budget = self.file.as_ref()?.budget.clone();
         let passwords = self.passwords.clone();
         let (names, streams) = match lower {

@@ -164,13 +164,18 @@ impl<'a> Frame<'a> {
         length(self.whole.len())
     }
 
-    /// Checks every section's checksum, and that the bytes between sections are zero.
-    pub(crate) fn verify(&self) -> Result<(), ImageError> {
+    /// Checks every section's checksum, and that the bytes between sections are zero. `between` is called after each MiB.
+    pub(crate) fn verify(&self, between: &mut dyn FnMut()) -> Result<(), ImageError> {
         let mut end = length(HEADER);
         let mut entries: Vec<&Entry<'a>> = self.entries.iter().collect();
         entries.sort_by_key(|entry| entry.offset);
         for entry in entries {
-            if <[u8; 32]>::from(Sha256::digest(entry.bytes)) != entry.checksum {
+            let mut sum = Sha256::new();
+            for piece in entry.bytes.chunks(1 << 20) {
+                sum.update(piece);
+                between();
+            }
+            if <[u8; 32]>::from(sum.finalize()) != entry.checksum {
                 return Err(ImageError::Checksum(entry.section.name()));
             }
             self.verify_gap(end, entry.offset, entry.section)?;

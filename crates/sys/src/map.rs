@@ -5,7 +5,7 @@
 //! file that is cut short while it is mapped kills whoever reads the missing page (SIGBUS), and does nothing worse. The
 //! files that are scanned are never mapped.
 
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -48,6 +48,18 @@ impl Map {
     }
 }
 
+impl Map {
+    /// Gives back what was read so far: it does not count as memory of ours any more. What is touched again comes from the
+    /// page cache.
+    pub fn forget(&self) {
+        if self.length > 0 {
+            // SAFETY: the range is a mapping of ours that nobody writes to, so that the same bytes come back. If it is refused,
+            // the pages just stay.
+            let _ = unsafe { rustix::mm::madvise(self.start.as_ptr(), self.length, Advice::LinuxDontNeed) };
+        }
+    }
+}
+
 impl Drop for Map {
     fn drop(&mut self) {
         if self.length > 0 {
@@ -81,6 +93,8 @@ mod tests {
         let file = crate::fd::sealed_memory("test", b"badger").unwrap();
         let map = Map::new(file.as_fd()).unwrap();
         drop(file);
+        assert_eq!(map.bytes(), b"badger");
+        map.forget();
         assert_eq!(map.bytes(), b"badger");
         let empty = crate::fd::sealed_memory("test", b"").unwrap();
         assert_eq!(Map::new(empty.as_fd()).unwrap().bytes(), b"");

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use dachs_sigc::{Categories, Selector};
 
-use crate::content::Sources;
+use crate::content::{Sources, categories};
 
 /// A malware scanner: parses untrusted files in jailed workers only, and never calls an unfinished scan clean.
 #[derive(Debug, Parser)]
@@ -134,6 +134,52 @@ impl ContentArgs {
     }
 }
 
+/// What `dachs db build` compiles.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// The image to write.
+    #[arg(short, long, value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Put the built-in set in as well, as a scan without -d has it.
+    #[arg(long)]
+    builtin: bool,
+    /// Take signatures of potentially unwanted programs too (kinds whose names end with `u`).
+    #[arg(long)]
+    pua: bool,
+    /// Of these take those of category CAT only (`Packer` in `PUA.Win.Packer.Name`); repeatable.
+    #[arg(long, value_name = "CAT", requires = "pua", conflicts_with = "exclude_pua")]
+    include_pua: Vec<String>,
+    /// Of these leave those of category CAT out; repeatable.
+    #[arg(long, value_name = "CAT", requires = "pua")]
+    exclude_pua: Vec<String>,
+    /// Leave body signatures of phishing out (`HTML.Phishing…`, `Email.Phishing…`).
+    #[arg(long)]
+    no_phishing_signatures: bool,
+    /// Write no image if something is wrong with a YARA rule. Without it such rules are left out and told of.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
+    /// Database files, containers, or folders of them.
+    #[arg(required_unless_present = "builtin", value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
+    sources: Vec<PathBuf>,
+}
+
+impl BuildArgs {
+    /// What to compile.
+    pub(crate) fn chosen(&self) -> Sources {
+        Sources {
+            paths: self.sources.clone(),
+            builtin: self.builtin,
+            unwanted: self.pua,
+            categories: categories(&self.include_pua, &self.exclude_pua),
+            no_phishing: self.no_phishing_signatures,
+            only: self.rules.only.clone(),
+            without: self.rules.without.clone(),
+        }
+    }
+}
+
 /// The commands of `dachs db`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
@@ -143,25 +189,7 @@ pub(crate) enum Db {
     /// meets half an image. What cannot be compiled is left out, counted by reason, and said on standard error.
     ///
     /// Exit codes: 0 the image was written; 2 it was not.
-    Build {
-        /// The image to write.
-        #[arg(short, long, value_name = "IMAGE", value_hint = ValueHint::FilePath)]
-        output: PathBuf,
-        /// Put the built-in set in as well, as a scan without -d has it.
-        #[arg(long)]
-        builtin: bool,
-        /// Take signatures of potentially unwanted programs too (kinds whose names end with `u`).
-        #[arg(long)]
-        pua: bool,
-        /// Write no image if something is wrong with a YARA rule. Without it such rules are left out and told of.
-        #[arg(long)]
-        strict: bool,
-        #[command(flatten)]
-        rules: RuleArgs,
-        /// Database files, containers, or folders of them.
-        #[arg(required_unless_present = "builtin", value_name = "SOURCE", value_hint = ValueHint::AnyPath)]
-        sources: Vec<PathBuf>,
-    },
+    Build(Box<BuildArgs>),
     /// Measure what each YARA rule costs over a corpus: time and hits a rule, slowest first.
     ///
     /// Each rule is run alone on each file, in a jailed worker, and its time is what it takes beyond its imports. Nothing

@@ -214,12 +214,11 @@ fn load(line: &Line, talk: &mut Talk) -> Result<Content, String> {
 /// Which potentially unwanted programs are asked for, of all when there are any.
 fn categories(line: &Line) -> Result<Categories, String> {
     let list = |name| line.all(name).map(|value| value.to_string_lossy().into_owned()).collect::<Vec<String>>();
-    match (list("include-pua"), list("exclude-pua")) {
-        (only, without) if only.is_empty() && without.is_empty() => Ok(Categories::All),
-        (only, without) if without.is_empty() => Ok(Categories::Only(only)),
-        (only, without) if only.is_empty() => Ok(Categories::Without(without)),
-        _ => Err("--exclude-pua and --include-pua cannot be used at the same time".to_owned()),
+    let (only, without) = (list("include-pua"), list("exclude-pua"));
+    if !only.is_empty() && !without.is_empty() {
+        return Err("--exclude-pua and --include-pua cannot be used at the same time".to_owned());
     }
+    Ok(crate::content::categories(&only, &without))
 }
 
 /// Says what of the command line does not count.

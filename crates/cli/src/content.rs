@@ -18,7 +18,7 @@
 
 mod compile;
 
-pub(crate) use compile::{Sources, compile, notes};
+pub(crate) use compile::{Sources, categories, compile, notes};
 pub(crate) use dachs_record::ImageNames;
 
 use std::fs::{self, File};

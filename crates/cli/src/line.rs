@@ -11,6 +11,7 @@
 //! | [`State::Refused`] | is refused |
 
 use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::escape::shown;
@@ -233,6 +234,16 @@ impl Opt {
         format!("--{}{value}", self.name)
     }
 
+    /// What it does, with its state if it does not do that.
+    fn told(&self) -> String {
+        match self.state {
+            State::Honoured => self.note.to_owned(),
+            State::Idle => format!("(changes nothing) {}", self.note),
+            State::Standard(value) => format!("(only {value}) {}", self.note),
+            State::Refused => format!("(refused) {}", self.note),
+        }
+    }
+
     /// Its state in a few words.
     #[cfg(test)]
     pub(crate) fn state_words(&self) -> String {
@@ -243,6 +254,18 @@ impl Opt {
             State::Refused => "refused".to_owned(),
         }
     }
+}
+
+/// The text of `--help`, with the form of ClamAV's: what the program is, how it is called, its options, and what else is to be
+/// said. `width` is that of the column of options.
+pub(crate) fn help(table: &[Opt], what: &str, usage: &str, width: usize, rest: &str) -> String {
+    let mut text = format!("\n                       Dachs {}: {what}\n\n    {usage}\n\n", env!("CARGO_PKG_VERSION"));
+    for option in table {
+        let short = if option.short == ' ' { String::new() } else { format!("-{}", option.short) };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    {:<width$} {short:<3} {}", option.form(), option.told());
+    }
+    text + "\n" + rest
 }
 
 /// The option of a table with this long name, or the only one whose name begins so, as `getopt_long` has it.

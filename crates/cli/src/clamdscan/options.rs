@@ -1,11 +1,8 @@
 //! The options of ClamAV's `clamdscan`.
 
-use std::fmt::Write;
-
-use crate::line::Opt;
 use crate::line::State::Honoured;
 use crate::line::Takes::{Flag, Text};
-use crate::line::opt;
+use crate::line::{self, Opt, opt};
 
 /// All of them, in the order of ClamAV's own help.
 pub(super) const OPTIONS: &[Opt] = &[
@@ -34,18 +31,13 @@ pub(super) const OPTIONS: &[Opt] = &[
 
 /// The text of `--help`.
 pub(super) fn help() -> String {
-    let mut text = format!(
-        "\n                       Dachs {}: client with the command line of ClamAV 1.4.6\n\n    \
-         clamdscan [options] [file/directory/-]\n\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    for option in OPTIONS {
-        let short = if option.short == ' ' { String::new() } else { format!("-{}", option.short) };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "    {:<28} {short:<3} {}", option.form(), option.note);
-    }
-    text.push_str("\nExit codes: 0 nothing found; 1 something found; 2 an error; 21 no answer to --ping.\n");
-    text
+    line::help(
+        OPTIONS,
+        "client with the command line of ClamAV 1.4.6",
+        "clamdscan [options] [file/directory/-]",
+        28,
+        "Exit codes: 0 nothing found; 1 something found; 2 an error; 21 no answer to --ping.\n",
+    )
 }
 
 #[cfg(test)]

@@ -3,12 +3,9 @@
 //! [`OPTIONS`] is the one place: the command line is read by it ([`crate::line`]), `--help` is printed from it, and the
 //! table in docs/clamscan.md is checked against it. Nothing is accepted in silence.
 
-use std::fmt::Write;
-
-use crate::line::Opt;
 use crate::line::State::{Honoured, Idle, Refused, Standard};
 use crate::line::Takes::{Choice, Flag, No, Number, Size, Text, Yes};
-use crate::line::opt;
+use crate::line::{self, Opt, opt};
 
 const NO_TABLE: &str = "Dachs has no limit of its own for this";
 const BYTECODE: &str = "Bytecode programs are never run";
@@ -131,33 +128,21 @@ pub(crate) const OPTIONS: &[Opt] = &[
 
 /// The text of `--help`.
 pub(super) fn help() -> String {
-    let mut text = format!(
-        "\n                       Dachs {}: scanner with the command line of ClamAV 1.4.6\n\n    \
-         clamscan [options] [file/directory/-]\n\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    for option in OPTIONS {
-        let short = if option.short == ' ' { String::new() } else { format!("-{}", option.short) };
-        let rest = match option.state {
-            Honoured => option.note.to_owned(),
-            Idle => format!("(changes nothing) {}", option.note),
-            Standard(value) => format!("(only {value}) {}", option.note),
-            Refused => format!("(refused) {}", option.note),
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "    {:<34} {short:<3} {rest}", option.form());
-    }
-    text.push_str(
-        "\nPass in - as the filename for stdin. Without a path the current directory is scanned.\n\n\
+    line::help(
+        OPTIONS,
+        "scanner with the command line of ClamAV 1.4.6",
+        "clamscan [options] [file/directory/-]",
+        34,
+        "Pass in - as the filename for stdin. Without a path the current directory is scanned.\n\n\
          Exit codes: 0 nothing found; 1 something found; 2 an error, or a file not wholly looked at.\n\
          (*) Default. The defaults of limits are those of `dachs scan`; docs/clamscan.md tells all differences.\n",
-    );
-    text
+    )
 }
 
 /// The table for docs/clamscan.md.
 #[cfg(test)]
 pub(super) fn table() -> String {
+    use std::fmt::Write;
     let mut text = "| option | | state | |\n|---|---|---|---|\n".to_owned();
     for option in OPTIONS {
         let short = if option.short == ' ' { String::new() } else { format!("`-{}`", option.short) };

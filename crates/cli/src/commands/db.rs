@@ -13,7 +13,7 @@ use rustix::fd::AsFd;
 use serde_json::{Value, json};
 
 use super::{answer, profile};
-use crate::args::{AnswerFormat, ContentArgs, Db, RuleArgs};
+use crate::args::{AnswerFormat, ContentArgs, Db};
 use crate::content::{Content, Sources, compile, display, notes};
 use crate::escape::shown;
 use crate::exit::Exit;
@@ -26,10 +26,7 @@ const UNOFFICIAL: &str = ".UNOFFICIAL";
 /// Runs one of the commands.
 pub(super) fn run(args: Db) -> Result<Exit, String> {
     match args {
-        Db::Build { output, builtin, pua, strict, rules: RuleArgs { only, without }, sources } => {
-            let chosen = Sources { paths: sources, builtin, unwanted: pua, only, without, ..Sources::default() };
-            build(&output, &chosen, strict)
-        }
+        Db::Build(args) => build(&args.output, &args.chosen(), args.strict),
         Db::Info { format, paths } => info(&paths, format),
         Db::Profile(args) => profile::run(&args),
         Db::Verify { image } => verify(&image),

@@ -29,6 +29,15 @@ pub(crate) struct Sources {
     pub(crate) without: Vec<Selector>,
 }
 
+/// Which potentially unwanted programs these two lists mean: those of the first, if there is one, else all but the second.
+pub(crate) fn categories(only: &[String], without: &[String]) -> Categories {
+    match (only, without) {
+        ([], []) => Categories::All,
+        ([], without) => Categories::Without(without.to_vec()),
+        (only, _) => Categories::Only(only.to_vec()),
+    }
+}
+
 /// Compiles sources to an image, and tells what was left out.
 ///
 /// # Errors

@@ -10,6 +10,7 @@
 //! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
 //! cargo conformance machine [PATH...]                 real files and real signatures: no detection, bounded memory
 //! cargo conformance clamd                             questions to clamd and to dachsd: the same answers?
+//! cargo conformance keys                              keys of clamd.conf: do clamd and dachsd find the same under each?
 //! cargo conformance service [--seconds N] [--clients N] [--reloads N] [--kills N]
 //!                                                     many clients, reloads, killed workers: no wrong answer, flat memory
 //! cargo conformance conversations [--count N]         clients that send nonsense: the service lives
@@ -38,6 +39,7 @@ mod dachs;
 mod daemon;
 mod executable;
 mod expression;
+mod keys;
 mod load;
 mod loads;
 mod machine;
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         "clamd" => clamd::run(),
         "conversations" => load::nonsense(&options),
         "counts" => counts::run(&options),
+        "keys" => keys::run(),
         "loads" => loads::run(),
         "machine" => machine::run(&options),
         "malformed" => malformed::run(&options),
@@ -101,7 +104,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|phishing|real|clamd|service|conversations\
+        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|phishing|real|clamd|keys|service|conversations\
          |race|restart|yara|malformed [OPTIONS]"
     );
     ExitCode::from(2)

@@ -38,13 +38,13 @@ use crate::about;
 use crate::peer::Peer;
 use crate::scans::{Order, Refusal, Scanned, Ticket};
 use crate::service::{Sentence, Service, Wish};
-use crate::spool::{Spool, Spooled};
+use crate::spool::{Received, Spool, Spooled};
 use crate::wake::{Mailbox, Watch, Woken, after};
 
 /// Files that one client may have at the desk.
 const PENDING: usize = 64;
-/// Bytes that are read at once.
-const READ: usize = 32 << 10;
+/// Bytes that are read at once, but for streams, which have buffers of their own (`spool`).
+const READ: usize = 4 << 10;
 /// Descriptors that may wait for their command.
 const DESCRIPTORS: usize = 4;
 /// So long after a client has sent its last byte it is made sure that it still listens.
@@ -102,8 +102,6 @@ struct Pending {
     framing: Framing,
     path: Vec<u8>,
     size: u64,
-    /// Keeps the room that the stream takes.
-    _spooled: Option<Spooled>,
 }
 
 impl<'a> Conversation<'a> {
@@ -179,7 +177,7 @@ impl<'a> Conversation<'a> {
             Woken::Gone => Err(self.gone()),
             Woken::Ended | Woken::Letter => self.take_letters(),
             Woken::Input => match self.server.wanted() {
-                Some(wanted) => self.receive_piece(wanted, buffer),
+                Some(wanted) => self.receive_piece(wanted),
                 None => self.receive(buffer),
             },
             Woken::Late if !self.pending.is_empty() && !self.server.is_amid() => {
@@ -236,20 +234,21 @@ impl<'a> Conversation<'a> {
     }
 
     /// Pieces of a stream go to its spool without a detour.
-    fn receive_piece(&mut self, wanted: u64, buffer: &mut [u8]) -> Result<(), Cut> {
+    fn receive_piece(&mut self, wanted: u64) -> Result<(), Cut> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
-        let most = usize::try_from(wanted).unwrap_or(usize::MAX).min(buffer.len());
-        let space = buffer.get_mut(..most).unwrap_or_default();
-        let count = match rustix::net::recv(&self.socket, &mut *space, RecvFlags::DONTWAIT) {
-            Ok((count, _)) => count,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
-            Err(_) => return Err(self.gone()),
-        };
-        self.ended = count == 0;
+        let received = stream.spool.receive(&self.socket, wanted);
+        // It may have waited for its turn, which is no fault of the client.
         stream.last = Instant::now();
-        self.server.kept(u64::try_from(count).unwrap_or(u64::MAX));
-        let added = stream.spool.add(buffer.get(..count).unwrap_or_default());
-        added.or_else(|error| self.no_room_for_stream(&error))
+        match received {
+            Received::Bytes(count) => {
+                self.ended = count == 0;
+                self.server.kept(u64::try_from(count).unwrap_or(u64::MAX));
+                Ok(())
+            }
+            Received::Gone => Err(self.gone()),
+            Received::NoRoom(error) => self.no_room_for_stream(&error),
+            Received::Nothing => Ok(()),
+        }
     }
 
     fn command(&mut self, asked: &Asked) -> Result<(), Cut> {
@@ -304,7 +303,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn stream_begin(&mut self, id: Option<u64>, framing: Framing) -> Result<(), Cut> {
-        match Spool::new(&self.service.store) {
+        match Spool::new(&self.service.store, self.peer.client) {
             Ok(spool) => {
                 let now = Instant::now();
                 self.stream = Some(Stream { id, framing, spool, begun: now, last: now });
@@ -391,9 +390,9 @@ impl<'a> Conversation<'a> {
             return self.sentences(id, framing, &path, &self.service.sentences(&record, false));
         }
         let about = if spooled.is_some() { About::default() } else { about::of_file(b"", &file) };
-        match self.submit(file, size, false, about) {
+        match self.submit(file, size, false, about, spooled) {
             Ok((number, ticket)) => {
-                self.pending.insert(number, Pending { ticket, id, framing, path, size, _spooled: spooled });
+                self.pending.insert(number, Pending { ticket, id, framing, path, size });
                 if id.is_some() { Ok(()) } else { self.answer_pending() }
             }
             Err(refusal) => {
@@ -403,10 +402,21 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn submit(&mut self, file: OwnedFd, size: u64, all_matches: bool, about: About) -> Result<(u64, Ticket), Refusal> {
+    /// Hands a file in. A stream's room is given back as soon as it was scanned.
+    fn submit(
+        &mut self,
+        file: OwnedFd,
+        size: u64,
+        all_matches: bool,
+        about: About,
+        spooled: Option<Spooled>,
+    ) -> Result<(u64, Ticket), Refusal> {
         self.handed_in += 1;
         let (number, mailbox) = (self.handed_in, Arc::clone(&self.mailbox));
-        let answer = Box::new(move |scanned| mailbox.put(Letter { number, scanned }));
+        let answer = Box::new(move |scanned| {
+            drop(spooled);
+            mailbox.put(Letter { number, scanned });
+        });
         let order = Order { client: self.peer.client, file, size, all_matches, about, answer };
         let patience = after(self.service.settings.clamd.read).unwrap_or_else(Instant::now);
         self.service.desk.submit(order, patience).map(|ticket| (number, ticket))

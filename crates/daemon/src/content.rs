@@ -39,8 +39,58 @@ pub(crate) struct Origin {
     pub(crate) program: PathBuf,
     /// Where an image is written, to be unlinked at once.
     pub(crate) scratch: PathBuf,
-    /// Signatures of unwanted programs too.
+    /// Which of the signatures there.
+    pub(crate) chosen: Chosen,
+}
+
+/// Which signatures are taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    /// Those of unwanted programs too (`DetectPUA`).
     pub(crate) unwanted: bool,
+    /// Of these only those of these categories (`IncludePUA`); all if there is none.
+    pub(crate) only: Vec<String>,
+    /// Of these none of these categories (`ExcludePUA`).
+    pub(crate) without: Vec<String>,
+    /// None of phishing (`PhishingSignatures no`).
+    pub(crate) no_phishing: bool,
+    /// Those of verified containers alone (`OfficialDatabaseOnly`).
+    pub(crate) official: bool,
+}
+
+impl Chosen {
+    /// The key that asks for something that was settled when an image was made.
+    fn settled(&self) -> Option<&'static str> {
+        match self {
+            Chosen { unwanted: true, .. } => Some("DetectPUA"),
+            Chosen { no_phishing: true, .. } => Some("PhishingSignatures no"),
+            // Without DetectPUA, categories choose nothing.
+            _ => None,
+        }
+    }
+
+    /// As options of `dachs db build`.
+    fn options(&self) -> Vec<String> {
+        let mut options = Vec::new();
+        if self.unwanted {
+            options.push("--pua".to_owned());
+            options.extend(self.only.iter().map(|category| format!("--include-pua={category}")));
+            options.extend(self.without.iter().map(|category| format!("--exclude-pua={category}")));
+        }
+        if self.no_phishing {
+            options.push("--no-phishing-signatures".to_owned());
+        }
+        options
+    }
+}
+
+/// Whose an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Somebody else's, who may have written anything.
+    None,
+    /// Root's or our own.
+    Own,
 }
 
 /// One image, mapped.
@@ -77,6 +127,8 @@ pub(crate) struct SourceFacts {
     pub(crate) version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) time: Option<u64>,
+    /// True if it came in a container whose signature was verified.
+    pub(crate) official: bool,
 }
 
 impl Origin {
@@ -85,12 +137,21 @@ impl Origin {
     /// # Errors
     /// A sentence that names the place and what is wrong with it.
     pub(crate) fn load(&self) -> Result<Content, String> {
-        match self.place() {
+        let content = match self.place() {
             None => self.compile(None),
-            Some(place) => match image_in(&place)? {
-                Some(image) => open_image(&image),
-                None => self.compile(Some(&place)),
+            Some(place) => match (image_in(&place)?, self.chosen.settled()) {
+                (Some(image), None) => open_image(&image),
+                (Some(image), Some(key)) => Err(format!(
+                    "{key}: {} is compiled already; `dachs db build` has options for that",
+                    image.display()
+                )),
+                (None, _) => self.compile(Some(&place)),
             },
+        }?;
+        let own = content.facts.sources.iter().find(|source| !source.official);
+        match own.filter(|_| self.chosen.official) {
+            None => Ok(content),
+            Some(source) => Err(format!("OfficialDatabaseOnly: {} has no verified signature", source.name)),
         }
     }
 
@@ -124,10 +185,9 @@ impl Origin {
         let output = self.scratch.join(format!(".dachsd-{}-{number}.image", std::process::id()));
         let mut command = Command::new(&self.program);
         command.args(["db", "build", "--output"]).arg(&output);
-        if self.unwanted {
-            command.arg("--pua");
-        }
+        command.args(self.chosen.options());
         match place {
+            Some(place) if self.chosen.official => command.args(containers(place)?),
             Some(place) => command.arg(place),
             None => command.arg("--builtin"),
         };
@@ -140,6 +200,20 @@ impl Origin {
         // Mapped, it needs no name any more.
         let _ = fs::remove_file(&output);
         content
+    }
+}
+
+/// The containers with a signature that a place means: itself, or those in it.
+fn containers(place: &Path) -> Result<Vec<PathBuf>, String> {
+    let is_container = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("cvd") || end.eq_ignore_ascii_case("cld"))
+    };
+    let entries = fs::read_dir(place).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<PathBuf> = entries.chain([place.to_owned()]).filter(is_container).collect();
+    found.sort();
+    match found.is_empty() {
+        true => Err(format!("OfficialDatabaseOnly: there is no container (.cvd, .cld) in {}", place.display())),
+        false => Ok(found),
     }
 }
 
@@ -185,7 +259,7 @@ fn open_image(path: &Path) -> Result<Content, String> {
     };
     let content = Content::new(file).map_err(|reason| named(&reason))?;
     if !ours {
-        content.verify().map_err(|reason| named(&reason))?;
+        content.verify(Trust::None).map_err(|reason| named(&reason))?;
     }
     Ok(content)
 }
@@ -199,15 +273,18 @@ impl Content {
         Ok(Content { map, file, sources, facts })
     }
 
-    /// Reads all of the image and checks it. It is mapped anew for that: pages that are seldom needed do not stay ours.
+    /// Reads all of the image and checks it. One of [`Trust::Own`] was checked wholly by whoever built it, so that it is enough
+    /// that every byte is still what it was; the pages read for that are given back at once.
     ///
     /// # Errors
     /// A sentence about the first thing that is wrong.
-    pub(crate) fn verify(&self) -> Result<(), String> {
+    pub(crate) fn verify(&self, trust: Trust) -> Result<(), String> {
         let map = Map::new(self.file.as_fd()).map_err(|error| format!("the image cannot be mapped: {error}"))?;
-        Image::new(map.bytes())
-            .and_then(|image| image.verify())
-            .map_err(|error| format!("the image is broken: {error}"))
+        let verified = Image::new(map.bytes()).and_then(|image| match trust {
+            Trust::Own => image.verify_sums(&mut || map.forget()),
+            Trust::None => image.verify(),
+        });
+        verified.map_err(|error| format!("the image is broken: {error}"))
     }
 
     /// Another descriptor of the image, for the workers.
@@ -250,6 +327,7 @@ fn facts(image: &Image<'_>) -> Facts {
         name: source.info.name.clone(),
         version: source.info.version,
         time: source.info.time,
+        official: source.info.official,
     };
     Facts {
         content: info.content.iter().map(|byte| format!("{byte:02x}")).collect(),

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR2};
 
-use crate::content::Content;
+use crate::content::{Content, Trust};
 use crate::log::Level;
 use crate::notify::Starter;
 use crate::scans::Desk;
@@ -76,7 +76,7 @@ pub(crate) fn begin(service: &Service) -> Result<(), String> {
 fn renew(service: &Service) -> Result<(), String> {
     let begin = Instant::now();
     let content = service.settings.origin.load()?;
-    content.verify()?;
+    content.verify(Trust::Own)?;
     put_to_work(service, begin, content)
 }
 
@@ -92,7 +92,7 @@ fn put_to_work(service: &Service, begin: Instant, content: Content) -> Result<()
 
 /// Checks what was begun with, then reloads when told to, one after the other.
 fn reloader(service: &Service, orders: &Receiver<()>) {
-    if let Some(Err(reason)) = service.desk.content().map(|content| content.verify()) {
+    if let Some(Err(reason)) = service.desk.content().map(|content| content.verify(Trust::Own)) {
         service.log.error("content is used that should be replaced", &reason);
         *service.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }

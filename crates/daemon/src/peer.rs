@@ -60,6 +60,14 @@ impl Peer {
         matches!(self.client, Client::Address(_))
     }
 
+    /// Where it is: `local`, or its address and port.
+    pub(crate) fn place(&self) -> String {
+        match self.client {
+            Client::User(_) => "local".to_owned(),
+            Client::Address(address) => format!("{address}@{}", self.detail),
+        }
+    }
+
     pub(crate) fn user(&self) -> u32 {
         self.user
     }

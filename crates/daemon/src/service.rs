@@ -10,6 +10,7 @@ use dachs_record::clamav::{incomplete_name, reason};
 use dachs_record::escape::shown;
 use dachs_record::{Outcome, Record};
 
+use crate::event::Event;
 use crate::log::{Level, Log};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
@@ -38,6 +39,8 @@ pub(crate) struct Service {
     pub(crate) log: Log,
     pub(crate) metrics: Metrics,
     pub(crate) events: Events,
+    /// The command that is run for detections.
+    pub(crate) event: Option<Event>,
     pub(crate) wishes: Mailbox<Wish>,
     /// Why the last reload failed, if it did.
     pub(crate) trouble: Mutex<Option<String>>,
@@ -101,6 +104,7 @@ impl Service {
             // Writing to memory cannot fail.
             let _ = dachs_record::json::write(&mut json, record);
             self.events.push(String::from_utf8(json).unwrap_or_default());
+            self.run_event(peer, record);
         }
         if !self.log.takes(level) {
             return;
@@ -121,6 +125,19 @@ impl Service {
             values.push(("object", place.as_bytes()));
         }
         self.log.event(level, event, &values);
+    }
+
+    /// Has the command of `VirusEvent` run. Streams are named as clamd names them there.
+    fn run_event(&self, peer: &Peer, record: &Record) {
+        let Some(event) = &self.event else { return };
+        let named = match record.path.as_slice() {
+            b"stream" => format!("instream({})", peer.place()).into_bytes(),
+            path => path.to_vec(),
+        };
+        let name = self.sentences(record, false).into_iter().next().map(|sentence| sentence.text).unwrap_or_default();
+        if !event.found(&named, name.strip_suffix(" FOUND").unwrap_or(&name)) {
+            self.log.error("an event is left out", "too many commands wait");
+        }
     }
 
     /// What clients of clamd are told of a record: one sentence, or with all matches one for each name.

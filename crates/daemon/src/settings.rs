@@ -8,7 +8,7 @@ use dachs_base::{Alerts, Closed, Form, Limits, Structured, Switches};
 use dachs_clamd::conf::Conf;
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use crate::content::Origin;
+use crate::content::{Chosen, Origin};
 use crate::log::{Format, LogFile};
 
 /// A time that is as good as none.
@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) user: Option<String>,
     pub(crate) pid_file: Option<PathBuf>,
     pub(crate) log: LogSettings,
+    /// The command of `VirusEvent`.
+    pub(crate) event: Option<String>,
 }
 
 /// How the log is written.
@@ -173,6 +175,7 @@ impl Settings {
             user: conf.text("User").map(str::to_owned),
             pid_file: conf.text("PidFile").map(PathBuf::from),
             log: log(conf),
+            event: conf.text("VirusEvent").map(str::to_owned),
         })
     }
 }
@@ -210,7 +213,7 @@ fn switches(conf: &Conf) -> Switches {
     Switches {
         alerts: Alerts {
             broken: false,
-            broken_media: false,
+            broken_media: on("AlertBrokenMedia"),
             encrypted_archives: encrypted || on("AlertEncryptedArchive"),
             encrypted_documents: encrypted || on("AlertEncryptedDoc"),
             links_cloaked: on("AlertPhishingCloak") || on("PhishingAlwaysBlockCloak"),
@@ -264,7 +267,22 @@ fn origin(conf: &Conf, temporary: &Path) -> Result<Origin, String> {
         place: conf.text("DatabaseDirectory").map(PathBuf::from),
         program,
         scratch: temporary.to_path_buf(),
+        chosen: chosen(conf)?,
+    })
+}
+
+fn chosen(conf: &Conf) -> Result<Chosen, String> {
+    let all = |name| conf.all(name).map(str::to_owned).collect::<Vec<String>>();
+    let (only, without) = (all("IncludePUA"), all("ExcludePUA"));
+    if !only.is_empty() && !without.is_empty() {
+        return Err("ExcludePUA and IncludePUA cannot be used at the same time".to_owned());
+    }
+    Ok(Chosen {
         unwanted: conf.is_on("DetectPUA"),
+        only,
+        without,
+        no_phishing: !conf.is_on("PhishingSignatures"),
+        official: conf.is_on("OfficialDatabaseOnly"),
     })
 }
 

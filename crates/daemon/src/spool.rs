@@ -1,27 +1,38 @@
 //! Streams become files: bytes that come in pieces are kept until they are scanned.
 //!
 //! ```text
-//! piece ──> memory file (up to 16 MiB each, all together up to DachsSpoolMemory)
+//! piece ──> memory file (up to 16 MiB each, all together up to DachsSpoolMemory; large ones come in a few at a time: `inflow`)
 //!             └─ too large, or memory is used up ──> file without a name (all together up to DachsSpoolDisk)
 //!                                                      └─ no room ──> an error for this stream, and for it alone
 //! ```
 //!
 //! A memory file is sealed before it is scanned. A file on disk never has a name, so nothing is left behind however the
-//! service ends. What a stream has taken is given back when its [`Spooled`] is dropped.
+//! service ends. What a stream has taken is given back when its [`Spooled`] is dropped. On their way from the socket to the
+//! file, bytes are in one of a few buffers that all streams share: there are many clients, and at one moment few of them bring
+//! something.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dachs_sys::fd::{memory, seal};
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+use crate::inflow::{Inflow, Place, SMALL};
+use crate::peer::Client;
 
 /// A larger stream goes to disk, in bytes.
 const LARGEST_IN_MEMORY: u64 = 16 << 20;
+/// Bytes that are read at once.
+const READ: usize = 128 << 10;
+/// Buffers that are kept for the next who reads.
+const KEPT: usize = 4;
 
 /// How many bytes may be kept, and how many are.
 #[derive(Debug)]
@@ -29,6 +40,8 @@ pub(crate) struct Store {
     memory: Room,
     disk: Room,
     folder: PathBuf,
+    inflow: Arc<Inflow>,
+    buffers: Mutex<Vec<Box<[u8]>>>,
 }
 
 #[derive(Debug)]
@@ -41,6 +54,9 @@ struct Room {
 #[derive(Debug)]
 pub(crate) struct Spool {
     store: Arc<Store>,
+    client: Client,
+    /// Once it is large.
+    place: Option<Place>,
     file: File,
     in_memory: bool,
     size: u64,
@@ -52,11 +68,38 @@ pub(crate) struct Spooled {
     spool: Spool,
 }
 
+/// What came from a socket.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// So many bytes; 0 at the end.
+    Bytes(usize),
+    /// The client is gone.
+    Gone,
+    /// There is no room for what came.
+    NoRoom(io::Error),
+    /// Nothing yet.
+    Nothing,
+}
+
 impl Store {
-    /// Room for so many bytes in memory and on disk, in this folder.
-    pub(crate) fn new(memory: u64, disk: u64, folder: PathBuf) -> Store {
+    /// Room for so many bytes in memory and on disk, in this folder, and places for so many large streams.
+    pub(crate) fn new(memory: u64, disk: u64, folder: PathBuf, places: usize) -> Store {
         let room = |most| Room { used: AtomicU64::new(0), most };
-        Store { memory: room(memory), disk: room(disk), folder }
+        let inflow = Arc::new(Inflow::new(places));
+        Store { memory: room(memory), disk: room(disk), folder, inflow, buffers: Mutex::default() }
+    }
+
+    /// Lends a buffer.
+    fn with_buffer<T>(&self, work: impl FnOnce(&mut [u8]) -> T) -> T {
+        let buffers = || self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = buffers().pop();
+        let mut buffer = kept.unwrap_or_else(|| vec![0; READ].into_boxed_slice());
+        let done = work(&mut buffer);
+        let mut kept = buffers();
+        if kept.len() < KEPT {
+            kept.push(buffer);
+        }
+        done
     }
 
     /// Bytes that are kept in memory and on disk.
@@ -82,20 +125,43 @@ impl Room {
 }
 
 impl Spool {
-    /// A stream begins.
+    /// A stream of this client begins.
     ///
     /// # Errors
     /// When there are no descriptors left.
-    pub(crate) fn new(store: &Arc<Store>) -> io::Result<Spool> {
-        Ok(Spool { store: Arc::clone(store), file: File::from(memory("dachs-stream")?), in_memory: true, size: 0 })
+    pub(crate) fn new(store: &Arc<Store>, client: Client) -> io::Result<Spool> {
+        let file = File::from(memory("dachs-stream")?);
+        Ok(Spool { store: Arc::clone(store), client, place: None, file, in_memory: true, size: 0 })
     }
 
-    /// Adds bytes.
+    /// Adds what waits in a socket, at most so many bytes. A large stream may wait for its turn first.
+    pub(crate) fn receive(&mut self, socket: impl AsFd, most: u64) -> Received {
+        self.take_place();
+        let store = Arc::clone(&self.store);
+        store.with_buffer(|buffer| {
+            let most = usize::try_from(most).unwrap_or(usize::MAX).min(buffer.len());
+            let space = buffer.get_mut(..most).unwrap_or_default();
+            match recv(socket, &mut *space, RecvFlags::DONTWAIT) {
+                Ok((count, _)) => match self.add(space.get(..count).unwrap_or_default()) {
+                    Ok(()) => Received::Bytes(count),
+                    Err(error) => Received::NoRoom(error),
+                },
+                Err(Errno::AGAIN | Errno::INTR) => Received::Nothing,
+                Err(_) => Received::Gone,
+            }
+        })
+    }
+
+    /// Adds bytes. A large stream may wait for its turn first.
     ///
     /// # Errors
     /// When there is no room for them.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.take_place();
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if let Some(place) = &self.place {
+            place.brought(count);
+        }
         let stays = self.in_memory && self.size.saturating_add(count) <= LARGEST_IN_MEMORY;
         if !(stays && self.store.memory.take(count)) {
             if self.in_memory {
@@ -122,7 +188,16 @@ impl Spool {
         if self.in_memory {
             seal(self.file.as_fd())?;
         }
+        if let Some(place) = &self.place {
+            place.complete();
+        }
         Ok(Spooled { spool: self })
+    }
+
+    fn take_place(&mut self) {
+        if self.size >= SMALL && self.place.is_none() {
+            self.place = Some(self.store.inflow.enter(self.client));
+        }
     }
 
     fn move_to_disk(&mut self) -> io::Result<()> {
@@ -184,16 +259,16 @@ mod tests {
     #[test]
     fn streams_move_to_disk_when_memory_is_used_up() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::new(10, 20, folder.path().to_owned()));
-        let mut small = Spool::new(&store).unwrap();
+        let store = Arc::new(Store::new(10, 20, folder.path().to_owned(), 1));
+        let mut small = Spool::new(&store, Client::User(1)).unwrap();
         small.add(b"123456").unwrap();
-        let mut other = Spool::new(&store).unwrap();
+        let mut other = Spool::new(&store, Client::User(1)).unwrap();
         other.add(b"abc").unwrap();
         other.add(b"defghij").unwrap();
         assert_eq!(store.used(), (6, 10));
         let (small, other) = (small.finish().unwrap(), other.finish().unwrap());
         assert_eq!((kept(&small), kept(&other)), (b"123456".to_vec(), b"abcdefghij".to_vec()));
-        let mut third = Spool::new(&store).unwrap();
+        let mut third = Spool::new(&store, Client::User(1)).unwrap();
         assert!(third.add(&[0; 11]).is_err());
         drop((small, other, third));
         assert_eq!(store.used(), (0, 0));
@@ -202,8 +277,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_an_error_and_no_more() {
-        let store = Arc::new(Store::new(4, 4, PathBuf::from("/nowhere")));
-        let mut spool = Spool::new(&store).unwrap();
+        let store = Arc::new(Store::new(4, 4, PathBuf::from("/nowhere"), 1));
+        let mut spool = Spool::new(&store, Client::User(1)).unwrap();
         spool.add(b"1234").unwrap();
         assert!(spool.add(b"5").is_err());
         drop(spool);

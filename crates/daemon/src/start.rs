@@ -12,6 +12,7 @@ use rustix::fd::OwnedFd;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::door::{Door, Listener, Speaks};
+use crate::event::Event;
 use crate::http::Http;
 use crate::keeper::{self, Signals, keep};
 use crate::listen;
@@ -76,10 +77,8 @@ fn serve(settings: Settings, passed: Vec<(OwnedFd, String)>) -> Result<bool, Str
     let begin = Instant::now();
     keeper::begin(&service)?;
     check_age(&service)?;
-    let door = Door::new(Arc::clone(&service));
-    for listener in listeners {
-        door.open(listener).map_err(|error| format!("there can be no thread: {error}"))?;
-    }
+    let door = Door::new(Arc::clone(&service), listeners);
+    door.open().map_err(|error| format!("there can be no thread: {error}"))?;
     http.ready(Arc::clone(&door));
     starter.say("READY=1");
     let time = format!("{:.3} seconds", begin.elapsed().as_secs_f64());
@@ -103,13 +102,16 @@ fn service(settings: Settings) -> Result<Service, String> {
     for (key, reason) in &settings.passed_over {
         log.event(Level::Info, "changes nothing", &[("key", key.as_bytes()), ("reason", reason.as_bytes())]);
     }
-    let store = Store::new(settings.spool_memory, settings.spool_disk, settings.temporary.clone());
+    // Workers must not wait for streams, nor many streams for workers.
+    let places = settings.jobs.saturating_mul(2).saturating_add(4);
+    let store = Store::new(settings.spool_memory, settings.spool_disk, settings.temporary.clone(), places);
     Ok(Service {
         desk: Arc::new(Desk::new(setting)),
         store: Arc::new(store),
         log,
         metrics: Metrics::default(),
         events: Events::default(),
+        event: settings.event.clone().map(Event::new).transpose()?,
         wishes: Mailbox::new().map_err(|error| error.to_string())?,
         trouble: Mutex::default(),
         stopping: false.into(),

@@ -93,7 +93,7 @@ impl Conversation<'_> {
             }
             What::File(file, size) => {
                 let about = about::of_file(&step.path, &file);
-                match self.submit(file, size, walk.mode == Mode::AllMatches, about) {
+                match self.submit(file, size, walk.mode == Mode::AllMatches, about, None) {
                     Ok((number, ticket)) => {
                         (step.number, step.ticket, step.size) = (number, Some(ticket), size);
                     }

@@ -188,7 +188,7 @@ impl Reading {
 }
 
 fn spool(exchange: &Exchange<'_>) -> Result<Spool, Failed> {
-    Spool::new(&exchange.service.store).or_else(|_| refused(507, "there is no room for the body"))
+    Spool::new(&exchange.service.store, exchange.peer.client).or_else(|_| refused(507, "there is no room for the body"))
 }
 
 fn add(spool: &mut Spool, bytes: &[u8]) -> Result<(), Failed> {
@@ -206,7 +206,10 @@ fn scan_one(exchange: &mut Exchange<'_>, mut name: Vec<u8>, spool: Spool, all_ma
     if size > service.settings.largest {
         return Ok(Record::too_large(name, size));
     }
-    let answer = Box::new(move |scanned| answers.put(scanned));
+    let answer = Box::new(move |scanned| {
+        drop(spooled);
+        answers.put(scanned);
+    });
     let about = about::of_name(&name);
     let order = Order { client: exchange.peer.client, file, size, all_matches, about, answer };
     let ticket = service.desk.submit(order, Instant::now()).or_else(|refusal| {

@@ -12,6 +12,8 @@ mod clamd;
 mod clients;
 mod house;
 mod http;
+mod keys;
+mod linked;
 mod load;
 mod mail;
 mod starter;

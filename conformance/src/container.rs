@@ -72,6 +72,16 @@ pub(crate) fn zip_of(name: &str, entry: &Entry) -> Vec<u8> {
     finish_zip(entry.local(name), &entry.central(name, 0), 1)
 }
 
+/// A ZIP archive of members with their names.
+pub(crate) fn zip_of_all(entries: &[(&str, Entry)]) -> Vec<u8> {
+    let (mut file, mut directory) = (Vec::new(), Vec::new());
+    for (name, entry) in entries {
+        directory.extend(entry.central(name, file.len()));
+        file.extend(entry.local(name));
+    }
+    finish_zip(file, &directory, entries.len())
+}
+
 /// A ZIP archive whose directory lists one and the same entry `count` times.
 pub(crate) fn overlapping_zip(entry: &Entry, count: usize) -> Vec<u8> {
     let file = entry.local("00000");

@@ -79,6 +79,16 @@ pub(crate) fn data() -> Option<PathBuf> {
     folder.join("data/clamav").is_dir().then_some(folder)
 }
 
+/// Unpacks all databases that are lines of signatures.
+pub(crate) fn unpack_all(from: &Path, to: &Path) -> Result<(), String> {
+    let script = "for f in official/* daily-extras/* miscreantpunch/* rfxn/*; do case $f in *.gz) gzip -dc \"$f\" >\"$1/$(basename \"${f%.gz}\")\";; *) cp \"$f\" \"$1/\";; esac; done";
+    let status = Command::new("sh").args(["-c", script, "sh"]).arg(to).current_dir(from).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        other => Err(format!("the databases cannot be unpacked: {other:?}")),
+    }
+}
+
 /// Unpacks the databases that are compressed, and copies the others.
 pub(crate) fn unpack(from: &Path, to: &Path) -> Result<(), String> {
     let script = "for f in official/*.gz rfxn/*.ndb.gz rfxn/*.hdb.gz; do [ -e \"$f\" ] && gzip -dc \"$f\" >\"$1/$(basename \"${f%.gz}\")\"; done";

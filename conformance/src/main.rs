@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! cargo conformance peers [--seeds N] [--first N]     random signatures and files: do both find the same names?
+//! cargo conformance views [--seeds N] [--first N]     words in texts, pages, scripts, mails, documents, macros: the same names?
 //! cargo conformance loads                             odd and broken signatures: do both take, or refuse, the same?
+//! cargo conformance rejections [--count N] [--seed N] malformed lines, listed and generated: refused by both, with file, line and reason?
+//! cargo conformance explain [FOLDER...]              every signature in words: do they say what its line says?
 //! cargo conformance counts [FOLDER...]                real databases: do both load as many signatures?
 //! cargo conformance regressions                       small cases kept from there: the same names again?
 //! cargo conformance bombs                             archives made to exhaust: bounded time and memory, never clean
@@ -38,6 +41,7 @@ mod counts;
 mod dachs;
 mod daemon;
 mod executable;
+mod explain;
 mod expression;
 mod keys;
 mod load;
@@ -52,11 +56,13 @@ mod race;
 mod random;
 mod real;
 mod regressions;
+mod rejections;
 mod rules;
 mod scratch;
 mod signature;
 mod sparse;
 mod special;
+mod views;
 mod yara;
 
 use std::process::ExitCode;
@@ -74,6 +80,7 @@ fn main() -> ExitCode {
         "conversations" => load::nonsense(&options),
         "counts" => counts::run(&options),
         "keys" => keys::run(),
+        "explain" => explain::run(&options),
         "loads" => loads::run(),
         "machine" => machine::run(&options),
         "malformed" => malformed::run(&options),
@@ -84,8 +91,10 @@ fn main() -> ExitCode {
         "restart" => race::restart(&options),
         "service" => load::run(&options),
         "regressions" => regressions::run(),
+        "rejections" => rejections::run(&options),
         "real" => real::run(&options),
         "sparse" => sparse::run(&options),
+        "views" => views::run(&options),
         "yara" => yara::run(&options),
         _ => return usage(),
     };
@@ -104,7 +113,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "usage: cargo conformance peers|regressions|loads|counts|bombs|mutations|sparse|machine|phishing|real|clamd|keys|service|conversations\
+        "usage: cargo conformance peers|views|regressions|loads|rejections|explain|counts|bombs|mutations|sparse|machine|phishing|real|clamd|keys|service|conversations\
          |race|restart|yara|malformed [OPTIONS]"
     );
     ExitCode::from(2)
@@ -129,9 +138,17 @@ impl Options {
         self.rest.get(at + 1).map(String::as_str)
     }
 
+    /// Was this option given?
+    fn has(&self, name: &str) -> bool {
+        self.rest.iter().any(|option| option == name)
+    }
+
     /// The arguments that are no options.
     fn paths(&self) -> Vec<String> {
-        self.rest.iter().filter(|option| option.starts_with('/') || option.starts_with('.')).cloned().collect()
+        let is_path = |text: &str| text.starts_with('/') || text.starts_with('.');
+        let values = self.rest.iter().skip(1).zip(&self.rest).filter(|(_, before)| *before == "--keep");
+        let values: Vec<&String> = values.map(|(value, _)| value).collect();
+        self.rest.iter().filter(|option| is_path(option) && !values.contains(option)).cloned().collect()
     }
 }
 

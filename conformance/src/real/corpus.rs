@@ -6,21 +6,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Options;
+use crate::scratch::Scratch;
 
 /// What is asked about if nothing is named.
 const FOLDERS: [&str; 4] = ["/usr/share/clamav-testfiles", "/usr/bin", "/usr/lib", "/usr/share"];
-/// Debian packages that hold programs for Windows, documents, mails and pictures.
-const PACKAGES: [&str; 9] = [
+/// Debian packages that hold programs for Windows, documents, mails, pages and pictures.
+const PACKAGES: [&str; 15] = [
     "gcc-mingw-w64-i686-win32-runtime",
     "gcc-mingw-w64-x86-64-win32-runtime",
+    "libhtml-tree-perl",
+    "libmail-box-perl",
+    "libmime-tools-perl",
     "libpython3.11-testsuite",
     "libreoffice-common",
+    "libreoffice-help-en-us",
+    "libspreadsheet-parseexcel-perl",
     "libwine",
     "mingw-w64-x86-64-dev",
     "nsis",
     "python3-docx",
+    "python3-openpyxl",
     "spamassassin",
 ];
+/// The source package whose tests hold archives of many formats, uuencoded.
+const ARCHIVES: &str = "libarchive";
 
 /// The files below the folders, in the order of a digest of their paths, so that the first N are any N.
 pub(super) fn files(options: &Options) -> Result<Vec<PathBuf>, String> {
@@ -30,20 +39,27 @@ pub(super) fn files(options: &Options) -> Result<Vec<PathBuf>, String> {
     if folders.is_empty() {
         folders = FOLDERS.iter().map(PathBuf::from).collect();
     }
-    if options.rest.iter().any(|option| option == "--packages") {
+    if options.has("--packages") {
         folders.push(packages()?);
     }
     let mut files = Vec::new();
     for folder in &folders {
         walk(folder, largest, &mut files);
     }
-    let test_file = |path: &PathBuf| !path.starts_with(FOLDERS[0]);
-    files.sort_by_key(|path| (test_file(path), order(path)));
+    files.sort_by_key(|path| (class(path), order(path)));
     files.dedup();
     if count > 0 {
         files.truncate(count);
     }
     Ok(files)
+}
+
+/// ClamAV's test files come first, then the packages: all of those are wanted.
+fn class(path: &Path) -> u8 {
+    match path.starts_with(FOLDERS[0]) {
+        true => 0,
+        false => 2 - u8::from(path.starts_with(env!("CARGO_MANIFEST_DIR"))),
+    }
 }
 
 /// Any `count` files of a bounded size below the folders, always the same ones.
@@ -113,5 +129,45 @@ fn packages() -> Result<PathBuf, String> {
             eprintln!("SKIPPED: the Debian package {package} cannot be had");
         }
     }
+    if !folder.join(ARCHIVES).is_dir() {
+        archives(&folder.join(ARCHIVES))?;
+    }
     Ok(folder)
+}
+
+/// The archives of the tests, decoded.
+fn archives(to: &Path) -> Result<(), String> {
+    let scratch = Scratch::new()?;
+    let script = "apt-get source -q --download-only \"$1\" && tar -xf \"$1\"_*.orig.tar.*";
+    let done = Command::new("sh").args(["-c", script, "sh", ARCHIVES]).current_dir(scratch.path()).output();
+    if !done.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: the source package {ARCHIVES} cannot be had");
+        return Ok(());
+    }
+    std::fs::create_dir_all(to).map_err(|error| error.to_string())?;
+    let mut sources = Vec::new();
+    walk(scratch.path(), u64::MAX, &mut sources);
+    for source in sources.iter().filter(|source| source.extension().is_some_and(|ending| ending == "uu")) {
+        let bytes = std::fs::read(source).map(|text| uudecoded(&text)).map_err(|error| error.to_string())?;
+        let name = to.join(source.file_stem().unwrap_or_default());
+        std::fs::write(&name, bytes).map_err(|error| format!("{}: {error}", name.display()))?;
+    }
+    Ok(())
+}
+
+/// The bytes of a uuencoded text (POSIX.1-2017, uuencode).
+fn uudecoded(text: &[u8]) -> Vec<u8> {
+    let bits = |byte: u8| u32::from(byte.wrapping_sub(b' ') & 63);
+    let mut bytes = Vec::new();
+    let lines = text.split(|byte| *byte == b'\n').skip_while(|line| !line.starts_with(b"begin ")).skip(1);
+    for line in lines.take_while(|line| !line.starts_with(b"end")) {
+        let Some((length, digits)) = line.split_first() else { continue };
+        let groups = digits.chunks(4).flat_map(|four| {
+            let digit = |at: usize| four.get(at).map_or(0, |byte| bits(*byte));
+            let [_, bytes @ ..] = (digit(0) << 18 | digit(1) << 12 | digit(2) << 6 | digit(3)).to_be_bytes();
+            bytes
+        });
+        bytes.extend(groups.take(bits(*length) as usize));
+    }
+    bytes
 }

@@ -34,6 +34,8 @@ pub(super) struct Drawn {
 /// What a drawn signature asks for.
 #[derive(Clone)]
 pub(super) enum Signature {
+    /// A section of a program, by its digest.
+    Section,
     /// Bytes anywhere in an object.
     Body(Vec<u8>),
     /// An object of this MD5 in hexadecimal digits, and of this size.
@@ -70,12 +72,6 @@ fn known_digests(folder: &Path) -> BTreeSet<String> {
     digests.fold(BTreeSet::new(), |all: BTreeSet<String>, some: BTreeSet<String>| all.union(&some).cloned().collect())
 }
 
-/// Copies a database, to ask about single files by hand.
-pub(super) fn keep(sources: &Path, folder: &Path) -> Result<(), String> {
-    let done = Command::new("cp").arg("-rT").arg(sources).arg(folder).status();
-    done.map_err(|error| error.to_string()).map(drop)
-}
-
 /// What a signature was drawn from, by its name; `real` for those of real databases.
 pub(super) fn family(name: &str) -> String {
     let drawn = name.strip_prefix("Real.").and_then(|rest| rest.rsplit_once('.'));
@@ -83,14 +79,24 @@ pub(super) fn family(name: &str) -> String {
 }
 
 impl Drawn {
+    /// What was drawn before.
+    pub(super) fn of(signatures: BTreeMap<String, Signature>) -> Drawn {
+        Drawn { number: signatures.len(), signatures, ..Drawn::default() }
+    }
+
     /// How many there are.
     pub(super) fn number(&self) -> usize {
         self.number
     }
 
+    /// All, by name.
+    pub(super) fn signatures(&self) -> impl Iterator<Item = (&String, &Signature)> {
+        self.signatures.iter()
+    }
+
     /// What the signature of this name asks for; none for those of sections and of real databases.
     pub(super) fn signature(&self, name: &str) -> Option<&Signature> {
-        self.signatures.get(name)
+        self.signatures.get(name).filter(|signature| !matches!(signature, Signature::Section))
     }
 
     /// Draws a digest and a substring from an object.
@@ -123,6 +129,7 @@ impl Drawn {
             if line.1.contains(':') && self.seen.insert(line.1.to_owned()) {
                 let name = self.name("Section", "Hash");
                 let _ = writeln!(self.sections, "{}:{name}", line.1.trim());
+                self.signatures.insert(name, Signature::Section);
             }
         }
     }

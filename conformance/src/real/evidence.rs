@@ -43,6 +43,8 @@ pub(super) struct Evidence<'a> {
 /// An object that ClamAV takes out of a file, or the file.
 struct Object {
     name: String,
+    /// ClamAV's reader of mails wrote it.
+    mail: bool,
     md5: String,
     bytes: Vec<u8>,
 }
@@ -74,6 +76,7 @@ impl<'a> Evidence<'a> {
             _ if kind == "mail" && self.all(signature, |object, objects| is_noise(object, objects)) => Some(NOISE),
             _ if kind == "mail" => self.is_cut(signature).then_some(CUT),
             _ if kind == "data" && self.all(signature, |object, _| is_page(object)) => Some(HEADER),
+            _ if kind == "data" && self.all(signature, is_of_mail) => Some(HEADER),
             _ if kind == "data" => self.is_cut(signature).then_some(HEADER),
             _ => None,
         }
@@ -132,13 +135,16 @@ impl<'a> Evidence<'a> {
 fn object(path: &Path) -> Option<Object> {
     let fits = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() <= LARGEST);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    fits.then(|| Some(Object { name, md5: draw::md5(path)?, bytes: std::fs::read(path).ok()? }))?
+    let of_mail = |part: &str| part.starts_with("mail-tmp") || part.starts_with("textportion");
+    let mail = path.components().any(|part| of_mail(&part.as_os_str().to_string_lossy()));
+    fits.then(|| Some(Object { name, mail, md5: draw::md5(path)?, bytes: std::fs::read(path).ok()? }))?
 }
 
 fn fulfils(object: &Object, signature: &Signature) -> bool {
     match signature {
         Signature::Body(part) => holds(&object.bytes, part),
         Signature::Hash(digest, size) => object.bytes.len() == *size && object.md5 == *digest,
+        Signature::Section => false,
     }
 }
 
@@ -151,6 +157,11 @@ fn is_page(object: &Object) -> bool {
 fn is_shown(object: &Object, objects: &[Object]) -> bool {
     let texts = objects.iter().filter(|other| other.name.ends_with(" contents"));
     texts.into_iter().any(|text| text.bytes == object.bytes || normal(&text.bytes) == object.bytes)
+}
+
+/// True for what ClamAV's reader of mails wrote, and its normalised form.
+fn is_of_mail(object: &Object, objects: &[Object]) -> bool {
+    object.mail || objects.iter().any(|other| other.mail && normal(&other.bytes) == object.bytes)
 }
 
 /// True if the object is what base64 gives of letters of another one, which is the last: the file.

@@ -12,6 +12,7 @@
 mod corpus;
 mod draw;
 mod evidence;
+mod kept;
 mod known;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use crate::{Broken, Options};
 pub(crate) use corpus::some;
 use draw::Drawn;
 use evidence::Evidence;
+use kept::Kept;
 use known::Known;
 
 /// Unexplained groups whose examples are printed.
@@ -33,29 +35,36 @@ const SHOWN: usize = 60;
 const AT_ONCE: usize = 2000;
 /// Examples of one group.
 const EXAMPLES: usize = 3;
+/// A report holds so many detections, each in each object that it is found in.
+const FULL: usize = 1000;
+/// Why Dachs does not tell more of a file.
+const FULL_REASON: &str = "the report is full: 1,000 detections in one file";
 
 /// Runs over the folders, or /usr and ClamAV's test files. `--files N`: how many files of them; `--drawn N`: from how many
 /// signatures are drawn; `--largest SIZE`; `--packages`: Debian packages of programs, documents, mails and archives too;
-/// `--no-real`: without the real databases.
+/// `--no-real`: without the real databases; `--keep FOLDER`: what ClamAV answers is kept there, and asked once; `--only-clamav`:
+/// ends when that is there.
 pub(crate) fn run(options: &Options) -> Broken {
     if !clamav::is_there() {
         return Ok(0);
     }
-    let dachs = Dachs::find()?;
-    let all = corpus::files(options)?;
-    let scratch = Scratch::new()?;
-    let sources = scratch.folder("db")?;
-    if !options.rest.iter().any(|option| option == "--no-real") {
-        real_databases(&sources)?;
-    }
+    let kept = Kept::open(options)?;
+    let all = kept.files(|| corpus::files(options))?;
     let count = usize::try_from(options.number("--drawn", 3000)?).unwrap_or(usize::MAX);
-    let drawn = draw::database(&sources, &corpus::varied(&all, count))?;
+    let (sources, drawn) = kept.drawn(|sources| {
+        if !options.has("--no-real") {
+            real_databases(sources)?;
+        }
+        draw::database(sources, &corpus::varied(&all, count))
+    })?;
     println!("real: {} files, {} signatures drawn from them", all.len(), drawn.number());
-    if let Some(kept) = std::env::var_os("DACHS_KEEP").map(PathBuf::from) {
-        draw::keep(&sources, &kept)?;
+    let ask = |(number, some): (usize, &[PathBuf])| kept.answers(number, || clamav::scan_all(&sources, some));
+    if options.has("--only-clamav") {
+        all.chunks(AT_ONCE).enumerate().try_for_each(|some| ask(some).map(drop))?;
+        return Ok(0);
     }
     let mut sum = Sum { known: known::read()?, drawn, ..Sum::default() };
-    compare(&dachs, &sources, &all, &mut sum)?;
+    compare(&Dachs::find()?, &sources, &all, &ask, &mut sum)?;
     Ok(sum.tell())
 }
 
@@ -69,12 +78,18 @@ fn real_databases(sources: &Path) -> Result<(), String> {
 }
 
 /// Asks both sides, some files at a time, and sorts what differs.
-fn compare(dachs: &Dachs, sources: &Path, files: &[PathBuf], sum: &mut Sum) -> Result<(), String> {
+fn compare(
+    dachs: &Dachs,
+    sources: &Path,
+    files: &[PathBuf],
+    ask: &dyn Fn((usize, &[PathBuf])) -> Result<Found, String>,
+    sum: &mut Sum,
+) -> Result<(), String> {
     let scratch = Scratch::new()?;
     let image = scratch.path().join("image");
     dachs.build(sources, &image)?;
-    for some in files.chunks(AT_ONCE) {
-        let theirs = clamav::scan_all(sources, some)?;
+    for (number, some) in files.chunks(AT_ONCE).enumerate() {
+        let theirs = ask((number, some))?;
         let answer = dachs.scan(&image, &["--max-scan-time=600000"], some)?;
         answer.results.iter().for_each(|result| sum.file(result, &theirs));
         sum.files += answer.results.len();
@@ -126,12 +141,13 @@ impl Sum {
         let family = draw::family(name);
         let known =
             self.known.iter().find(|known| known.covers(who, &family, result)).map(|known| known.reason.clone());
+        let full = (who == "missed" && result.names.len() >= FULL).then(|| FULL_REASON.to_owned());
         let shown = || {
             evidence
                 .explain(who, &result.kind, result.places.get(name).map(String::as_str), self.drawn.signature(name)?)
                 .map(str::to_owned)
         };
-        if let Some(reason) = known.or_else(shown) {
+        if let Some(reason) = full.or(known).or_else(shown) {
             *self.reasons.entry(reason).or_default() += 1;
             return;
         }

@@ -219,8 +219,11 @@ pub(crate) enum Db {
     /// Exit codes: 0 it is shown; 2 there is no signature of that name.
     Explain {
         /// Its name, as a detection shows it.
-        #[arg(value_name = "NAME")]
-        name: String,
+        #[arg(value_name = "NAME", required_unless_present = "all")]
+        name: Option<String>,
+        /// Show every signature, one after the other.
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
         #[command(flatten)]
         content: ContentArgs,
     },

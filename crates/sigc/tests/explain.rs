@@ -72,3 +72,53 @@ A.Name.UNOFFICIAL
 ";
     assert_eq!(explained("x.ldb", line), expected);
 }
+
+#[test]
+fn a_comparison_a_macro_and_a_picture() {
+    let line = "A.Name;Engine:150-255,Target:0;0&1&2&3;616263;0(>>4#hbe5#>3,<0x10);${2-7}4$;fuzzy_img#af2ad01ed42993c7";
+    let expected = "\
+A.Name.UNOFFICIAL
+  source:     x.ldb
+  kind:       logical signature
+  objects:    any object
+  expression: 0 & 1 & 2 & 3
+  0:          anywhere: 616263 \"abc\"
+  1:          the number in 5 bytes as hexadecimal text, all of them digits, 4 bytes after the start of the last match of 0, is > 3 and < 16
+  2:          a member of macro group 4, 2 to 7 bytes after the start of a match of the one before
+  3:          a picture that looks like the one with the hash af2ad01ed42993c7
+";
+    assert_eq!(explained("x.ldb", line), expected);
+}
+
+#[test]
+fn a_member_of_an_archive() {
+    let text = explained("x.cdb", "A.Name:CL_TYPE_RAR:100:\\.exe$:7-9:*:1:2:*:*");
+    let expected = "\
+A.Name.UNOFFICIAL
+  source:     x.cdb
+  kind:       what an archive says of a member
+  archive:    rar
+  name:       with \\x2eexe(?:$)
+  archive's size: 100
+  packed size: from 7 to 9
+  position:   2
+  encrypted:  yes
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_yara_rule() {
+    let text = explained("x.yara", "// about\nrule first : one two\n{ meta: author = \"me\" condition: true }");
+    let expected = "\
+first
+  source:     x.yara
+  kind:       YARA rule
+  objects:    any object
+  tags:       one, two
+  metadata:   author = me
+  rule:       rule first : one two
+  rule:       { meta: author = \"me\" condition: true }
+";
+    assert_eq!(text, expected);
+}

@@ -23,6 +23,9 @@ use crate::say::say;
 /// What the names of signatures end with that come from a source without a verified origin, as in ClamAV.
 const UNOFFICIAL: &str = ".UNOFFICIAL";
 
+/// Explanations are written in pieces of so many bytes.
+const AT_ONCE: usize = 1 << 16;
+
 /// Runs one of the commands.
 pub(super) fn run(args: Db) -> Result<Exit, String> {
     match args {
@@ -30,7 +33,8 @@ pub(super) fn run(args: Db) -> Result<Exit, String> {
         Db::Info { format, paths } => info(&paths, format),
         Db::Profile(args) => profile::run(&args),
         Db::Verify { image } => verify(&image),
-        Db::Explain { name, content } => explain(&name, &content),
+        Db::Explain { name: Some(name), content, .. } => explain(&name, &content),
+        Db::Explain { name: None, content, .. } => explain_all(&content),
     }
 }
 
@@ -184,6 +188,21 @@ fn explain(name: &str, args: &ContentArgs) -> Result<Exit, String> {
     }
     let texts: Vec<String> = found.iter().map(|signature| dachs_sigc::explain(&image, *signature)).collect();
     answer(&texts.join("\n"))?;
+    Ok(Exit::Clean)
+}
+
+fn explain_all(args: &ContentArgs) -> Result<Exit, String> {
+    let content = Content::load(&args.chosen())?;
+    let image = content.image()?;
+    let mut text = String::new();
+    for signature in 0..image.signature_count() {
+        text += &dachs_sigc::explain(&image, signature);
+        text.push('\n');
+        if text.len() > AT_ONCE {
+            answer(&std::mem::take(&mut text))?;
+        }
+    }
+    answer(&text)?;
     Ok(Exit::Clean)
 }
 

@@ -19,7 +19,7 @@ use dachs_base::{FileKind, Target};
 use dachs_sigdb::Image;
 use dachs_sigdb::model::{
     BodyRule, CertificateRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule,
-    MemberRule, NumberForm, Offset, OffsetBase, Rule, Scope, Subsignature,
+    MemberRule, MetadataValue, NumberForm, Offset, OffsetBase, Rule, Scope, Subsignature, YaraRule,
 };
 
 use crate::target::describe;
@@ -38,9 +38,50 @@ pub fn explain(image: &Image<'_>, signature: u32) -> String {
         Rule::Logical(rule) => logical(&mut text, &rule),
         Rule::Member(rule) => member(&mut text, &rule),
         Rule::Section(rule) => hash(&mut text, &rule, Scope::Section),
+        Rule::Yara(rule) => yara(&mut text, &rule, image, signature, &name),
         _ => line(&mut text, "kind", "one that this version cannot show"),
     }
     text
+}
+
+/// A YARA rule: what people are told of it, and its text.
+fn yara(text: &mut String, rule: &YaraRule, image: &Image<'_>, signature: u32, name: &str) {
+    line(text, "kind", "YARA rule");
+    line(text, "objects", "any object");
+    if !rule.tags.is_empty() {
+        line(text, "tags", &plain(&rule.tags.join(", ")));
+    }
+    for (what, value) in &rule.metadata {
+        let value = match value {
+            MetadataValue::Boolean(truth) => truth.to_string(),
+            MetadataValue::Integer(number) => number.to_string(),
+            MetadataValue::Text(text) => plain(text),
+        };
+        line(text, "metadata", &format!("{} = {value}", plain(what)));
+    }
+    let source = image.source_of(signature);
+    let mut texts = image.yara_texts().filter(|text| Some(text.source) == source);
+    for written in texts.find(|text| declares(text.text, name)).iter().flat_map(|text| text.text.lines()) {
+        line(text, "rule", &plain(written));
+    }
+}
+
+/// Is this the text of the rule of this name? Before the name stand `rule` and what it is besides, and comments.
+fn declares(text: &str, name: &str) -> bool {
+    let mut rest = text.trim_start();
+    loop {
+        let after = match rest {
+            _ if rest.starts_with("//") => rest.split_once('\n').map(|(_, rest)| rest),
+            _ if rest.starts_with("/*") => rest.split_once("*/").map(|(_, rest)| rest),
+            _ => ["private", "global"].iter().find_map(|word| rest.strip_prefix(word)),
+        };
+        match after {
+            Some(after) => rest = after.trim_start(),
+            None => break,
+        }
+    }
+    let declared = rest.strip_prefix("rule").and_then(|rest| rest.trim_start().strip_prefix(name));
+    declared.is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_'))
 }
 
 fn certificate(text: &mut String, rule: &CertificateRule) {
@@ -218,8 +259,9 @@ fn condition(condition: &Condition) -> String {
         Condition::FileSize(from, to) => format!("its size is from {from} to {to} bytes"),
         Condition::Handler(kind) => format!("it is fulfilled again when the object is scanned as {}", kind.label()),
         Condition::Icon(first, second) => {
-            let groups: Vec<&str> = first.iter().chain(second).map(String::as_str).collect();
-            format!("it has an icon of {}", groups.join(" and "))
+            let group = |which: &str, name: &Option<String>| Some(format!("{which} group is {}", name.as_ref()?));
+            let groups: Vec<String> = [group("first", first), group("second", second)].into_iter().flatten().collect();
+            format!("it has an icon whose {}", groups.join(" and whose "))
         }
         Condition::Never(name) => format!("it is inside of CL_TYPE_{name}, which no object is"),
         Condition::NumberOfSections(from, to) => format!("it has from {from} to {to} sections"),

@@ -17,8 +17,6 @@
 //! runs may be as far apart as they like if nobody counts the pattern; else they are neighbours, so that the places of
 //! the pattern are found in their order.
 
-use std::collections::HashMap;
-
 use crate::code::single;
 use crate::filter::{KEY, STRIDE};
 use crate::layout::{KEYS, PartHead};
@@ -91,6 +89,11 @@ impl Keys {
         (number << KEYS.trailing_zeros(), u8::try_from(second).unwrap_or(0))
     }
 
+    /// Are pairs looked up to find it?
+    pub(crate) fn are_short(&self) -> bool {
+        self.0.iter().any(|key| key.kind != Kind::Long)
+    }
+
     /// The element that the first begins with: the part's anchor.
     pub(crate) fn anchor(&self) -> usize {
         self.0.first().map_or(0, |key| key.at)
@@ -122,22 +125,36 @@ pub(crate) enum Distance {
     Next,
 }
 
-/// How many entries each key has in a set so far.
+/// How many entries each key has in a set so far, about: keys that share a place are counted together, which can only make a
+/// key look more crowded than it is. A map of exact counts took a third of the time of building a large set.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Crowds(HashMap<u64, u32>);
+pub(crate) struct Crowds(Vec<u16>);
+
+/// Places for counts, 8 MB of them in a set that is not empty.
+const PLACES: usize = 1 << 22;
 
 impl Crowds {
     /// Notes that a part has a key of this kind at the start of these bytes.
     pub(crate) fn enter(&mut self, singles: &[(u8, u8)], kind: Kind) {
         let known = singles.iter().copied().map_while(Known::new).take(KEY).collect::<Vec<_>>();
-        let count = self.0.entry(crowd(&known, kind)).or_insert(0);
-        *count = count.saturating_add(1);
+        if self.0.is_empty() {
+            self.0 = vec![0; PLACES];
+        }
+        if let Some(count) = self.0.get_mut(place(&known, kind)) {
+            *count = count.saturating_add(1);
+        }
     }
 
     /// What a key's bucket costs when it is there: eighths of a bit.
     fn cost(&self, known: &[Known], kind: Kind) -> u32 {
-        self.0.get(&crowd(known, kind)).map_or(0, |count| 8 * count.saturating_add(1).ilog2())
+        self.0.get(place(known, kind)).map_or(0, |count| 8 * u32::from(count.saturating_add(1)).ilog2())
     }
+}
+
+/// Where a key is counted.
+fn place(known: &[Known], kind: Kind) -> usize {
+    let scattered = crowd(known, kind).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES.ilog2());
+    usize::try_from(scattered).unwrap_or(0)
 }
 
 fn crowd(known: &[Known], kind: Kind) -> u64 {
@@ -189,13 +206,13 @@ pub(crate) fn choose(elements: &[Element], distance: Distance, crowds: &Crowds) 
     let mut best: Option<Keys> = None;
     let mut from = 0;
     for stretch in elements.split(|element| single(element).is_none()) {
-        let bytes = stretch.iter().map(known).collect::<Vec<_>>();
-        let pair = rarest(Kind::Pair, &bytes, 0..bytes.len(), |_| true, crowds).map(|pair| vec![pair]);
+        let bytes = Bytes::new(stretch);
+        let pair = bytes.rarest(Kind::Pair, 0..bytes.len(), |_| true, crowds).map(|pair| vec![pair]);
         let runs = match distance {
-            Distance::Any => apart(&bytes, crowds),
-            Distance::Next => neighbours(&bytes, crowds),
+            Distance::Any => bytes.apart(crowds),
+            Distance::Next => bytes.neighbours(crowds),
         };
-        let byte = rarest(Kind::Byte, &bytes, 0..bytes.len(), |_| true, crowds).map(|byte| vec![byte]);
+        let byte = bytes.rarest(Kind::Byte, 0..bytes.len(), |_| true, crowds).map(|byte| vec![byte]);
         for mut keys in pair.into_iter().chain(runs).chain(byte) {
             keys.iter_mut().for_each(|key| key.at += from);
             let keys = Keys(keys);
@@ -208,60 +225,88 @@ pub(crate) fn choose(elements: &[Element], distance: Distance, crowds: &Crowds) 
     best
 }
 
-/// The rarest run, and the rarest of the other parity near it.
-fn apart(bytes: &[Option<Known>], crowds: &Crowds) -> Option<Vec<Key>> {
-    let first = rarest(Kind::Long, bytes, 0..bytes.len(), |_| true, crowds)?;
-    let near = first.at.saturating_sub(APART)..bytes.len().min(first.at + APART + 1);
-    let second = rarest(Kind::Long, bytes, near, |at| at % STRIDE != first.at % STRIDE, crowds)?;
-    Some(if first.at < second.at { vec![first, second] } else { vec![second, first] })
+/// The single bytes of a stretch.
+struct Bytes {
+    known: Vec<Option<Known>>,
+    /// How rare the run of [`KEY`] known bytes is that begins at a byte, if one does: asked for several times, found out once.
+    runs: Vec<Option<u32>>,
 }
 
-/// The rarest two runs that begin side by side.
-fn neighbours(bytes: &[Option<Known>], crowds: &Crowds) -> Option<Vec<Key>> {
-    let mut best: Option<Keys> = None;
-    for at in 0..bytes.len() {
-        let two = (at..at + STRIDE).map(|at| key(Kind::Long, bytes, at, crowds, 0)).collect::<Option<Vec<Key>>>();
-        let two = two.map(Keys);
-        if two.as_ref().is_some_and(|two| best.as_ref().is_none_or(|best| best.rarity() < two.rarity())) {
-            best = two;
-        }
+impl Bytes {
+    fn new(stretch: &[Element]) -> Bytes {
+        let known = stretch.iter().map(known).collect::<Vec<_>>();
+        let runs = known.array_windows::<KEY>().map(|run| all_known(run).map(rarity_of_run)).collect();
+        Bytes { known, runs }
     }
-    best.map(|best| best.0)
-}
 
-/// The rarest key of a kind that starts in `range`, where `fits` says so; the first of equals.
-fn rarest(
-    kind: Kind,
-    bytes: &[Option<Known>],
-    range: std::ops::Range<usize>,
-    fits: impl Fn(usize) -> bool,
-    crowds: &Crowds,
-) -> Option<Key> {
-    let mut best: Option<Key> = None;
-    for at in range.filter(|at| fits(*at)) {
-        let least = best.map_or(0, |best| best.rarity);
-        if let Some(key) = key(kind, bytes, at, crowds, least)
-            && best.is_none_or(|best| best.rarity < key.rarity)
-        {
-            best = Some(key);
-        }
+    fn len(&self) -> usize {
+        self.known.len()
     }
-    best
+
+    /// The rarest run, and the rarest of the other parity near it.
+    fn apart(&self, crowds: &Crowds) -> Option<Vec<Key>> {
+        let first = self.rarest(Kind::Long, 0..self.len(), |_| true, crowds)?;
+        let near = first.at.saturating_sub(APART)..self.len().min(first.at + APART + 1);
+        let second = self.rarest(Kind::Long, near, |at| at % STRIDE != first.at % STRIDE, crowds)?;
+        Some(if first.at < second.at { vec![first, second] } else { vec![second, first] })
+    }
+
+    /// The rarest two runs that begin side by side.
+    fn neighbours(&self, crowds: &Crowds) -> Option<Vec<Key>> {
+        let mut best: Option<Keys> = None;
+        for at in 0..self.len() {
+            let two = (at..at + STRIDE).map(|at| self.key(Kind::Long, at, crowds, 0)).collect::<Option<Vec<Key>>>();
+            let two = two.map(Keys);
+            if two.as_ref().is_some_and(|two| best.as_ref().is_none_or(|best| best.rarity() < two.rarity())) {
+                best = two;
+            }
+        }
+        best.map(|best| best.0)
+    }
+
+    /// The rarest key of a kind that starts in `range`, where `fits` says so; the first of equals.
+    fn rarest(
+        &self,
+        kind: Kind,
+        range: std::ops::Range<usize>,
+        fits: impl Fn(usize) -> bool,
+        crowds: &Crowds,
+    ) -> Option<Key> {
+        let mut best: Option<Key> = None;
+        for at in range.filter(|at| fits(*at)) {
+            let least = best.map_or(0, |best| best.rarity);
+            if let Some(key) = self.key(kind, at, crowds, least)
+                && best.is_none_or(|best| best.rarity < key.rarity)
+            {
+                best = Some(key);
+            }
+        }
+        best
+    }
+
+    /// The key at a place. If it is no rarer than `least` anyway, its crowd is not asked for.
+    fn key(&self, kind: Kind, at: usize, crowds: &Crowds, least: u32) -> Option<Key> {
+        let known = |at: usize| self.known.get(at).copied().flatten();
+        let rarity = match kind {
+            Kind::Long => self.runs.get(at).copied().flatten()?,
+            Kind::Pair => rarity_of_pair(known(at)?, known(at + 1)?),
+            Kind::Byte => rarity_of_byte(known(at)?),
+        };
+        if rarity <= least {
+            return Some(Key { kind, at, rarity });
+        }
+        let mut start = [Known { value: 0, folded: false }; KEY];
+        let rest = self.known.get(at..).unwrap_or_default();
+        let count = start.iter_mut().zip(rest.iter().map_while(|known| *known)).map(|(to, from)| *to = from).count();
+        let cost = crowds.cost(start.get(..count).unwrap_or_default(), kind);
+        Some(Key { kind, at, rarity: rarity.saturating_sub(cost) })
+    }
 }
 
-/// The key at a place. If it is no rarer than `least` anyway, its crowd is not asked for.
-fn key(kind: Kind, bytes: &[Option<Known>], at: usize, crowds: &Crowds, least: u32) -> Option<Key> {
-    let mut start = [Known { value: 0, folded: false }; KEY];
-    let rest = bytes.get(at..).unwrap_or_default();
-    let count = start.iter_mut().zip(rest.iter().map_while(|known| *known)).map(|(to, from)| *to = from).count();
-    let rarity = match (kind, count) {
-        (Kind::Long, KEY) => rarity_of_run(start),
-        (Kind::Pair, 2..) => rarity_of_pair(start[0], start[1]),
-        (Kind::Byte, 1..) => rarity_of_byte(start[0]),
-        _ => return None,
-    };
-    let cost = if rarity > least { crowds.cost(start.get(..count).unwrap_or_default(), kind) } else { 0 };
-    Some(Key { kind, at, rarity: rarity.saturating_sub(cost) })
+/// The bytes of a run, if all are known.
+fn all_known(run: &[Option<Known>; KEY]) -> Option<[Known; KEY]> {
+    let [Some(a), Some(b), Some(c), Some(d), Some(e)] = *run else { return None };
+    Some([a, b, c, d, e])
 }
 
 /// A run of one byte fills pages of some file, whichever byte it is.
@@ -273,6 +318,9 @@ fn rarity_of_run(known: [Known; KEY]) -> u32 {
 
 /// That of the most frequent of its cases.
 fn rarity_of_pair(first: Known, second: Known) -> u32 {
+    if !first.folded && !second.folded {
+        return rarity::of_pair([first.value, second.value]).min(RARE);
+    }
     let cases =
         first.cases().into_iter().flat_map(|first| second.cases().map(|second| rarity::of_pair([first, second])));
     let folds = [first, second].iter().filter(|known| known.folded).map(|_| 8_u32).sum();
@@ -280,6 +328,9 @@ fn rarity_of_pair(first: Known, second: Known) -> u32 {
 }
 
 fn rarity_of_byte(known: Known) -> u32 {
+    if !known.folded {
+        return rarity::of_byte(known.value);
+    }
     let cases = known.cases().into_iter().map(rarity::of_byte);
-    cases.min().unwrap_or(0).saturating_sub(if known.folded { 8 } else { 0 })
+    cases.min().unwrap_or(0).saturating_sub(8)
 }

@@ -8,8 +8,9 @@ use zerocopy::little_endian::U32;
 use crate::code;
 use crate::expect;
 use crate::keys::{Crowds, Distance, Keys};
-use crate::layout::{Header, LAST, ONCE, PartHead, WAITING};
+use crate::layout::{Header, LAST, ONCE, PartHead, WAITING, WAKES};
 use crate::marks::{self, Border};
+use crate::order::Order;
 use crate::pattern::{Element, Pattern, fixed_length};
 use crate::select;
 use crate::split::{self, Part};
@@ -113,6 +114,11 @@ impl Builder {
             let (kind, second) = part.keys.as_ref().map_or((0, 0), Keys::flags);
             head.flags |= flags | WAITING | kind;
             head.second = second;
+        }
+        if parts.iter().skip(1).any(|part| part.keys.as_ref().is_some_and(Keys::are_short))
+            && let Some(head) = self.parts.get_mut(first)
+        {
+            head.flags |= WAKES;
         }
         self.costs.push(expect::cost(&parts));
         Ok(number)
@@ -236,10 +242,13 @@ impl Builder {
     /// The set as bytes for [`crate::Patterns::new`]: flat, position-independent, little-endian, and the same for the
     /// same patterns in the same order.
     #[must_use]
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
+        let order = Order::of(&self.parts);
+        let heads = order.heads(&self.parts);
+        self.tables.move_parts(&order);
         let tables = self.tables.finish();
         let header = Header {
-            parts: count(self.parts.len()),
+            parts: count(heads.len()),
             firsts: count(self.firsts.len()),
             code: count(self.code.len()),
             ..tables.header
@@ -247,9 +256,13 @@ impl Builder {
         let mut out = header.as_bytes().to_vec();
         tables.long.write(&mut out);
         tables.short.write(&mut out);
-        for section in [self.parts.as_bytes(), self.firsts.as_bytes(), tables.zeros.as_bytes(), &self.code] {
+        let firsts = self.firsts.iter().map(|first| order.moved(*first)).collect::<Vec<U32>>();
+        for section in [tables.checks.as_bytes(), heads.as_bytes(), firsts.as_bytes(), tables.zeros.as_bytes()] {
             out.extend_from_slice(section);
         }
+        drop((tables, heads, firsts));
+        out.reserve(self.code.len());
+        order.code(&self.parts, &self.code).for_each(|code| out.extend_from_slice(code));
         out
     }
 }

@@ -12,6 +12,10 @@
 //! *Pairs* of bytes, for the parts that have no good long keys, are looked up in a map of the 65,536 pairs, at every
 //! position. [`crate::arch`] does both, by several ways that all say the same.
 //!
+//! What passes with a long key is asked once more ([`check`]): most keys are followed by three more known bytes, and all eight
+//! are hashed into a second bitmap; the others are in it by their five. That is what text of 16 bits a character fails, of which
+//! five bytes are hardly three letters.
+//!
 //! What passes is looked up in a bucket of entries, and each entry compares eight bytes near the position under a mask,
 //! rather others than those that were hashed; only then is a part confirmed. So a wrong candidate costs two cache lines
 //! besides the filter's own.
@@ -28,6 +32,10 @@ pub(crate) const STRIDE: usize = 2;
 pub(crate) const PAIR_WORDS: usize = 1 << 11;
 /// Bits of bytes that do not tell the case of letters.
 pub(crate) const FOLD: u32 = 0xDFDF_DFDF;
+/// The same of eight bytes.
+const FOLD_EIGHT: u64 = 0xDFDF_DFDF_DFDF_DFDF;
+/// An odd number that scatters well: 2 to the power of 64, divided by the golden ratio.
+const SCATTER_EIGHT: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Odd numbers that scatter well.
 pub(crate) const SCATTER: [u32; 3] = [0x9E37_79B1, 0xCC9E_2D51, 0x85EB_CA6B];
 
@@ -101,6 +109,27 @@ impl<'a> Bitmap<'a> {
         let bits = hash.bits();
         self.words.get(hash.index(self.shift)).is_some_and(|word| word.get() & bits == bits)
     }
+}
+
+/// Could a long key begin with these eight bytes? Of a power of two of words; of none, it could.
+#[inline(always)]
+pub(crate) fn check(words: &[U32], eight: [u8; 8]) -> bool {
+    words.is_empty()
+        || check_bits(words.len(), eight)
+            .into_iter()
+            .any(|(word, bit)| words.get(word).is_some_and(|word| word.get() >> bit & 1 != 0))
+}
+
+/// The word and the bit of a key that is eight known bytes, and of one that is five.
+#[inline(always)]
+pub(crate) fn check_bits(words: usize, eight: [u8; 8]) -> [(usize, u32); 2] {
+    let folded = u64::from_le_bytes(eight) & FOLD_EIGHT;
+    let place = |key: u64| {
+        let scattered = (key ^ key >> 32).wrapping_mul(SCATTER_EIGHT);
+        let word = usize::try_from(scattered >> 37).unwrap_or(0) & words.wrapping_sub(1);
+        (word, u32::from(scattered.to_be_bytes()[0] & 31))
+    };
+    [place(folded), place(folded << (8 * (8 - KEY)) | 1)]
 }
 
 /// Is the pair in the map?

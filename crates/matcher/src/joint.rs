@@ -50,7 +50,7 @@ impl Filter {
         let (mut words, mut pairs) = (vec![0, 0], [0; PAIR_WORDS]);
         for set in sets {
             join(&mut words, &set.bitmap());
-            join_pairs(&mut pairs, set, None);
+            join_pairs(&mut pairs, set, (None, None));
         }
         Filter { words, short: Short::new(&pairs) }
     }
@@ -70,11 +70,14 @@ impl Short {
     }
 }
 
-/// Adds the pairs of a set, but for those that are no longer looked for.
-pub(crate) fn join_pairs(pairs: &mut Pairs, set: &Patterns<'_>, dropped: Option<&Pairs>) {
-    let more = set.sections.short.words.iter().map(|word| word.get());
-    let dropped = dropped.into_iter().flatten().copied().chain(std::iter::repeat(0));
-    pairs.iter_mut().zip(more).zip(dropped).for_each(|((to, from), dropped)| *to |= from & !dropped);
+/// Adds the pairs of a set and those that woke in the object, but for those that are no longer looked for.
+pub(crate) fn join_pairs(pairs: &mut Pairs, set: &Patterns<'_>, (woken, dropped): (Option<&Pairs>, Option<&Pairs>)) {
+    let set = set.sections.short.words.iter().map(|word| word.get()).chain(std::iter::repeat(0));
+    let or_none = |pairs: Option<&'_ Pairs>| pairs.copied().unwrap_or([0; PAIR_WORDS]);
+    let (woken, dropped) = (or_none(woken), or_none(dropped));
+    for (((to, set), woken), dropped) in pairs.iter_mut().zip(set).zip(woken).zip(dropped) {
+        *to |= (set | woken) & !dropped;
+    }
 }
 
 fn join(words: &mut Vec<u32>, bitmap: &Bitmap<'_>) {
@@ -99,20 +102,19 @@ fn join(words: &mut Vec<u32>, bitmap: &Bitmap<'_>) {
 impl Classes {
     fn new(pairs: &Pairs) -> Classes {
         let mut classes = Classes { first: [[0; 256]; 2], second: [[0; 256]; 2] };
+        let pairs = each(pairs).collect::<Vec<_>>();
         let mut counts = [0_usize; 256];
-        for (first, _) in each(pairs) {
-            counts.get_mut(usize::from(first)).into_iter().for_each(|count| *count += 1);
+        for (first, _) in &pairs {
+            counts.get_mut(usize::from(*first)).into_iter().for_each(|count| *count += 1);
         }
         let is_many = |first: u8| counts.get(usize::from(first)).is_some_and(|count| *count >= MANY);
-        let single = each(pairs).filter(|(first, _)| !is_many(*first)).count();
+        let (many, single): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(first, _)| is_many(*first));
         let kept = 2 * CLASSES - 1;
         // By their second bytes: pairs of one class share them.
-        for (rank, (first, second)) in each(pairs).filter(|(first, _)| !is_many(*first)).enumerate() {
-            classes.enter(rank * kept / single.max(1), first, second);
+        for (rank, (first, second)) in single.iter().enumerate() {
+            classes.enter(rank * kept / single.len(), *first, *second);
         }
-        for (first, second) in each(pairs).filter(|(first, _)| is_many(*first)) {
-            classes.enter(kept, first, second);
-        }
+        many.into_iter().for_each(|(first, second)| classes.enter(kept, first, second));
         classes
     }
 
@@ -129,12 +131,12 @@ impl Classes {
 
 /// All pairs, by their second bytes.
 fn each(pairs: &Pairs) -> impl Iterator<Item = (u8, u8)> + '_ {
-    let words = (0_u32..).zip(pairs).filter(|(_, word)| **word != 0);
-    let numbers =
-        words.flat_map(|(at, word)| (0..32).filter(move |bit| word >> bit & 1 != 0).map(move |bit| at * 32 + bit));
-    numbers.map(|number| {
-        let [first, second, ..] = number.to_le_bytes();
-        (first, second)
+    (0_u32..).zip(pairs).filter(|(_, word)| **word != 0).flat_map(|(at, word)| {
+        let next = |rest: &u32| Some(rest & rest.wrapping_sub(1)).filter(|rest| *rest != 0);
+        std::iter::successors(Some(*word), next).map(move |rest| {
+            let [first, second, ..] = (at * 32 + rest.trailing_zeros()).to_le_bytes();
+            (first, second)
+        })
     })
 }
 

@@ -1,18 +1,18 @@
 //! The bytes of a set: little-endian, without alignment, read in place.
 //!
 //! ```text
-//! header | filter words | heads | entries | pair bits | heads | entries | parts | firsts | zeros | code
+//! header | filter words | heads | entries | pair bits | heads | entries | checks | parts | firsts | zeros | code
 //!        |----------- long -------------| |--------- short -----------|
 //! ```
 //!
-//! Lengths are counts of the items of a section; a set whose sections do not fill its bytes exactly is malformed. What
+//! Parts stand in an order of their own (see `order`), and `firsts` says where those of a pattern begin. Lengths are counts of the items of a section; a set whose sections do not fill its bytes exactly is malformed. What
 //! the items hold is not checked here: each use checks, and takes nonsense for "no match".
 
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What a set's bytes begin with; the last two are the version of the layout.
-pub(crate) const MAGIC: [u8; 8] = *b"dachsP03";
+pub(crate) const MAGIC: [u8; 8] = *b"dachsP04";
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -33,7 +33,9 @@ pub(crate) struct Header {
     pub(crate) parts: U32,
     pub(crate) firsts: U32,
     pub(crate) code: U32,
-    pub(crate) reserved: U64,
+    /// Words of the second check of long keys.
+    pub(crate) checks: U32,
+    pub(crate) reserved: U32,
 }
 
 /// One alignment of a part's anchor: what stands around the position that the filter reports.
@@ -83,7 +85,7 @@ pub(crate) struct PartHead {
     pub(crate) again: U32,
     pub(crate) borders_before: u8,
     pub(crate) borders_after: u8,
-    /// See [`LAST`], [`ONCE`], [`WAITING`] and [`KEYS`].
+    /// See [`LAST`], [`ONCE`], [`WAITING`], [`KEYS`] and [`WAKES`].
     pub(crate) flags: u8,
     /// How far behind the anchor the second key lies; 0 if there is none.
     pub(crate) second: u8,
@@ -95,8 +97,23 @@ impl PartHead {
         self.order.get() == 0 && self.flags & LAST != 0
     }
 
+    pub(crate) fn is_first(&self) -> bool {
+        self.order.get() == 0
+    }
+
     pub(crate) fn is_waiting(&self) -> bool {
         self.flags & WAITING != 0
+    }
+
+    /// Is it looked for in every object?
+    pub(crate) fn is_searched(&self) -> bool {
+        !self.is_waiting() && self.flags & KEYS != 0
+    }
+
+    /// How many bytes it has in the code section.
+    pub(crate) fn code_length(&self) -> usize {
+        let numbers = [self.prefix.get(), self.suffix.get(), self.borders_before.into(), self.borders_after.into()];
+        numbers.iter().map(|number| usize::try_from(*number).unwrap_or(usize::MAX)).fold(0, usize::saturating_add)
     }
 }
 
@@ -108,6 +125,8 @@ pub(crate) const ONCE: u8 = 2;
 pub(crate) const WAITING: u8 = 4;
 /// The bits that say what kind of keys the part has; see `keys`.
 pub(crate) const KEYS: u8 = 0b11_000;
+/// The part is the first of a pattern of which a later one is found by pairs, which nobody looks for until it is found.
+pub(crate) const WAKES: u8 = 0b100_000;
 
 /// The sections of a set.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +134,8 @@ pub(crate) struct Sections<'a> {
     pub(crate) header: &'a Header,
     pub(crate) long: Table<'a>,
     pub(crate) short: Table<'a>,
+    /// What long keys are asked before their buckets are; a power of two of words, or none at all.
+    pub(crate) checks: &'a [U32],
     pub(crate) parts: &'a [PartHead],
     /// For each pattern the number of its first part.
     pub(crate) firsts: &'a [U32],
@@ -142,6 +163,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Sections<'_>, &'static str> {
     let rest = &mut rest;
     let long = table(rest, header.long_words, header.long_heads, header.long_entries)?;
     let short = table(rest, header.pair_words, header.short_heads, header.short_entries)?;
+    let checks: &[U32] = section(rest, header.checks)?;
+    if !(checks.is_empty() || checks.len().is_power_of_two()) {
+        return Err("its second check has an odd size");
+    }
     let parts = section(rest, header.parts)?;
     let firsts = section(rest, header.firsts)?;
     let zeros = section(rest, header.zeros)?;
@@ -149,7 +174,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Sections<'_>, &'static str> {
     if !rest.is_empty() {
         return Err("it is longer than it says");
     }
-    Ok(Sections { header, long, short, parts, firsts, zeros, code })
+    Ok(Sections { header, long, short, checks, parts, firsts, zeros, code })
 }
 
 fn table<'a>(rest: &mut &'a [u8], words: U32, heads: U32, entries: U32) -> Result<Table<'a>, &'static str> {

@@ -4,10 +4,10 @@ use crate::arch;
 use crate::bits::Bits;
 use crate::code;
 use crate::confirm::{self, Way};
-use crate::filter::{self, Bitmap, Hash, PAIR_WORDS, Pairs};
+use crate::filter::{self, Bitmap, Hash, PAIR_WORDS, Pairs, STRIDE};
 use crate::joint::{self, Filter, Short};
 use crate::keys;
-use crate::layout::{AROUND, Entry, LAST, ONCE, PartHead};
+use crate::layout::{AROUND, Entry, LAST, ONCE, PartHead, WAKES};
 use crate::marks::{self, Side};
 use crate::progress::{Gap, Progress};
 use crate::set::Patterns;
@@ -64,6 +64,12 @@ pub struct State {
     statistics: Statistics,
     /// The pairs of the set that nobody looks for any more in this object; absent if there are none.
     dropped: Option<Box<Pairs>>,
+    /// The pairs of parts behind the first, of patterns whose first part was found in this object; absent if there are none.
+    woken: Option<Box<Pairs>>,
+    /// The patterns of those parts.
+    awake: Bits,
+    /// Pairs woke at the candidate at hand: the filter did not look for them yet.
+    woke: bool,
     /// The pairs that are still looked for by all sets that are scanned together, in the state of the first; absent as long
     /// as they are all.
     left: Option<Option<Box<Short>>>,
@@ -103,6 +109,9 @@ impl State {
         self.muted.clear();
         self.statistics = Statistics::default();
         self.dropped = None;
+        self.woken = None;
+        self.awake.clear();
+        self.woke = false;
         self.left = None;
         self.is_stale = false;
         self.filter = None;
@@ -112,10 +121,11 @@ impl State {
     /// Bytes of memory that it holds, roughly: 8 KiB for most objects, some 6 MB for the worst.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let flat = size_of::<Pairs>() + size_of::<Short>() + 2 * size_of::<Around>() + size_of::<State>();
+        let flat = 2 * size_of::<Pairs>() + size_of::<Short>() + 2 * size_of::<Around>() + size_of::<State>();
         let lists =
             self.candidates.capacity().saturating_mul(4).saturating_add(self.starts.capacity().saturating_mul(16));
-        flat.saturating_add(lists).saturating_add(self.muted.memory()).saturating_add(self.progress.memory())
+        let bits = self.muted.memory().saturating_add(self.awake.memory());
+        flat.saturating_add(lists).saturating_add(bits).saturating_add(self.progress.memory())
     }
 
     /// How much work the scan was so far.
@@ -168,7 +178,7 @@ impl Patterns<'_> {
     fn examine(&self, state: &mut State, window: View<'_>, at: usize, hit: &mut dyn FnMut(Hit) -> Flow) -> Option<()> {
         let here = filter::load(window.bytes, at);
         let hash = Hash::new(here);
-        if self.bitmap().has(hash) {
+        if self.bitmap().has(hash) && filter::check(self.sections.checks, here) {
             let number = filter::long_bucket(hash);
             let bucket = filter::bucket(&self.sections.long, number);
             self.try_all(state, (window, at), (0, number, bucket), hit)?;
@@ -182,7 +192,7 @@ impl Patterns<'_> {
                 let bucket = filter::bucket(&self.sections.short, number);
                 self.try_all(state, (window, at), (1, number, bucket), hit)?;
                 let mut alike = bucket.iter().filter(|entry| entry.tag == filter::tag(number));
-                if alike.all(|entry| self.part(entry.part.get()).is_none_or(|part| state.is_done(part))) {
+                if alike.all(|entry| self.part(entry.part.get()).is_none_or(|part| state.is_idle(part))) {
                     state.drop_pair(pair);
                 }
             }
@@ -201,7 +211,7 @@ impl Patterns<'_> {
         state.statistics.candidates += 1;
         state.statistics.entries += bucket.len() as u64;
         let tag = filter::tag(number);
-        if bucket.iter().all(|entry| entry.tag != tag) {
+        if bucket.iter().all(|entry| entry.tag != tag || !agrees_at(window.bytes, at, entry)) {
             return Some(());
         }
         let around = Around::new(window.bytes, at);
@@ -248,7 +258,22 @@ impl Patterns<'_> {
         let found = self.extent(part, window, anchor, &mut starts, &mut ends);
         let flow = if found { state.found(part, window, at, (&starts, &ends), hit) } else { Some(()) };
         (state.starts, state.ends) = (starts, ends);
+        if found && part.flags & WAKES != 0 && !state.awake.has(part.pattern.get()) {
+            self.wake(state, part.pattern.get());
+        }
         flow
+    }
+
+    /// The first part of a pattern was found: from now on the pairs of its others are looked for.
+    fn wake(&self, state: &mut State, pattern: u32) {
+        for (_, part) in self.parts_of(pattern).skip(1) {
+            for pair in self.short_keys(part) {
+                state.wake_pair(pair);
+            }
+        }
+        state.awake.enter(pattern);
+        state.woke = true;
+        state.is_stale = true;
     }
 
     pub(crate) fn bitmap(&self) -> Bitmap<'_> {
@@ -259,7 +284,8 @@ impl Patterns<'_> {
     fn has_pair(&self, state: &State, pair: [u8; 2]) -> bool {
         let number = u16::from_le_bytes(pair);
         let word = self.sections.short.words.get(usize::from(number >> 5));
-        word.is_some_and(|word| word.get() >> (number & 31) & 1 != 0)
+        let in_set = word.is_some_and(|word| word.get() >> (number & 31) & 1 != 0);
+        (in_set || state.woken.as_deref().is_some_and(|woken| filter::has_pair(woken, pair)))
             && state.dropped.as_deref().is_none_or(|dropped| !filter::has_pair(dropped, pair))
     }
 
@@ -324,20 +350,19 @@ fn scan_together<'s, 'p>(
         let left = sets.first().and_then(|(_, state)| state.left.as_ref());
         arch::passing(way, &filter.filters(left), window.bytes, (sampled, until), &mut candidates);
         let Some(((first, state), rest)) = sets.split_first_mut() else { break };
-        for at in &candidates {
-            first.examine(state, window, *at as usize, &mut |found| hit(0, found))?;
-        }
+        first.examine_all(state, window, (&candidates, until), &mut |found| hit(0, found))?;
         for (number, ((patterns, state), late)) in (1..).zip(rest.iter_mut().zip(&mut late)) {
             late.extend(candidates.iter().filter(|at| patterns.wants(state, window, **at as usize)));
             if late.len() > LATE {
-                patterns.examine_all(state, window, late, &mut |found| hit(number, found))?;
+                patterns.examine_all(state, window, (late, until), &mut |found| hit(number, found))?;
+                late.clear();
             }
         }
         from = until;
     }
     let next = next.max(window.base.saturating_add(from as u64));
     for (number, ((patterns, state), late)) in (1..).zip(sets.iter_mut().skip(1).zip(&mut late)) {
-        patterns.examine_all(state, window, late, &mut |found| hit(number, found))?;
+        patterns.examine_all(state, window, (late, from), &mut |found| hit(number, found))?;
         state.next = next;
     }
     if let Some((_, state)) = sets.first_mut() {
@@ -354,7 +379,7 @@ fn refresh<'s, 'p>(sets: &mut [(&'s Patterns<'p>, &'s mut State)]) {
     }
     let mut pairs = [0; PAIR_WORDS];
     for (patterns, state) in sets.iter_mut() {
-        joint::join_pairs(&mut pairs, patterns, state.dropped.as_deref());
+        joint::join_pairs(&mut pairs, patterns, (state.woken.as_deref(), state.dropped.as_deref()));
         state.is_stale = false;
     }
     if let Some((_, state)) = sets.first_mut() {
@@ -366,20 +391,29 @@ impl Patterns<'_> {
     /// Does the position pass the filters of this set?
     fn wants(&self, state: &State, window: View<'_>, at: usize) -> bool {
         let here = filter::load(window.bytes, at);
-        self.bitmap().has(Hash::new(here)) || filter::pairs_of(here).into_iter().any(|pair| self.has_pair(state, pair))
+        (self.bitmap().has(Hash::new(here)) && filter::check(self.sections.checks, here))
+            || filter::pairs_of(here).into_iter().any(|pair| self.has_pair(state, pair))
     }
 
-    /// Absent if the scan is to stop.
+    /// Looks at all candidates, which are all that the filter passes before `until`. Once pairs wake, at every sampled position
+    /// behind. Absent if the scan is to stop.
     fn examine_all(
         &self,
         state: &mut State,
         window: View<'_>,
-        candidates: &mut Vec<u32>,
+        (candidates, until): (&[u32], usize),
         hit: &mut dyn FnMut(Hit) -> Flow,
     ) -> Option<()> {
-        let flow = candidates.iter().try_for_each(|at| self.examine(state, window, *at as usize, hit));
-        candidates.clear();
-        flow
+        for at in candidates.iter().map(|at| *at as usize) {
+            self.examine(state, window, at, hit)?;
+            if std::mem::take(&mut state.woke) {
+                let mut rest = (at.saturating_add(STRIDE)..until).step_by(STRIDE);
+                rest.try_for_each(|at| self.examine(state, window, at, hit))?;
+                state.woke = false;
+                break;
+            }
+        }
+        Some(())
     }
 }
 
@@ -388,6 +422,11 @@ impl State {
     pub(crate) fn is_done(&self, part: &PartHead) -> bool {
         let pattern = part.pattern.get();
         self.muted.has(pattern) || (part.order.get() == 0 && self.progress.was_settled(pattern))
+    }
+
+    /// Can nothing more be learnt from a part, or not until another of its pattern is found?
+    fn is_idle(&self, part: &PartHead) -> bool {
+        self.is_done(part) || !(part.is_first() || self.awake.has(part.pattern.get()))
     }
 
     /// Can nothing more be learnt from a part that the filter finds at `now`?
@@ -418,6 +457,15 @@ impl State {
             *word |= 1 << (pair & 31);
             self.is_stale = true;
         }
+    }
+
+    /// Looks for a pair that was not looked for.
+    fn wake_pair(&mut self, pair: u16) {
+        let (word, bit) = (usize::from(pair >> 5), 1 << (pair & 31));
+        let woken = self.woken.get_or_insert_with(|| Box::new([0; PAIR_WORDS]));
+        woken.get_mut(word).into_iter().for_each(|word| *word |= bit);
+        let dropped = self.dropped.as_deref_mut().and_then(|dropped| dropped.get_mut(word));
+        dropped.into_iter().for_each(|word| *word &= !bit);
     }
 
     /// A part was found, with any of the starts and any of the ends. Absent if the scan is to stop.
@@ -520,6 +568,12 @@ impl Around {
         let eight = self.0.get(usize::from(entry.from)..).and_then(|rest| rest.first_chunk());
         eight.is_some_and(|eight| u64::from_le_bytes(*eight) & entry.mask.get() == entry.value.get())
     }
+}
+
+/// As [`Around::agrees`], and true where the eight bytes do not lie in the window.
+fn agrees_at(bytes: &[u8], at: usize, entry: &Entry) -> bool {
+    let eight = start_of_eight(entry, at).and_then(|start| bytes.get(start..)).and_then(|rest| rest.first_chunk());
+    eight.is_none_or(|eight| u64::from_le_bytes(*eight) & entry.mask.get() == entry.value.get())
 }
 
 fn start_of_eight(entry: &Entry, at: usize) -> Option<usize> {

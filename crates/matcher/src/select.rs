@@ -9,7 +9,7 @@ use crate::keys::Keys;
 use crate::layout::{Header, PartHead, Sections};
 use crate::set::Patterns;
 use crate::split;
-use crate::tables::{AHEAD, Finished, Stretch, Tables};
+use crate::tables::{self, AHEAD, Finished, Stretch, Tables};
 
 /// Longer code is not decoded to see whether it can match zeros.
 const LOOKED_AT: usize = 1 << 12;
@@ -45,7 +45,16 @@ impl<'a> Patterns<'a> {
         self.parts_of(pattern).next().is_some_and(|(_, head)| head.is_waiting())
     }
 
-    fn parts_of(&self, pattern: u32) -> impl Iterator<Item = (u32, &'a PartHead)> + use<'a> {
+    /// The pairs that a part is found by; none if it is found by long keys.
+    pub(crate) fn short_keys(&self, head: &PartHead) -> Vec<u16> {
+        let (Some(keys), Some(code)) = (Keys::of(head).filter(Keys::are_short), self.code(head)) else {
+            return Vec::new();
+        };
+        let Some((stretch, _)) = stretch(code.prefix, code.suffix) else { return Vec::new() };
+        keys.all().iter().flat_map(|key| tables::pairs(&stretch.singles, (key.kind, stretch.before + key.at))).collect()
+    }
+
+    pub(crate) fn parts_of(&self, pattern: u32) -> impl Iterator<Item = (u32, &'a PartHead)> + use<'a> {
         let first = usize::try_from(pattern).ok().and_then(|at| self.sections.firsts.get(at)).map(|first| first.get());
         let rest = first.and_then(|first| self.sections.parts.get(usize::try_from(first).ok()?..)).unwrap_or_default();
         let same = rest.iter().take_while(move |head| head.pattern.get() == pattern);
@@ -68,6 +77,7 @@ impl Selection<'_> {
             header: &self.header,
             long: self.tables.long.borrowed(),
             short: self.tables.short.borrowed(),
+            checks: &self.tables.checks,
             zeros: &self.tables.zeros,
             ..self.set
         };

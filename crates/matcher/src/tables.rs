@@ -15,12 +15,19 @@ use crate::code;
 use crate::filter::{self, Hash, PAIR_WORDS};
 use crate::keys::{Key, Kind, Known};
 use crate::layout::{AROUND, Entry, Header, MAGIC, PartHead, Table};
+use crate::order::Order;
 use crate::rarity;
 
 /// Bits of the filter for each stretch in it.
 const BITS: usize = 18;
 /// The most words of the filter: half a megabyte, so that it stays in a core's second cache.
 const MAX_WORDS: usize = 1 << 17;
+/// Bits for each stretch of a filter that stays in a core's first cache anyway: there fewer wrong candidates cost nothing.
+const SPARSE_BITS: usize = 64;
+/// The most words of such a filter: 16 KB.
+const SPARSE_WORDS: usize = 1 << 12;
+/// Bits of the second check for each key.
+const CHECK_BITS: usize = 16;
 /// Single bytes from a part's anchor on that keys and entries can need.
 pub(crate) const AHEAD: usize = crate::keys::REACH as usize + 2 * AROUND;
 
@@ -40,8 +47,11 @@ pub(crate) struct Stretch {
 pub(crate) struct Tables {
     /// By hash.
     long: Vec<(Hash, Entry)>,
+    /// The eight bytes that each long key begins with, and whether all of them are known.
+    checks: Vec<([u8; 8], bool)>,
     /// By bucket.
     short: Vec<(u32, Entry)>,
+    /// Those that are looked for from the start of an object on: not those of parts behind the first.
     pairs: Vec<u16>,
     back: u32,
     forward: u32,
@@ -65,40 +75,44 @@ impl Tables {
             let entry = entry(&stretch.singles, number, (key.kind, at), shift, whole);
             let eight = eight(&stretch.singles, at);
             match key.kind {
-                Kind::Long => self.long.push((Hash::new(eight), entry)),
-                Kind::Pair => self.enter_pair(&stretch.singles, at, entry),
-                Kind::Byte => self.enter_byte(&stretch.singles, at, entry),
+                Kind::Long => {
+                    self.long.push((Hash::new(eight), entry));
+                    let known = stretch.singles.iter().skip(at).take(8).copied().map_while(Known::new);
+                    self.checks.push((eight, known.count() == 8));
+                }
+                Kind::Pair | Kind::Byte => self.enter_short(&stretch.singles, (key.kind, at), entry),
+            }
+            if head.is_first() {
+                self.pairs.extend(pairs(&stretch.singles, (key.kind, at)));
             }
         }
         self.back = self.back.max(head.back.get().saturating_add(farthest));
         self.forward = self.forward.max(head.forward.get());
     }
 
-    fn enter_pair(&mut self, singles: &[(u8, u8)], at: usize, entry: Entry) {
-        let known = |at: usize| singles.get(at).copied().and_then(Known::new);
-        let Some((first, second)) = known(at).zip(known(at.saturating_add(1))) else { return };
-        for first in first.cases() {
-            self.pairs.extend(second.cases().map(|second| u16::from_le_bytes([first, second])));
-        }
+    /// Enters a pair of bytes, or a byte and any behind it, into its buckets.
+    fn enter_short(&mut self, singles: &[(u8, u8)], (kind, at): (Kind, usize), entry: Entry) {
         let [first, second, ..] = eight(singles, at);
-        self.short.push((filter::pair_bucket([first, second]), entry));
-    }
-
-    /// Enters all pairs that begin with the key's byte.
-    fn enter_byte(&mut self, singles: &[(u8, u8)], at: usize, entry: Entry) {
-        let cases = singles.get(at).copied().and_then(Known::new).map(Known::cases);
-        for first in cases.into_iter().flatten() {
-            self.pairs.extend((0..=u8::MAX).map(|second| u16::from_le_bytes([first, second])));
+        if kind == Kind::Pair {
+            self.short.push((filter::pair_bucket([first, second]), entry));
+            return;
         }
-        let [first, ..] = eight(singles, at);
         let folded = (0..=u8::MAX).filter(|second| second & code::FOLD == *second);
         self.short.extend(folded.map(|second| (filter::pair_bucket([first, second]), entry)));
+    }
+
+    /// Gives the parts the numbers that they have in this order.
+    pub(crate) fn move_parts(&mut self, order: &Order) {
+        let entries = self.long.iter_mut().map(|(_, entry)| entry).chain(self.short.iter_mut().map(|(_, entry)| entry));
+        entries.for_each(|entry| entry.part = order.moved(entry.part));
+        self.zeros.iter_mut().for_each(|part| *part = order.moved(*part));
     }
 
     /// The filters, the buckets and their entries.
     pub(crate) fn finish(self) -> Finished {
         let words = long_words(&self.long);
-        let pairs = pair_words(&self.pairs);
+        let checks = check_words(&self.checks);
+        let pairs = if self.short.is_empty() { Vec::new() } else { pair_words(&self.pairs) };
         let long = self.long.into_iter().map(|(hash, entry)| (filter::long_bucket(hash), entry)).collect();
         let (long_heads, long) = buckets(long);
         let (short_heads, short) = buckets(self.short);
@@ -113,11 +127,12 @@ impl Tables {
             pair_words: count(pairs.len()),
             short_heads: count(short_heads.len()),
             short_entries: count(short.len()),
+            checks: count(checks.len()),
             ..Header::default()
         };
         let long = OwnTable { words, heads: long_heads, entries: long };
         let short = OwnTable { words: pairs, heads: short_heads, entries: short };
-        Finished { header, long, short, zeros: self.zeros }
+        Finished { header, long, short, checks, zeros: self.zeros }
     }
 }
 
@@ -128,6 +143,7 @@ pub(crate) struct Finished {
     pub(crate) header: Header,
     pub(crate) long: OwnTable,
     pub(crate) short: OwnTable,
+    pub(crate) checks: Vec<U32>,
     pub(crate) zeros: Vec<U32>,
 }
 
@@ -138,7 +154,8 @@ impl Finished {
             let words = table.words.len().saturating_add(table.heads.len()).saturating_mul(size_of::<U32>());
             words.saturating_add(table.entries.len().saturating_mul(size_of::<Entry>()))
         };
-        table(&self.long).saturating_add(table(&self.short))
+        let checks = self.checks.len().saturating_mul(size_of::<U32>());
+        table(&self.long).saturating_add(table(&self.short)).saturating_add(checks)
     }
 }
 
@@ -209,7 +226,8 @@ fn long_words(entries: &[(Hash, Entry)]) -> Vec<U32> {
     if entries.is_empty() {
         return Vec::new();
     }
-    let count = (entries.len().saturating_mul(BITS) / 32).next_power_of_two().clamp(2, MAX_WORDS);
+    let words = |bits: usize| (entries.len().saturating_mul(bits) / 32).next_power_of_two();
+    let count = words(BITS).max(words(SPARSE_BITS).min(SPARSE_WORDS)).clamp(2, MAX_WORDS);
     let mut words = vec![0_u32; count];
     for (hash, _) in entries {
         if let Some(word) = words.get_mut(hash.index(32 - count.ilog2())) {
@@ -219,10 +237,35 @@ fn long_words(entries: &[(Hash, Entry)]) -> Vec<U32> {
     words.into_iter().map(U32::new).collect()
 }
 
-fn pair_words(pairs: &[u16]) -> Vec<U32> {
-    if pairs.is_empty() {
+fn check_words(keys: &[([u8; 8], bool)]) -> Vec<U32> {
+    if keys.is_empty() {
         return Vec::new();
     }
+    let mut words = vec![0_u32; (keys.len().saturating_mul(CHECK_BITS) / 32).next_power_of_two().clamp(2, MAX_WORDS)];
+    for (eight, whole) in keys {
+        let [by_eight, by_five] = filter::check_bits(words.len(), *eight);
+        let (word, bit) = if *whole { by_eight } else { by_five };
+        words.get_mut(word).into_iter().for_each(|word| *word |= 1 << bit);
+    }
+    words.into_iter().map(U32::new).collect()
+}
+
+/// The pairs of bytes that a short key is found by; none for a long key.
+pub(crate) fn pairs(singles: &[(u8, u8)], (kind, at): (Kind, usize)) -> Vec<u16> {
+    let cases = |at: usize| singles.get(at).copied().and_then(Known::new).map(Known::cases);
+    let pair = |first: u8, second: u8| u16::from_le_bytes([first, second]);
+    let firsts = cases(at).into_iter().flatten();
+    match kind {
+        Kind::Long => Vec::new(),
+        Kind::Pair => {
+            let seconds = || cases(at.saturating_add(1)).into_iter().flatten();
+            firsts.flat_map(|first| seconds().map(move |second| pair(first, second))).collect()
+        }
+        Kind::Byte => firsts.flat_map(|first| (0..=u8::MAX).map(move |second| pair(first, second))).collect(),
+    }
+}
+
+fn pair_words(pairs: &[u16]) -> Vec<U32> {
     let mut words = vec![0_u32; PAIR_WORDS];
     for pair in pairs {
         if let Some(word) = words.get_mut(usize::from(pair >> 5)) {

@@ -199,3 +199,22 @@ fn a_full_level_keeps_the_first_starts_and_takes_new_ones_afterwards() {
     let expected = (1500 - 1024..1500).map(|number| 2 * number).chain([3002]).collect::<Vec<u64>>();
     assert_eq!(starts(&pattern, &object, 500), expected);
 }
+
+#[test]
+fn a_later_part_that_pairs_find_is_met_wherever_it_comes() {
+    let parts = [text("badger"), gap(0, None), text("zy"), gap(200, None), text("xw")];
+    let pattern = Pattern { elements: parts.concat() };
+    let dots = |count: usize| vec![b'.'; count];
+    for between in [0, 1, 2, 3, 50, 16_381, 40_000] {
+        for before in [0, 1, 16_370, 16_383] {
+            let behind = dots(between.max(200));
+            let bytes = [b"xwzy".to_vec(), dots(before), b"badger".to_vec(), dots(between), b"zy".to_vec(), behind];
+            let whole = [bytes.concat(), b"xw".to_vec()].concat();
+            for step in [whole.len(), 30_001] {
+                let start = u64::try_from(4 + before).unwrap();
+                assert_eq!(starts(&pattern, &whole, step), [start], "{before} {between} {step}");
+                assert!(starts(&pattern, &whole[..whole.len() - 1], step).is_empty(), "{before} {between} {step}");
+            }
+        }
+    }
+}

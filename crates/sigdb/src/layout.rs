@@ -71,6 +71,7 @@ sections! {
     HashSizes = 17, 12, "sizes of digests";
     HashDigests = 18, 1, "digests";
     HashSignatures = 19, 4, "signatures of digests";
+    HashLeads = 20, 2, "first bytes of digests";
     Patterns = 32, 1, "patterns";
     UseIndex = 33, 4, "index of uses";
     Uses = 34, 4, "uses of patterns";

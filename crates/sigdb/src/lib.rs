@@ -27,7 +27,7 @@
 //!      +--------------------------+
 //!
 //! header      0  magic "DACHSIMG"           16  length of the file, u64
-//!             8  version, u32: 9            24  offset of the table of sections, u64
+//!             8  version, u32: 11           24  offset of the table of sections, u64
 //!            12  sections, u32              32  SHA-256 of bytes 0..32 and the table of sections
 //!
 //! entry       0  kind, u16                   8  offset, u64                24  zero, u64
@@ -53,6 +53,7 @@
 //! | 17 | sizes of digests | 12 | table | `hashes` |
 //! | 18 | digests | 1 | table | `hashes` |
 //! | 19 | signatures of digests | 4 | table | `hashes` |
+//! | 20 | first bytes of digests | 2 | table | `hashes` |
 //! | 32 | patterns | 1 | target | `dachs_matcher` |
 //! | 33 | index of uses | 4 | target | `rules` |
 //! | 34 | uses of patterns | 4 | target | `rules` |

@@ -6,9 +6,12 @@
 //! ```text
 //! size 544 ──mix──> 0x9a3f…   its top bits ──> directory[s] .. directory[s + 1]     where in the sizes to look
 //!                                                    └─> sizes: (size, first)        sorted by mix(size)
-//!                                                                  └─> digests       sorted within a size
-//!                                                                        └─> signatures, in step with the digests
+//!                                                                  └─> leads         sorted within a size
+//!                                                                        └─> digests, signatures, in step with the leads
 //! ```
+//!
+//! The leads are the first two bytes of the digests: of the few digests of a size hardly one begins as an object's does, so
+//! the digests themselves are hardly ever touched, and the pages that a scan has in memory are those of the leads, an eighth or a sixteenth.
 //!
 //! The directory has about one slot for four sizes. Most sizes that no signature has fall into a slot where nothing
 //! fits, so an object of such a size is never digested. `mix` is a multiplication by an odd number: it can be undone, so
@@ -20,6 +23,7 @@
 //! table          0 MD5, 1 SHA-1, 2 SHA-256; 3 more for any size; 6 more for the allow list, 12 sections, 18 imports
 //! directory      for each slot the index of its first key u32, and one more with the number of keys
 //! size           size u64 | index of its first digest u32
+//! lead           the first two bytes of a digest; none in tables without sizes
 //! digest         16, 20 or 32 bytes
 //! signature      u32; the allow list has none
 //! mix(size)      size * 0x9E3779B97F4A7C15 modulo 2^64

@@ -62,9 +62,13 @@ impl<'s> Windows<'s> {
 
     /// Where a hole ends that starts behind the window, if it is worth a jump.
     pub(crate) fn hole(&self) -> Option<u64> {
-        let position = self.position();
-        let data = self.source.next_data(position).min(self.source.known_len()?);
+        let (position, known) = (self.position(), self.source.known_len()?);
         let worth = length(self.overlap).saturating_mul(4).max(WORTH);
+        // Where no hole can be long enough, nobody is asked.
+        if known.saturating_sub(position) <= worth {
+            return None;
+        }
+        let data = self.source.next_data(position).min(known);
         (data.saturating_sub(position) > worth && self.buffer.len() >= self.overlap.saturating_mul(2)).then_some(data)
     }
 

@@ -12,6 +12,7 @@ pub(crate) struct Table<'a, const N: usize> {
     directory: &'a [[u8; 4]],
     bits: u32,
     sizes: &'a [[u8; 12]],
+    leads: &'a [[u8; 2]],
     digests: &'a [[u8; N]],
     signatures: &'a [[u8; 4]],
 }
@@ -26,6 +27,7 @@ impl<'a, const N: usize> Table<'a, N> {
             directory,
             bits: if slots == 0 { 0 } else { slots.trailing_zeros() },
             sizes: frame.records(Section::HashSizes, item),
+            leads: frame.records(Section::HashLeads, item),
             digests: frame.records(Section::HashDigests, item),
             signatures: frame.records(Section::HashSignatures, item),
         };
@@ -33,7 +35,8 @@ impl<'a, const N: usize> Table<'a, N> {
         let power = if empty { directory.is_empty() } else { slots.is_power_of_two() && table.bits <= MOST_BITS };
         let numbered = list == List::Allowed || table.signatures.len() == table.digests.len();
         let measured = table.sizes.is_empty() == (empty || !sized);
-        if power && numbered && measured && digests.len().is_multiple_of(N) {
+        let led = table.leads.len() == if sized { table.digests.len() } else { 0 };
+        if power && numbered && measured && led && digests.len().is_multiple_of(N) {
             Ok(table)
         } else {
             Err(broken("the parts of a table do not fit together"))
@@ -58,10 +61,10 @@ impl<'a, const N: usize> Table<'a, N> {
 
     /// Calls `each` with the index of every entry of this digest, until it answers false.
     fn look_up(&self, size: u64, digest: &[u8; N], each: &mut dyn FnMut(u32) -> bool) {
-        let range = self.range(size);
         let (range, candidates) = if self.sizes.is_empty() {
             self.slot(lead(digest), self.digests).unwrap_or((0..0, &[]))
         } else {
+            let range = self.led(&self.range(size), digest);
             (range.clone(), part(self.digests, &range))
         };
         let skipped = candidates.partition_point(|candidate| candidate < digest);
@@ -71,6 +74,14 @@ impl<'a, const N: usize> Table<'a, N> {
                 return;
             }
         }
+    }
+
+    /// Those of a range, of one size, that begin as the digest does.
+    fn led(&self, range: &Range<u32>, digest: &[u8; N]) -> Range<u32> {
+        let Some(lead) = digest.first_chunk::<2>() else { return 0..0 };
+        let leads = part(self.leads, range);
+        let place = |count: usize| range.start.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        place(leads.partition_point(|other| other < lead))..place(leads.partition_point(|other| other <= lead))
     }
 
     /// The entry at `index`: its digest and its size.
@@ -130,7 +141,8 @@ impl<'a, const N: usize> Table<'a, N> {
             let range = self.first(index)..self.first(index.saturating_add(1));
             !range.is_empty() && part(self.digests, &range).is_sorted()
         });
-        let sound = sizes_placed && sizes_sorted && starts && digests_sorted;
+        let led = self.leads.iter().zip(self.digests).all(|(lead, digest)| digest.starts_with(lead));
+        let sound = sizes_placed && sizes_sorted && starts && digests_sorted && led;
         if sound { Ok(()) } else { Err(broken("sizes or digests are not in order")) }
     }
 }

@@ -88,6 +88,10 @@ fn write_table<const N: usize>(table: &[Pending<N>], item: u16, sized: bool, lis
             out.extend(first.to_le_bytes());
         }
     });
+    if sized {
+        let lead = |pending: &Pending<N>| pending.digest.first_chunk::<2>().copied().unwrap_or_default();
+        writer.section(Section::HashLeads, item, |out| table.iter().for_each(|pending| out.extend(lead(pending))));
+    }
     writer.section(Section::HashDigests, item, |out| table.iter().for_each(|pending| out.extend(pending.digest)));
     if list != List::Allowed {
         let number = |pending: &Pending<N>| u32::from_be_bytes(pending.signature).to_le_bytes();

@@ -1,4 +1,7 @@
 //! The queue of jobs: bounded, and it can be closed from either side.
+//!
+//! Who waits for room in it is woken when half of it is empty, not for each job that goes: small files take so little time that
+//! waking somebody for each took as long as scanning them.
 
 use crate::Job;
 use std::collections::VecDeque;
@@ -41,8 +44,15 @@ impl Queue {
         let empty = |state: &mut State| !state.closed && state.jobs.is_empty();
         let mut state = self.came.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
         let job = state.jobs.pop_front();
-        self.went.notify_one();
+        if state.jobs.len() <= self.longest / 2 {
+            self.went.notify_one();
+        }
         job
+    }
+
+    /// Are so few jobs left that whoever brings more should be told?
+    pub(crate) fn is_low(&self) -> bool {
+        self.lock().jobs.len() <= self.longest / 2
     }
 
     /// Drops what is queued and takes nothing more.

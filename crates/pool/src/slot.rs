@@ -62,13 +62,16 @@ impl<'a> Slot<'a> {
         Slot { shop, shared: None, packet: vec![0; LONGEST].into_boxed_slice(), requests: 0, profile: None }
     }
 
-    /// Scans one file, whatever happens.
-    pub(crate) fn scan(&mut self, job: &Job) -> Report {
+    /// Scans one file, whatever happens. `begin_alone` is called before a worker of its own is asked, which may take long.
+    pub(crate) fn scan(&mut self, job: &Job, begin_alone: &mut dyn FnMut()) -> Report {
         if self.shop.busy.is_given_up(job.tag) {
             return unscanned("it was given up");
         }
         let answered = match self.ask_shared(job) {
-            Ok(Body::Isolate(_)) => self.ask_alone(job),
+            Ok(Body::Isolate(_)) => {
+                begin_alone();
+                self.ask_alone(job)
+            }
             answered => answered,
         };
         match answered {

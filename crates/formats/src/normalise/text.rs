@@ -6,27 +6,26 @@
 
 use std::io::{self, Read};
 
-/// What becomes of a byte.
-#[derive(Clone, Copy)]
-enum Action {
-    Blank,
-    Drop,
-    Keep(u8),
-}
+/// What becomes of a byte: what is written of it, and one of [`KEEP`], [`BLANK`] and 0 for nothing.
+type Action = (u8, u8);
+
+const KEEP: u8 = 1;
+/// It is a blank, which is written unless the one before was.
+const BLANK: u8 = 2;
 
 /// What becomes of each byte.
 const ACTIONS: [Action; 256] = actions();
 
 const fn actions() -> [Action; 256] {
-    let mut table = [Action::Drop; 256];
+    let mut table = [(0, 0); 256];
     let mut byte = 0;
     while byte < 128 {
         #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; the index is below 128")]
         {
             table[byte as usize] = match byte {
-                b'\t'..=b'\r' | b' ' => Action::Blank,
-                0..32 => Action::Drop,
-                _ => Action::Keep(byte.to_ascii_lowercase()),
+                b'\t'..=b'\r' | b' ' => (b' ', BLANK),
+                0..32 => (0, 0),
+                _ => (byte.to_ascii_lowercase(), KEEP),
             };
         }
         byte += 1;
@@ -46,29 +45,23 @@ impl<R: Read> Normalise<R> {
         Normalise { reader, after_blank: false }
     }
 
-    /// Normalises `bytes` in place and tells how many are left.
+    /// Normalises `bytes` in place and tells how many are left. Each byte is written, and then counted or not: words are so short
+    /// that a branch for each blank would be foretold wrongly more often than not.
     fn squeeze(&mut self, bytes: &mut [u8]) -> usize {
         let cells = std::cell::Cell::from_mut(bytes).as_slice_of_cells();
-        let mut kept = cells.iter();
-        let mut put = |byte: u8| {
-            if let Some(cell) = kept.next() {
-                cell.set(byte);
-            }
-        };
+        let mut after_blank = u8::from(self.after_blank);
+        let mut kept = 0_usize;
         for cell in cells {
-            match ACTIONS.get(usize::from(cell.get())).copied().unwrap_or(Action::Drop) {
-                Action::Keep(byte) => {
-                    self.after_blank = false;
-                    put(byte);
-                }
-                Action::Blank if !self.after_blank => {
-                    self.after_blank = true;
-                    put(b' ');
-                }
-                Action::Blank | Action::Drop => {}
+            let (byte, class) = ACTIONS.get(usize::from(cell.get())).copied().unwrap_or((0, 0));
+            if let Some(place) = cells.get(kept) {
+                place.set(byte);
             }
+            let (is_kept, is_blank) = (class & KEEP, class >> 1);
+            kept = kept.wrapping_add(usize::from(is_kept | (is_blank & (after_blank ^ 1))));
+            after_blank = (after_blank & (is_kept ^ 1)) | is_blank;
         }
-        cells.len() - kept.len()
+        self.after_blank = after_blank != 0;
+        kept
     }
 }
 

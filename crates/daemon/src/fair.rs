@@ -33,16 +33,21 @@ impl<C: Clone + Eq + Hash, T> Fair<C, T> {
     }
 
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let client = self.turns.pop_front()?;
+        self.pop_of(|_| true).map(|(_, item)| item)
+    }
+
+    /// The next item of a client that may, and the client.
+    pub(crate) fn pop_of(&mut self, may: impl Fn(&C) -> bool) -> Option<(C, T)> {
+        let client = self.turns.remove(self.turns.iter().position(may)?)?;
         let items = self.waiting.get_mut(&client)?;
         let item = items.pop_front();
         self.count -= 1;
         if items.is_empty() {
             self.waiting.remove(&client);
         } else {
-            self.turns.push_back(client);
+            self.turns.push_back(client.clone());
         }
-        item
+        item.map(|item| (client, item))
     }
 
     /// Takes out one item of a client.
@@ -84,6 +89,17 @@ mod tests {
         assert_eq!(fair.remove(&'x', |_| true), None);
         assert_eq!(std::iter::from_fn(|| fair.pop()).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
         assert_eq!((fair.len(), fair.waiting.len(), fair.turns.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn who_may_not_keeps_its_turn() {
+        let mut fair = Fair::new();
+        for (client, item) in [('a', 1), ('b', 2), ('a', 3)] {
+            fair.push(client, item);
+        }
+        assert_eq!(fair.pop_of(|client| *client != 'a'), Some(('b', 2)));
+        assert_eq!(fair.pop_of(|client| *client != 'a'), None);
+        assert_eq!((fair.pop(), fair.pop(), fair.pop()), (Some(1), Some(3), None));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Nobody waits for a slow client: a stream that comes in slowly holds no place for long. So places are no limit; the room of
-//! the spool is.
+//! the spool is. A quarter of the places is out of the reach of any one client, so that others need not wait for all its scans.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,6 +47,7 @@ struct State {
 /// A stream that has a place.
 #[derive(Debug)]
 struct Inside {
+    client: Client,
     since: Instant,
     last: Instant,
     brought: u64,
@@ -68,8 +69,8 @@ impl Inflow {
         Inflow { places, state: Mutex::new(state) }
     }
 
-    /// A place; waits until it is this client's turn.
-    pub(crate) fn enter(self: &Arc<Inflow>, client: Client) -> Place {
+    /// A place; waits until it is this client's turn. None if it is gone before.
+    pub(crate) fn enter(self: &Arc<Inflow>, client: Client, is_gone: &dyn Fn() -> bool) -> Option<Place> {
         let number = {
             let mut state = self.lock();
             state.last += 1;
@@ -81,11 +82,15 @@ impl Inflow {
         loop {
             state.admit(self.places, Instant::now());
             if state.inside.contains_key(&number) {
-                return Place { inflow: Arc::clone(self), number };
+                return Some(Place { inflow: Arc::clone(self), number });
             }
             drop(state);
             thread::park_timeout(LOOK);
+            let gone = is_gone();
             state = self.lock();
+            if gone && state.waiting.remove(&client, |(other, _)| *other == number).is_some() {
+                return None;
+            }
         }
     }
 
@@ -100,13 +105,17 @@ impl State {
         if self.waiting.len() == 0 {
             return;
         }
-        let mut taken = self.inside.values().filter(|inside| inside.counts(now)).count();
-        while taken < places
-            && let Some((number, thread)) = self.waiting.pop()
-        {
-            self.inside.insert(number, Inside { since: now, last: now, brought: 0, complete: false });
+        let most = places - (places / 4).clamp(usize::from(places > 1), places);
+        let mut taken: HashMap<Client, usize> = HashMap::new();
+        for inside in self.inside.values().filter(|inside| inside.counts(now)) {
+            *taken.entry(inside.client).or_default() += 1;
+        }
+        while taken.values().sum::<usize>() < places {
+            let may = |client: &Client| taken.get(client).is_none_or(|own| *own < most);
+            let Some((client, (number, thread))) = self.waiting.pop_of(may) else { return };
+            self.inside.insert(number, Inside { client, since: now, last: now, brought: 0, complete: false });
             thread.unpark();
-            taken += 1;
+            *taken.entry(client).or_default() += 1;
         }
     }
 }
@@ -152,18 +161,19 @@ mod tests {
     #[test]
     fn who_waits_enters_when_another_leaves_or_is_slow() {
         let inflow = Arc::new(Inflow::new(1));
-        let first = inflow.enter(Client::User(1));
+        let first = inflow.enter(Client::User(1), &|| false).unwrap();
         first.complete();
         let (sender, entered) = channel();
         let waiting = {
             let inflow = Arc::clone(&inflow);
-            thread::spawn(move || sender.send(inflow.enter(Client::User(2))))
+            thread::spawn(move || sender.send(inflow.enter(Client::User(2), &|| false).unwrap()))
         };
         assert!(entered.recv_timeout(Duration::from_millis(20)).is_err(), "there is no place");
+        assert!(inflow.enter(Client::User(4), &|| true).is_none(), "who is gone waits no longer");
         drop(first);
         // The second brings nothing, so that a third need not wait for it.
         let second = entered.recv_timeout(Duration::from_secs(20)).unwrap();
-        let third = inflow.enter(Client::User(3));
+        let third = inflow.enter(Client::User(3), &|| false);
         drop((second, third));
         waiting.join().unwrap().unwrap();
         assert!(inflow.lock().inside.is_empty());
@@ -172,11 +182,26 @@ mod tests {
     #[test]
     fn only_fast_and_complete_streams_count() {
         let begin = Instant::now();
-        let inside = |brought, complete| Inside { since: begin, last: begin, brought, complete };
+        let client = Client::User(1);
+        let inside = |brought, complete| Inside { client, since: begin, last: begin, brought, complete };
         let after = |milliseconds| begin + Duration::from_millis(milliseconds);
         assert!(inside(0, false).counts(after(40)) && !inside(1 << 30, false).counts(after(60)));
         assert!(inside(0, true).counts(after(60_000)));
         let late = |brought| Inside { last: after(1_000), ..inside(brought, false) };
         assert!(late(10 << 20).counts(after(1_001)) && !late(1 << 20).counts(after(1_001)));
+    }
+
+    #[test]
+    fn one_client_leaves_places_to_others() {
+        let inflow = Arc::new(Inflow::new(4));
+        let enter = |user, gone: bool| {
+            let place = inflow.enter(Client::User(user), &|| gone)?;
+            place.complete();
+            Some(place)
+        };
+        let first: Vec<Place> = (0..3).filter_map(|_| enter(1, false)).collect();
+        assert!(first.len() == 3 && enter(1, true).is_none());
+        let other = enter(2, false);
+        assert!(other.is_some() && enter(2, true).is_none());
     }
 }

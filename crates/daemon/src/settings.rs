@@ -404,22 +404,31 @@ fn log(conf: &Conf) -> LogSettings {
     }
 }
 
-/// What our control group and those around it allow in bytes, else what the machine has: cgroup-v2, `memory.max`. Read below
-/// `root`, which is `/` but in tests.
+/// What the machine has and what our control group and those around it allow, the least of it, in bytes: `memory.max` of
+/// cgroup-v2, `memory.limit_in_bytes` of version 1. Read below `root`, which is `/` but in tests.
 fn allowed_memory(root: &Path) -> u64 {
-    let read = |path: &str| std::fs::read_to_string(root.join(path));
-    let group = read("proc/self/cgroup").unwrap_or_default();
-    let path = group.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/").to_owned();
-    let limits = Path::new(&path).ancestors().filter_map(|above| {
-        let name = format!("sys/fs/cgroup/{}/memory.max", above.display());
-        read(&name).ok()?.trim().parse::<u64>().ok()
-    });
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
+    let groups = read("proc/self/cgroup").unwrap_or_default();
+    let limits = [("", "", "memory.max"), ("memory", "memory/", "memory.limit_in_bytes")].into_iter().flat_map(
+        |(controller, folder, file)| {
+            // NUMBER:CONTROLLERS:PATH, cgroups(7)
+            let fields = groups.lines().map(|line| line.splitn(3, ':').collect::<Vec<_>>());
+            let own = fields
+                .filter(|fields| fields.get(1).is_some_and(|names| names.split(',').any(|name| name == controller)));
+            let path = own.last().and_then(|fields| fields.get(2).copied()).unwrap_or("/");
+            let names = Path::new(path)
+                .ancestors()
+                .map(move |above| format!("sys/fs/cgroup/{folder}{}/{file}", above.display()));
+            names.collect::<Vec<_>>()
+        },
+    );
+    let limits = limits.filter_map(|name| read(&name)?.trim().parse::<u64>().ok());
     let machine = || {
-        let text = read("proc/meminfo").ok()?;
+        let text = read("proc/meminfo")?;
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.to_owned();
         line.trim().trim_end_matches(" kB").parse::<u64>().ok()?.checked_mul(1024)
     };
-    limits.min().or_else(machine).unwrap_or(1 << 30)
+    limits.chain(machine()).min().unwrap_or(1 << 30)
 }
 
 #[cfg(test)]
@@ -494,6 +503,11 @@ mod tests {
         assert_eq!(allowed_memory(root.path()), 700_000);
         write("sys/fs/cgroup/system.slice/dachsd.service/memory.max", "500000\n");
         assert_eq!(allowed_memory(root.path()), 500_000);
+        write("proc/self/cgroup", "4:cpu,memory:/docker/x\n0::/\n");
+        write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(allowed_memory(root.path()), 1_024_000, "no limit is not more than there is");
+        write("sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes", "300000\n");
+        assert_eq!(allowed_memory(root.path()), 300_000);
     }
 
     /// As Debian's package writes it.

@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dachs_sys::fd::{memory, seal};
-use rustix::fd::AsFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
@@ -136,7 +137,9 @@ impl Spool {
 
     /// Adds what waits in a socket, at most so many bytes. A large stream may wait for its turn first.
     pub(crate) fn receive(&mut self, socket: impl AsFd, most: u64) -> Received {
-        self.take_place();
+        if !self.take_place(&|| has_hung_up(socket.as_fd())) {
+            return Received::Gone;
+        }
         let store = Arc::clone(&self.store);
         store.with_buffer(|buffer| {
             let most = usize::try_from(most).unwrap_or(usize::MAX).min(buffer.len());
@@ -157,7 +160,7 @@ impl Spool {
     /// # Errors
     /// When there is no room for them.
     pub(crate) fn add(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.take_place();
+        self.take_place(&|| false);
         let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if let Some(place) = &self.place {
             place.brought(count);
@@ -194,10 +197,13 @@ impl Spool {
         Ok(Spooled { spool: self })
     }
 
-    fn take_place(&mut self) {
+    /// False if the client is gone before there is one for it.
+    fn take_place(&mut self, is_gone: &dyn Fn() -> bool) -> bool {
         if self.size >= SMALL && self.place.is_none() {
-            self.place = Some(self.store.inflow.enter(self.client));
+            self.place = self.store.inflow.enter(self.client, is_gone);
+            return self.place.is_some();
         }
+        true
     }
 
     fn move_to_disk(&mut self) -> io::Result<()> {
@@ -221,6 +227,13 @@ impl Spool {
             }
         }
     }
+}
+
+/// True if nobody is at the other end any more. Who has just nothing more to say still is, as far as can be seen.
+fn has_hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+    let lost = PollFlags::HUP | PollFlags::ERR;
+    poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok() && polled[0].revents().intersects(lost)
 }
 
 impl Drop for Spool {

@@ -133,6 +133,33 @@ fn streams_have_a_quota_and_small_ones_still_pass() {
 }
 
 #[test]
+fn large_streams_take_turns_and_slow_ones_hold_nobody_up() {
+    let house = House::new("MaxThreads 1");
+    // More than there are places, each with half of what it announces.
+    let slow: Vec<_> = (0..10)
+        .map(|_| {
+            let mut client = house.connect();
+            client.write_all(b"zINSTREAM\0").unwrap();
+            client.write_all(&[&(1_u32 << 20).to_be_bytes(), vec![0; 512 << 10].as_slice()].concat()).unwrap();
+            client
+        })
+        .collect();
+    let large = instream(&[vec![b'.'; 2 << 20], eicar()].concat());
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| assert_eq!(house.ask(&large), "stream: Test.First.UNOFFICIAL FOUND\0"));
+        }
+    });
+    for mut client in slow {
+        client.write_all(&[&[0; 512 << 10], [0; 4].as_slice()].concat()).unwrap();
+        let mut answer = String::new();
+        client.shutdown(Shutdown::Write).unwrap();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "stream: OK\0");
+    }
+}
+
+#[test]
 fn a_stop_waits_for_scans_but_not_for_ever() {
     let Some(slow) = slow_file("a_stop_waits_for_scans_but_not_for_ever") else { return };
     for (patience, time, code) in [(20, 1_000, 0), (1, 60_000, 3)] {

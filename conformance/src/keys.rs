@@ -60,7 +60,7 @@ const KEYS: [&str; 41] = [
 ];
 
 /// A key, or how it begins, a file's name, and why the answers differ.
-const KNOWN: [(&str, &str, &str); 11] = [
+const KNOWN: [(&str, &str, &str); 13] = [
     ("DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool", "both.txt", "of several categories clamd leaves none out"),
     ("DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool", "packer.txt", "as above"),
     ("DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool", "tool.txt", "as above"),
@@ -69,9 +69,11 @@ const KNOWN: [(&str, &str, &str); 11] = [
     ("HeuristicScanPrecedence yes", "spoofed-and-bad.eml", "the mail as it is comes first here, its links later"),
     ("ScanPE no", "clam-fsg.exe", "a program that lies in another file as it is, is found there"),
     ("ScanPE no", "clam_IScab_ext.exe", "as above"),
+    ("ScanPE no", "clam_IScab_int.exe", "as above"),
     ("ScanMail no", "clam.exe.html", "what an HTML page carries is found without mail"),
     ("ScanArchive no", "clam.exe.rtf", "what a document carries is no archive here"),
     ("ScanArchive no", "clam_IScab_ext.exe", "a cabinet behind a program is an archive here"),
+    ("ScanArchive no", "clam_IScab_int.exe", "as above"),
 ];
 
 /// `cargo conformance keys`

@@ -413,9 +413,9 @@ fn allowed_memory(root: &Path) -> u64 {
         |(controller, folder, file)| {
             // NUMBER:CONTROLLERS:PATH, cgroups(7)
             let fields = groups.lines().map(|line| line.splitn(3, ':').collect::<Vec<_>>());
-            let own = fields
+            let mut own = fields
                 .filter(|fields| fields.get(1).is_some_and(|names| names.split(',').any(|name| name == controller)));
-            let path = own.last().and_then(|fields| fields.get(2).copied()).unwrap_or("/");
+            let path = own.next().and_then(|fields| fields.get(2).copied()).unwrap_or("/");
             let names = Path::new(path)
                 .ancestors()
                 .map(move |above| format!("sys/fs/cgroup/{folder}{}/{file}", above.display()));

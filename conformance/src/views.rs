@@ -95,7 +95,8 @@ fn round(dachs: &Dachs, seed: u64, known: &[Known], sum: &mut Sum) -> Result<(),
         for name in theirs.symmetric_difference(&ours) {
             let Some(signature) = signatures.iter().find(|signature| signature.name == *name) else { continue };
             let who = if theirs.contains(name) { "missed" } else { "extra" };
-            match known.iter().find(|known| known.covers(who, signature, form)) {
+            let place = result.places.get(name).map_or("", String::as_str);
+            match known.iter().find(|known| known.covers(who, signature, form, place)) {
                 Some(known) => *sum.reasons.entry(known.reason.clone()).or_default() += 1,
                 None => sum.differs(seed, who, signature, form, &result.path, result.places.get(name)),
             }
@@ -136,11 +137,13 @@ impl Sum {
     }
 }
 
-/// A line of views.txt: `missed|extra TARGET FORM # reason`; `*` is any target or form.
+/// A line of views.txt: `missed|extra TARGET FORM [WHAT] # reason`; `*` is any target or form. WHAT is a feature of the
+/// signature, or occurs in the place where Dachs finds it.
 struct Known {
     who: String,
     target: String,
     form: String,
+    what: Option<String>,
     reason: String,
 }
 
@@ -149,13 +152,15 @@ impl Known {
         let (rule, reason) = line.split_once(" # ")?;
         let mut words = rule.split(' ').map(str::to_owned);
         let (who, target, form) = (words.next()?, words.next()?, words.next()?);
-        (who != "#").then(|| Known { who, target, form, reason: reason.to_owned() })
+        (who != "#").then(|| Known { who, target, form, what: words.next(), reason: reason.to_owned() })
     }
 
-    fn covers(&self, who: &str, signature: &Signature, form: Form) -> bool {
+    fn covers(&self, who: &str, signature: &Signature, form: Form, place: &str) -> bool {
+        let what = |what: &String| place.contains(what.as_str()) || signature.features().contains(&what.as_str());
         let fits = |pattern: &str, word: &str| pattern == "*" || pattern == word;
         self.who == who
             && fits(&self.target, &signature.target.to_string())
             && fits(&self.form, &format!("{form:?}").to_lowercase())
+            && self.what.as_ref().is_none_or(what)
     }
 }

@@ -10,6 +10,22 @@ pub(crate) struct Signature {
     pub(crate) target: u8,
 }
 
+impl Signature {
+    /// What the objects that it can be found in depend on.
+    pub(crate) fn features(&self) -> Vec<&'static str> {
+        let bytes = self.line.as_bytes();
+        let gap = bytes.windows(2).any(|pair| pair[0].is_ascii_hexdigit() && matches!(pair[1], b'*' | b'{'));
+        let all = [
+            ("count", self.line.contains(">")),
+            ("gap", gap || self.line.contains("\\W+")),
+            ("size", self.line.contains("FileSize")),
+            ("several", self.line.contains(";0&1")),
+            ("zip", self.line.contains("CL_TYPE_ZIP")),
+        ];
+        all.into_iter().filter(|(_, holds)| *holds).map(|(name, _)| name).collect()
+    }
+}
+
 /// A signature for one of the targets that have views, or any.
 pub(crate) fn random(random: &mut Random, number: usize, words: &[String]) -> Signature {
     let name = format!("T.View.{number}");

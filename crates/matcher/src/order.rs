@@ -1,11 +1,12 @@
 //! The order in which the parts of a set are written: by how often they are looked at.
 //!
 //! Of a large set most patterns wait, and are hardly ever looked at. If their parts stood between those that are searched in
-//! every object, each page of the set would hold some of both, and a scan would have all of it in memory before long.
+//! every object, or those that are asked for in every object how far they reach, each page of the set would hold some of
+//! both, and a scan would have all of it in memory before long.
 //!
 //! ```text
 //! as added      s  w  w  s  p  w  s  w        searched, waiting, compared at places only
-//! as written    s  s  s  w  w  p  w  w        parts of one pattern stay neighbours; so does the code of the parts
+//! as written    s  s  s  p  w  w  w  w        parts of one pattern stay neighbours; so does the code of the parts
 //! ```
 
 use zerocopy::little_endian::U32;
@@ -23,8 +24,9 @@ pub(crate) struct Order {
 impl Order {
     pub(crate) fn of(heads: &[PartHead]) -> Order {
         let numbers = || (0_u32..).zip(heads);
-        let pick = |searched: bool| numbers().filter(move |(_, head)| head.is_searched() == searched);
-        let parts = pick(true).chain(pick(false)).map(|(number, _)| number).collect::<Vec<_>>();
+        let pick = |often: bool| numbers().filter(move |(_, head)| head.is_waiting() != often);
+        let (searched, placed): (Vec<_>, Vec<_>) = pick(true).partition(|(_, head)| head.is_searched());
+        let parts = searched.into_iter().chain(placed).chain(pick(false)).map(|(number, _)| number).collect::<Vec<_>>();
         let mut moved = vec![0; parts.len()];
         for (to, from) in (0_u32..).zip(&parts) {
             index(*from).and_then(|from| moved.get_mut(from)).into_iter().for_each(|place| *place = to);

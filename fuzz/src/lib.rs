@@ -12,6 +12,7 @@
 //! | [`matching`] | a set of patterns | the matcher agrees with the naive search |
 //! | [`messages`] | a message between processes | decoded, encoded and decoded is the same |
 //! | [`services`] | what clients and servers send over sockets | however it is split, the same is understood |
+//! | [`signatures`] | certificates and signed data | a chain is no longer than there are certificates |
 //! | [`texts`] | signature texts and containers | what is taken makes a good image |
 //! | [`unpacking`] | files and archives | members are finite, and read the same twice |
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@ pub mod matching;
 pub mod messages;
 pub mod rules;
 pub mod services;
+pub mod signatures;
 pub mod targets;
 pub mod texts;
 pub mod unpacking;

@@ -1,6 +1,6 @@
 //! The targets by name, for the runner that needs no libFuzzer.
 
-use crate::{FileKind, facts, images, matching, messages, rules, services, texts, unpacking};
+use crate::{FileKind, facts, images, matching, messages, rules, services, signatures, texts, unpacking};
 
 /// A target: its name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -33,6 +33,7 @@ pub const ALL: &[Target] = &[
     ("matcher_set", matching::hostile_set),
     ("ole2", |data| unpacking::as_kind(FileKind::Ole2, data)),
     ("pdf", |data| unpacking::as_kind(FileKind::Pdf, data)),
+    ("pki", signatures::read),
     ("clamd_client", services::client),
     ("clamd_conf", services::conf),
     ("clamd_server", services::server),

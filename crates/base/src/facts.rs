@@ -27,6 +27,8 @@ pub struct Facts {
     pub imports: Lazy<Vec<u8>>,
     /// The certificates that come with the signature of a Portable Executable, as they stand there: nobody checked them.
     pub certificates: Lazy<Vec<Certificate>>,
+    /// Who signed a Portable Executable, if its signature is over the very bytes of it.
+    pub signature: Lazy<Signature>,
     /// What a picture looks like, as a hash of 64 bits.
     pub picture: Lazy<u64>,
     /// Where the keys of the strings in the version information of a Portable Executable start, as file offsets, sorted.
@@ -65,6 +67,13 @@ pub struct Certificate {
     pub serial: [u8; 20],
     /// The modulus of its key, the highest byte first, without zeros before it.
     pub modulus: Vec<u8>,
+}
+
+/// A signature of a program that holds: who made it, and who vouches for them. Whether anybody of them is trusted is not said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Certificates in DER: the signer's, then each that signed the one before it.
+    pub chain: Vec<Vec<u8>>,
 }
 
 /// An icon as ClamAV's signatures of icons measure it: where in it, and how much, colours and light stand out.

@@ -19,6 +19,8 @@ pub struct Switches {
     pub no_links: bool,
     /// Match objects only as they are, not in normalised forms (`--normalize=no`).
     pub no_normalising: bool,
+    /// Nobody's signature makes a program clean (`--nocerts`).
+    pub no_trust: bool,
     /// A weak detection ends the scan like a strong one (`--heuristic-scan-precedence`).
     pub precedence: bool,
     /// Kinds that are matched as they are only.
@@ -42,6 +44,7 @@ impl Switches {
         no_heuristics: false,
         no_links: false,
         no_normalising: false,
+        no_trust: false,
         precedence: false,
         closed: Closed {
             archive: false,

@@ -101,6 +101,11 @@ pub(crate) struct ContentArgs {
     #[arg(long)]
     pub(crate) pua: bool,
 
+    /// Folder of certificates (*.crt) of those who are trusted for signatures beside containers (main-62.cvd.sign). With it, a
+    /// container whose signature is there and wrong is refused.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) cvd_certs_dir: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) rules: RuleArgs,
 }
@@ -128,6 +133,7 @@ impl ContentArgs {
             unwanted: self.pua,
             categories: Categories::All,
             no_phishing: false,
+            certificates: self.cvd_certs_dir.clone(),
             only: self.rules.only.clone(),
             without: self.rules.without.clone(),
         }
@@ -158,6 +164,9 @@ pub(crate) struct BuildArgs {
     /// Write no image if something is wrong with a YARA rule. Without it such rules are left out and told of.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Folder of certificates (*.crt) of those who are trusted for signatures beside containers (main-62.cvd.sign).
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    cvd_certs_dir: Option<PathBuf>,
     #[command(flatten)]
     rules: RuleArgs,
     /// Database files, containers, or folders of them.
@@ -174,6 +183,7 @@ impl BuildArgs {
             unwanted: self.pua,
             categories: categories(&self.include_pua, &self.exclude_pua),
             no_phishing: self.no_phishing_signatures,
+            certificates: self.cvd_certs_dir.clone(),
             only: self.rules.only.clone(),
             without: self.rules.without.clone(),
         }

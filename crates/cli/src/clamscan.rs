@@ -202,6 +202,7 @@ fn load(line: &Line, talk: &mut Talk) -> Result<Content, String> {
         unwanted: line.is_on("detect-pua"),
         categories,
         no_phishing: !line.is_on("phishing-sigs"),
+        certificates: line.last("cvdcertsdir").map(PathBuf::from),
         ..Sources::default()
     };
     let content = Content::load(&sources)?;

@@ -52,6 +52,8 @@ pub(crate) struct Chosen {
     pub(crate) only: Vec<String>,
     /// Of these none of these categories (`ExcludePUA`).
     pub(crate) without: Vec<String>,
+    /// Whose signatures beside containers are trusted: a folder of certificates (`CVDCertsDirectory`).
+    pub(crate) certificates: Option<String>,
     /// None of phishing (`PhishingSignatures no`).
     pub(crate) no_phishing: bool,
     /// Those of verified containers alone (`OfficialDatabaseOnly`).
@@ -76,6 +78,9 @@ impl Chosen {
             options.push("--pua".to_owned());
             options.extend(self.only.iter().map(|category| format!("--include-pua={category}")));
             options.extend(self.without.iter().map(|category| format!("--exclude-pua={category}")));
+        }
+        if let Some(folder) = &self.certificates {
+            options.push(format!("--cvd-certs-dir={folder}"));
         }
         if self.no_phishing {
             options.push("--no-phishing-signatures".to_owned());

@@ -223,6 +223,7 @@ fn switches(conf: &Conf) -> Switches {
         no_heuristics: off("HeuristicAlerts") || off("AlgorithmicDetection"),
         no_links: off("PhishingScanURLs"),
         no_normalising: false,
+        no_trust: on("DisableCertCheck"),
         precedence: on("HeuristicScanPrecedence"),
         closed: Closed {
             archive: off("ScanArchive"),
@@ -279,6 +280,7 @@ fn chosen(conf: &Conf) -> Result<Chosen, String> {
     }
     Ok(Chosen {
         unwanted: conf.is_on("DetectPUA"),
+        certificates: conf.text("CVDCertsDirectory").map(str::to_owned),
         only,
         without,
         no_phishing: !conf.is_on("PhishingSignatures"),

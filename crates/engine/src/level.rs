@@ -3,6 +3,7 @@
 use dachs_base::{Budget, Class, FileKind, ObjectPath, Source};
 use dachs_formats::{Identity, Item, MailWords, Member, Unpack};
 use dachs_sigdb::Image;
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -31,12 +32,22 @@ pub(crate) struct Object {
     pub(crate) embedded: bool,
     /// True if it is the object around it, looked at as of a kind that a signature asked for.
     pub(crate) again: bool,
+    /// Whether it is a program that somebody signed whom the content trusts, once that was asked.
+    pub(crate) trusted: OnceCell<bool>,
 }
 
 impl Object {
     /// The file itself.
     pub(crate) fn file(source: Arc<dyn Source>, identity: Identity) -> Object {
-        Object { source, identity, path: ObjectPath::default(), around: Vec::new(), embedded: false, again: false }
+        Object {
+            source,
+            identity,
+            path: ObjectPath::default(),
+            around: Vec::new(),
+            embedded: false,
+            again: false,
+            trusted: OnceCell::new(),
+        }
     }
 
     /// A member of `parent`.
@@ -44,7 +55,15 @@ impl Object {
         let identity = identify(&*member.source, image);
         let path = parent.path.child(member.name);
         let around = parent.around.iter().copied().chain([parent.kind()]).collect();
-        Object { source: member.source, identity, path, around, embedded: false, again: false }
+        Object {
+            source: member.source,
+            identity,
+            path,
+            around,
+            embedded: false,
+            again: false,
+            trusted: OnceCell::new(),
+        }
     }
 
     /// The same object as one of another kind, inside of itself.
@@ -52,7 +71,7 @@ impl Object {
         let around = self.around.iter().copied().chain([self.kind()]).collect();
         let identity = Identity { kind, also: Vec::new() };
         let (source, path) = (Arc::clone(&self.source), self.path.clone());
-        Object { source, identity, path, around, embedded: true, again: true }
+        Object { source, identity, path, around, embedded: true, again: true, trusted: OnceCell::new() }
     }
 
     /// What it is.

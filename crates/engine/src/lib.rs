@@ -13,7 +13,8 @@
 //! The engine holds no policy and knows no format and no signature. What it decides itself:
 //!
 //! * when to stop: at the first strong detection (unless all are asked for), or when the time is over;
-//! * what cancels a detection: an allow-list entry for the object or for any object around it;
+//! * what cancels a detection: an allow-list entry for the object or for any object around it, or the signature of somebody
+//!   whom the content trusts on one of them, if that is a program (but not that one of its certificates was revoked);
 //! * when a file needs a process of its own ([`Outcome::Isolate`]): before a parser of archives or documents runs on it,
 //!   or on what was found in the midst of it.
 #![forbid(unsafe_code)]
@@ -55,6 +56,8 @@ pub struct Options<'a> {
     pub no_links: bool,
     /// What else is suspicious of links in mails.
     pub links: LinkOptions,
+    /// The time, in seconds since 1970; without it nobody's certificate is valid, and nobody's programs are trusted.
+    pub now: Option<i64>,
     /// Passwords that were given, for what is encrypted; they come before those of the content.
     pub passwords: &'a [Vec<u8>],
 }
@@ -329,19 +332,38 @@ impl Scan<'_> {
         examined.bytes
     }
 
-    /// True if the allow list names the object or one around it.
+    /// True if the allow list names the object or one around it, or one of them is a program that somebody signed whom the
+    /// content trusts.
     fn is_allowed(&self, object: &Object) -> bool {
-        let around = self.levels.iter().map(|level| &level.object.source);
-        around.chain([&object.source]).any(|source| self.image.allows(&**source))
+        let mut around = self.levels.iter().map(|level| &level.object).chain([object]);
+        around.any(|object| self.image.allows(&*object.source) || self.is_trusted(object))
+    }
+
+    /// True for a program that somebody signed whom the content trusts.
+    fn is_trusted(&self, object: &Object) -> bool {
+        let asked = self.image.has_trust() && !self.options.switches.no_trust && object.kind() == FileKind::Pe;
+        asked && *object.trusted.get_or_init(|| self.trusts(object))
+    }
+
+    fn trusts(&self, object: &Object) -> bool {
+        let facts = dachs_formats::facts(FileKind::Pe, &object.source, self.budget);
+        // What a limit kept from being verified is not trusted.
+        let signature = facts.signature.find().ok().flatten();
+        self.options.now.zip(signature).is_some_and(|(now, signature)| self.image.trusts(signature, now))
     }
 
     /// True if the allow list names the object at a level or one around it.
     fn is_allowed_at(&self, at: usize) -> bool {
-        self.levels.iter().take(at.saturating_add(1)).any(|level| self.image.allows(&*level.object.source))
+        let mut around = self.levels.iter().take(at.saturating_add(1)).map(|level| &level.object);
+        around.any(|object| self.image.allows(&*object.source) || self.is_trusted(object))
     }
 
     /// Adds to a level what goes through its object's members.
     fn open(&mut self, level: &mut Level) {
+        if self.is_trusted(&level.object) {
+            let remark = Anomaly::odd("not looked into: somebody signed it whom the content trusts");
+            return self.fold.note(remark, &level.object.path);
+        }
         if let Err(reached) = self.check_depth(&level.object) {
             level.gap = true;
             return self.fold.note(reached.into(), &level.object.path);

@@ -76,6 +76,7 @@ const ALL: Options<'static> = Options {
     no_links: false,
     links: LinkOptions { cloaked: false, unencrypted: false },
     passwords: &[],
+    now: None,
 };
 
 #[test]

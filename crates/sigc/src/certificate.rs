@@ -3,19 +3,29 @@
 //!
 //! A line with `0` for trusted names a revoked certificate: a program that comes with it is detected, whether its signature is
 //! valid or not. Subject and serial are SHA-1 digests of their contents in DER; the serial may be empty for any. Lines with `1` name
-//! roots whose programs are clean in ClamAV; Dachs trusts nobody's signature, so they are checked and left out.
+//! those who are trusted: a program that they, or somebody they vouch for, signed is not looked at. What it may vouch for stands in
+//! `codesign` and `certsign`; time stamps are not read, so `timesign` says nothing.
 
-use dachs_sigdb::model::CertificateRule;
+use dachs_sigdb::model::{CertificateRule, TrustRule};
 
 use crate::number::{decimal, hex};
 use crate::refused::{Parsed, Refused};
 use crate::{level, name};
 
-/// Reads a line: the name and the rule.
+/// What a line says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Line<'l> {
+    /// A certificate was revoked; the name of what comes with it.
+    Revoked(&'l str, CertificateRule),
+    /// A certificate is trusted.
+    Trusted(TrustRule),
+}
+
+/// Reads a line.
 ///
 /// # Errors
-/// When it is malformed, not for us, or about trust.
-pub(crate) fn parse(line: &str) -> Parsed<(&str, CertificateRule)> {
+/// When it is malformed or not for us.
+pub(crate) fn parse(line: &str) -> Parsed<Line<'_>> {
     let fields: Vec<&str> = line.split(';').collect();
     let [name, trusted, subject, serial, modulus, _, code, time, certificate, _, _, levels @ ..] = fields.as_slice()
     else {
@@ -27,17 +37,16 @@ pub(crate) fn parse(line: &str) -> Parsed<(&str, CertificateRule)> {
     let levels = levels.iter().map(|level| decimal(level, "a level")).collect::<Parsed<Vec<u64>>>()?;
     level::require(levels.first().copied().unwrap_or(0), levels.get(1).copied())?;
     let trusted = flag(trusted, "trusted")?;
-    for (value, what) in [(code, "codesign"), (time, "timesign"), (certificate, "certsign")] {
-        flag(value, what)?;
-    }
+    flag(time, "timesign")?;
+    let (code, certificates) = (flag(code, "codesign")?, flag(certificate, "certsign")?);
     let rule = CertificateRule {
         subject: digest(subject, "the subject")?,
         serial: if serial.is_empty() { None } else { Some(digest(serial, "the serial")?) },
         modulus: number(modulus)?,
     };
     match trusted {
-        true => Err(Refused::unsupported("certificates whose programs are clean: nobody's signature is trusted")),
-        false => Ok((name::bare(name)?, rule)),
+        true => Ok(Line::Trusted(TrustRule { certificate: rule, code, certificates })),
+        false => Ok(Line::Revoked(name::bare(name)?, rule)),
     }
 }
 
@@ -82,12 +91,18 @@ mod tests {
     #[test]
     fn lines_become_rules() {
         let (text, open) = (line(&[]), line(&[(3, ""), (4, "c0ffe"), (12, "300")]));
-        let (name, rule) = parse(&text).unwrap();
+        let revoked = |line| match parse(line) {
+            Ok(Line::Revoked(name, rule)) => (name, rule),
+            other => panic!("{other:?}"),
+        };
+        let (name, rule) = revoked(&text);
         assert_eq!((name, rule.modulus.as_slice()), ("Rev", &[0xc0, 0xff, 0xee][..]));
         assert_eq!((rule.serial, rule.subject[0]), (Some(rule.subject), 0x18));
-        let (_, rule) = parse(&open).unwrap();
+        let (_, rule) = revoked(&open);
         assert_eq!((rule.serial, rule.modulus), (None, vec![0x0c, 0x0f, 0xfe]));
-        assert!(matches!(parse(&line(&[(1, "1")])), Err(Refused::Unsupported(_))));
+        let trusted = line(&[(1, "1"), (8, "1")]);
+        let Ok(Line::Trusted(rule)) = parse(&trusted) else { panic!("{trusted}") };
+        assert_eq!((rule.code, rule.certificates, rule.certificate.modulus), (true, true, vec![0xc0, 0xff, 0xee]));
         for changes in [&[(11, "300")][..], &[(12, "100")]] {
             assert!(matches!(parse(&line(changes)), Err(Refused::NotForUs(_))), "{changes:?}");
         }

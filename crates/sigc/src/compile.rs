@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use dachs_sigdb::model::{
     BodyRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
-    SourceInfo, Switch,
+    SourceInfo, Switch, TrustRule,
 };
 use dachs_sigdb::{Builder, Refusal};
 use flate2::read::MultiGzDecoder;
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What was asked for besides the sources.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Take signatures of potentially unwanted programs too: the kinds whose names end with `u`.
     pub unwanted: bool,
@@ -33,10 +33,21 @@ pub struct Options {
     pub categories: Categories,
     /// Leave body signatures (`.ndb` and the like) out that are named after phishing.
     pub no_phishing: bool,
+    /// Who is trusted for signatures beside containers; they are not looked at if nobody is asked for.
+    pub roots: Option<Roots>,
     /// YARA rules to take; all if there is none.
     pub only: Vec<Selector>,
     /// YARA rules not to take.
     pub without: Vec<Selector>,
+}
+
+/// Who is trusted for signatures that stand beside containers.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    /// Their certificates.
+    pub certificates: Vec<dachs_pki::Certificate>,
+    /// The time, in seconds since 1970.
+    pub now: i64,
 }
 
 /// Which potentially unwanted programs, by the categories in names such as `PUA.Win.Packer.Name`: those between `PUA` and the name
@@ -171,6 +182,7 @@ enum Setting {
     Magic(Magic),
     Password(Password),
     Switches(Vec<(Switch, bool)>),
+    Trust(TrustRule),
 }
 
 impl Compiler {
@@ -265,7 +277,11 @@ impl Compiler {
             Kind::Body => ndb::parse(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::BodyPlain => ndb::parse_plain(&text).map(|(name, rule)| (name, Entry::Body(rule))),
             Kind::Certificate if line.is_empty() => return Ok(()),
-            Kind::Certificate => certificate::parse(&text).map(|(name, rule)| (name, Entry::Certificate(rule))),
+            Kind::Certificate => match certificate::parse(&text) {
+                Ok(certificate::Line::Revoked(name, rule)) => Ok((name, Entry::Certificate(rule))),
+                Ok(certificate::Line::Trusted(rule)) => return self.setting(number, Ok(Setting::Trust(rule))),
+                Err(refused) => Err(refused),
+            },
             Kind::Hash => digest(&text, Scope::Object),
             Kind::HashOfImports => digest(&text, Scope::Imports),
             Kind::HashOfSection => digest(&text, Scope::Section),
@@ -338,6 +354,7 @@ impl Compiler {
             Ok(Setting::Switches(switches)) => {
                 switches.into_iter().try_for_each(|(switch, on)| self.builder.switch(number, switch, on))
             }
+            Ok(Setting::Trust(rule)) => self.builder.trust(number, rule),
             Err(Refused::Malformed(reason)) => return Err(reason.into_owned()),
             Err(Refused::NotForUs(reason) | Refused::Unsupported(reason)) => {
                 self.leave_out(number, &reason);

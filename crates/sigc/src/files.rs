@@ -14,13 +14,17 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::container::Header;
+use dachs_pki::Certificate;
+
+use crate::container::{self, Header};
 use crate::kind::{self, Form, Kind};
-use crate::{Compilation, Error, Included, Input, compile};
+use crate::{Compilation, Error, Included, Input, Roots, compile};
 
 /// Folders of rules are entered so deep, and so many entries are looked at.
 const DEEPEST: usize = 16;
 const MOST: usize = 1_000_000;
+/// Bytes of signatures beside a container that are read.
+const LONGEST_SIGNATURES: u64 = 1 << 20;
 
 /// Compiles files and folders. Folders inside of folders are read for YARA rules only.
 ///
@@ -60,10 +64,54 @@ fn file(path: &Path) -> Input {
 /// A file by this name, which may include others of this folder if it holds rules.
 fn named(path: &Path, name: String, folder: &Path) -> Input {
     let is_yara = matches!(kind::of(kind::ungzipped(&name).0), Some((Kind::Yara, _)));
-    let path = path.to_owned();
+    let (path, shown) = (path.to_owned(), name.clone());
     let input = Input::new(name, move || Ok(Box::new(File::open(&path)?) as Box<dyn Read>));
-    let folder = folder.to_owned();
+    let (folder, is_signed) = (folder.to_owned(), kind::suffix(&shown) == "cvd");
+    if is_signed {
+        return input.with_signatures(move |version| signatures(&folder, &shown, version));
+    }
     if is_yara { input.with_includes(move |from, path| include(&folder, from, path)) } else { input }
+}
+
+/// The signatures beside a container, if there are any: `main-62.cvd.sign` for `main.cvd` of version 62.
+fn signatures(folder: &Path, name: &str, version: u32) -> io::Result<Option<String>> {
+    let stem = name.get(..name.len().saturating_sub(".cvd".len())).unwrap_or(name);
+    let file = match File::open(folder.join(format!("{stem}-{version}.cvd.sign"))) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.take(LONGEST_SIGNATURES).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Reads the certificates (`.crt`, PEM or DER) of a folder: those who are trusted for signatures beside
+/// containers, at a time in seconds since 1970.
+///
+/// # Errors
+/// When the folder or a file cannot be read, or a file holds none.
+pub fn roots(folder: &Path, now: i64) -> Result<Roots, Error> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| failed(folder, error))? {
+        let path = entry.map_err(|error| failed(folder, error))?.path();
+        if kind::suffix(&file_name(&path)) == "crt" {
+            let bytes = fs::read(&path).map_err(|error| failed(&path, error))?;
+            let none = || io::Error::new(io::ErrorKind::InvalidData, "it holds no certificate with an RSA key");
+            found.push(certificate(&bytes).ok_or_else(|| failed(&path, none()))?);
+        }
+    }
+    Ok(Roots { certificates: found, now })
+}
+
+/// A certificate in DER, or the first in PEM (RFC 7468).
+fn certificate(bytes: &[u8]) -> Option<Certificate> {
+    let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| text.contains("-----BEGIN CERTIFICATE-----")) else {
+        return Certificate::read(bytes);
+    };
+    let (_, rest) = text.split_once("-----BEGIN CERTIFICATE-----")?;
+    let digits: String = rest.split("-----").next()?.split_ascii_whitespace().collect();
+    Certificate::read(&container::base64(&digits)?)
 }
 
 /// What the file `from` of this folder includes as `path`.

@@ -16,6 +16,9 @@ pub struct Included {
     pub bytes: Vec<u8>,
 }
 
+/// Gives the signatures that stand beside a container of this version.
+type Beside = dyn Fn(u32) -> io::Result<Option<String>> + Send + Sync;
+
 type Opener = dyn Fn() -> io::Result<Box<dyn Read>> + Send + Sync;
 
 /// A source of signatures: a name, whose ending tells its kind, and a way to read it. Containers are read several times.
@@ -25,6 +28,7 @@ pub struct Input {
     pub(crate) origin: Origin,
     opener: Arc<Opener>,
     includes: Option<Arc<Includes>>,
+    beside: Option<Arc<Beside>>,
 }
 
 /// How an input came to be compiled.
@@ -44,7 +48,7 @@ impl Input {
         name: impl Into<String>,
         opener: impl Fn() -> io::Result<Box<dyn Read>> + Send + Sync + 'static,
     ) -> Input {
-        Input { name: name.into(), origin: Origin::Named, opener: Arc::new(opener), includes: None }
+        Input { name: name.into(), origin: Origin::Named, opener: Arc::new(opener), includes: None, beside: None }
     }
 
     /// A source in memory.
@@ -63,6 +67,17 @@ impl Input {
     #[must_use]
     pub fn with_includes(self, includes: impl Fn(&str, &str) -> io::Result<Included> + Send + Sync + 'static) -> Input {
         Input { includes: Some(Arc::new(includes)), ..self }
+    }
+
+    /// The same input with a way to the signatures beside it, if it is a container.
+    #[must_use]
+    pub fn with_signatures(self, beside: impl Fn(u32) -> io::Result<Option<String>> + Send + Sync + 'static) -> Input {
+        Input { beside: Some(Arc::new(beside)), ..self }
+    }
+
+    /// The signatures beside a container of this version.
+    pub(crate) fn beside(&self, version: u32) -> io::Result<Option<String>> {
+        self.beside.as_ref().map_or(Ok(None), |beside| beside(version))
     }
 
     /// Opens what the file `from` includes as `path`.

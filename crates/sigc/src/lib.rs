@@ -58,9 +58,9 @@ mod target;
 mod yara;
 
 pub use built_in::builtin;
-pub use compile::{Categories, Compilation, Options, compile, compile_into, compile_with};
+pub use compile::{Categories, Compilation, Options, Roots, compile, compile_into, compile_with};
 pub use error::{Error, Problem};
 pub use explain::explain;
-pub use files::{compile_paths, files};
+pub use files::{compile_paths, files, roots};
 pub use input::{Included, Input};
 pub use select::Selector;

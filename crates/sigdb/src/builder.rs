@@ -12,7 +12,7 @@ use crate::links::Lists;
 use crate::members::MemberWriter;
 use crate::model::{
     BodyRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
-    SourceInfo, Switch, YaraRule, YaraText,
+    SourceInfo, Switch, TrustRule, YaraRule, YaraText,
 };
 use crate::names::NameWriter;
 use crate::rules::RuleWriter;
@@ -143,6 +143,17 @@ impl Builder {
         self.entry(source, "revoked certificates", false)?;
         self.push(name, source, RuleKind::Other, CERTIFICATES, place);
         Ok(())
+    }
+
+    /// Adds a certificate that is trusted.
+    ///
+    /// # Errors
+    /// When the image cannot hold it; see [`Refusal`].
+    pub fn trust(&mut self, source: u32, rule: TrustRule) -> Result<(), Refusal> {
+        if !self.certificates.trust(rule) {
+            return Err(Refusal::TooMany("certificates"));
+        }
+        self.entry(source, "trusted certificates", false)
     }
 
     /// Adds what icons of a group look like.

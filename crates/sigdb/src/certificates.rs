@@ -1,12 +1,17 @@
-//! Certificates of signers that were revoked: a program that comes with one is detected.
+//! Certificates of signers: a program that comes with a revoked one is detected, and one that a trusted one signed is not looked at.
 //!
 //! They are few, so they stand in one section, as `postcard` writes them. A certificate is told by its subject, its serial number
-//! and its key; whether what it signed is valid does not matter.
+//! and its key. Of a revoked one it does not matter whether what it signed is valid. Trust asks for more, as watched on ClamAV
+//! 1.4.6: the signature holds and is over the very program (that is a fact, [`dachs_base::Signature`]), every certificate up to the
+//! trusted one is valid now and of an authority, and none is revoked.
 
 use crate::layout::{Frame, Section, Writer};
-use crate::model::CertificateRule;
+use crate::model::{CertificateRule, TrustRule};
 use crate::{ImageError, Refusal};
-use dachs_base::Certificate;
+use dachs_base::{Certificate, Signature};
+use dachs_pki::PublicKey;
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
 use std::sync::Arc;
 
 /// More are refused.
@@ -14,23 +19,39 @@ const MOST: usize = 65_536;
 
 /// Collects rules.
 #[derive(Default)]
-pub(crate) struct CertificateWriter {
+pub(crate) struct CertificateWriter(Stored);
+
+/// As it is written.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Stored {
+    /// Revoked ones, with their signatures.
     rules: Vec<(u32, CertificateRule)>,
+    trusted: Vec<TrustRule>,
 }
 
 impl CertificateWriter {
     /// Adds the rule of a signature; gives its place.
     pub(crate) fn push(&mut self, rule: &CertificateRule, signature: u32) -> Result<u32, Refusal> {
-        let place = u32::try_from(self.rules.len()).ok().filter(|_| self.rules.len() < MOST);
+        let rules = &mut self.0.rules;
+        let place = u32::try_from(rules.len()).ok().filter(|_| rules.len() < MOST);
         let place = place.ok_or(Refusal::TooMany("certificates"))?;
-        self.rules.push((signature, rule.clone()));
+        rules.push((signature, rule.clone()));
         Ok(place)
     }
 
+    /// Adds a certificate that is trusted. False if there are too many.
+    pub(crate) fn trust(&mut self, rule: TrustRule) -> bool {
+        let room = self.0.trusted.len() < MOST;
+        if room {
+            self.0.trusted.push(rule);
+        }
+        room
+    }
+
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
-        if !self.rules.is_empty() {
+        if !self.0.rules.is_empty() || !self.0.trusted.is_empty() {
             // Plain data is always written.
-            let bytes = postcard::to_allocvec(&self.rules).unwrap_or_default();
+            let bytes = postcard::to_allocvec(&self.0).unwrap_or_default();
             writer.section(Section::Certificates, 0, |out| out.extend(bytes));
         }
     }
@@ -38,9 +59,7 @@ impl CertificateWriter {
 
 /// The rules of an image.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Certificates {
-    rules: Arc<Vec<(u32, CertificateRule)>>,
-}
+pub(crate) struct Certificates(Arc<Stored>);
 
 impl Certificates {
     pub(crate) fn new(frame: &Frame<'_>) -> Result<Certificates, ImageError> {
@@ -48,33 +67,138 @@ impl Certificates {
         if bytes.is_empty() {
             return Ok(Certificates::default());
         }
-        match postcard::take_from_bytes::<Vec<(u32, CertificateRule)>>(bytes) {
-            Ok((rules, [])) if rules.len() <= MOST => Ok(Certificates { rules: Arc::new(rules) }),
+        match postcard::take_from_bytes::<Stored>(bytes) {
+            Ok((stored, [])) if stored.rules.len() <= MOST && stored.trusted.len() <= MOST => {
+                Ok(Certificates(Arc::new(stored)))
+            }
             _ => Err(ImageError::Section { section: Section::Certificates.name(), reason: "they cannot be read" }),
         }
     }
 
-    /// True if there are none.
+    /// True if there are no revoked ones.
     pub(crate) fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.0.rules.is_empty()
+    }
+
+    /// True if somebody is trusted.
+    pub(crate) fn has_trust(&self) -> bool {
+        !self.0.trusted.is_empty()
+    }
+
+    /// True if what this signature is over need not be looked at, at a time in seconds since 1970.
+    pub(crate) fn trust(&self, signature: &Signature, now: i64) -> bool {
+        let chain: Option<Vec<_>> = signature.chain.iter().map(|der| dachs_pki::Certificate::read(der)).collect();
+        let Some(chain) = chain.filter(|chain| !chain.is_empty() && chain.iter().all(|one| !self.is_revoked(one)))
+        else {
+            return false;
+        };
+        for (depth, certificate) in chain.iter().enumerate() {
+            let fits = certificate.is_valid_at(now)
+                && if depth == 0 { certificate.uses.code } else { certificate.uses.certificates };
+            if !fits {
+                return false;
+            }
+            if self.0.trusted.iter().any(|rule| rule.is(certificate, depth) || rule.vouches(certificate)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn is_revoked(&self, certificate: &dachs_pki::Certificate) -> bool {
+        self.0.rules.iter().any(|(_, rule)| rule.is(certificate))
     }
 
     /// The rule at a place.
     pub(crate) fn rule(&self, place: u32) -> Option<(u32, &CertificateRule)> {
-        self.rules.get(usize::try_from(place).ok()?).map(|(signature, rule)| (*signature, rule))
+        self.0.rules.get(usize::try_from(place).ok()?).map(|(signature, rule)| (*signature, rule))
     }
 
     /// The signatures that one of these certificates fulfils, in the order in which they were added.
     pub(crate) fn of<'c>(&'c self, certificates: &'c [Certificate]) -> impl Iterator<Item = u32> + 'c {
         let is_named = |rule: &CertificateRule| certificates.iter().any(|certificate| rule.names(certificate));
-        self.rules.iter().filter(move |(_, rule)| is_named(rule)).map(|(signature, _)| *signature)
+        self.0.rules.iter().filter(move |(_, rule)| is_named(rule)).map(|(signature, _)| *signature)
     }
 }
 
+impl TrustRule {
+    /// True if it is this very certificate, so many above the signer's.
+    fn is(&self, certificate: &dachs_pki::Certificate, depth: usize) -> bool {
+        self.code && (depth == 0 || self.certificates) && self.certificate.is(certificate)
+    }
+
+    /// True if its owner signed this certificate.
+    fn vouches(&self, certificate: &dachs_pki::Certificate) -> bool {
+        self.code
+            && self.certificates
+            && digest(&certificate.issuer) == self.certificate.subject
+            && certificate.is_signed_by(&PublicKey::usual(&self.certificate.modulus))
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 20] {
+    Sha1::digest(bytes).into()
+}
+
 impl CertificateRule {
+    fn is(&self, certificate: &dachs_pki::Certificate) -> bool {
+        self.names(&Certificate {
+            subject: digest(&certificate.subject),
+            serial: digest(&certificate.serial),
+            modulus: certificate.key.modulus.clone(),
+        })
+    }
+
     fn names(&self, certificate: &Certificate) -> bool {
         self.subject == certificate.subject
             && self.serial.is_none_or(|serial| serial == certificate.serial)
             && self.modulus == certificate.modulus
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Certificates that `openssl` made: one of an authority, one that it signed, and one that the latter signed though it is of no
+    /// authority.
+    const ROOT: &[u8] = include_bytes!("../tests/samples/root.der");
+    const SIGNER: &[u8] = include_bytes!("../tests/samples/signer.der");
+    const BELOW: &[u8] = include_bytes!("../tests/samples/below.der");
+
+    fn rule(der: &[u8]) -> CertificateRule {
+        let certificate = dachs_pki::Certificate::read(der).unwrap();
+        CertificateRule {
+            subject: digest(&certificate.subject),
+            serial: Some(digest(&certificate.serial)),
+            modulus: certificate.key.modulus,
+        }
+    }
+
+    fn trusting(der: &[u8], revoked: &[&[u8]]) -> Certificates {
+        let trusted = vec![TrustRule { certificate: rule(der), code: true, certificates: true }];
+        let rules = revoked.iter().map(|der| (0, rule(der))).collect();
+        Certificates(Arc::new(Stored { rules, trusted }))
+    }
+
+    #[test]
+    fn trust_follows_authorities_alone() {
+        let chain = |chain: &[&[u8]]| Signature { chain: chain.iter().map(|der| der.to_vec()).collect() };
+        let now = dachs_pki::Certificate::read(SIGNER).unwrap().from + 1;
+        for (trusted, revoked, signed, expected) in [
+            (ROOT, &[][..], &[SIGNER][..], true),
+            (ROOT, &[], &[SIGNER, ROOT], true),
+            (SIGNER, &[], &[SIGNER], true),
+            (SIGNER, &[], &[BELOW], true),
+            (ROOT, &[], &[BELOW, SIGNER], false),
+            (ROOT, &[], &[BELOW], false),
+            (BELOW, &[], &[SIGNER], false),
+            (ROOT, &[SIGNER], &[SIGNER], false),
+            (ROOT, &[], &[], false),
+            (ROOT, &[], &[b"none"], false),
+        ] {
+            assert_eq!(trusting(trusted, revoked).trust(&chain(signed), now), expected, "{}", signed.len());
+            assert!(!trusting(trusted, revoked).trust(&chain(signed), 0), "before it is valid");
+        }
     }
 }

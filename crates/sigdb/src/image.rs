@@ -16,7 +16,9 @@ use crate::settings::{MAGIC_AREA, Settings};
 use crate::signatures::{CERTIFICATES, MEMBERS, Record, RuleKind, Signatures, YARA};
 use crate::sources::Sources;
 use crate::yara::Yara;
-use dachs_base::{Budget, Facts, FileKind, Finding, Heuristic, LimitReached, Source, Strength, Target, read_vec_at};
+use dachs_base::{
+    Budget, Facts, FileKind, Finding, Heuristic, LimitReached, Signature, Source, Strength, Target, read_vec_at,
+};
 use dachs_matcher::Filter;
 use std::sync::{Arc, OnceLock};
 
@@ -359,6 +361,18 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn has_link_lists(&self) -> bool {
         !self.links.is_empty()
+    }
+
+    /// True if somebody's programs need not be looked at.
+    #[must_use]
+    pub fn has_trust(&self) -> bool {
+        self.certificates.has_trust()
+    }
+
+    /// True if a program with this signature need not be looked at, at a time in seconds since 1970.
+    #[must_use]
+    pub fn trusts(&self, signature: &Signature, now: i64) -> bool {
+        self.certificates.trust(signature, now)
     }
 
     /// The kind that content tells an object to be by its first bytes.

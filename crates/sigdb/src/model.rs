@@ -135,6 +135,17 @@ pub struct CertificateRule {
     pub modulus: Vec<u8>,
 }
 
+/// A certificate whose owner, or those it vouches for, make programs that are not to be detected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustRule {
+    /// Which one.
+    pub certificate: CertificateRule,
+    /// What it signs may be code.
+    pub code: bool,
+    /// It vouches for other certificates.
+    pub certificates: bool,
+}
+
 /// What icons of a group look like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IconRule {

@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The number of the request at hand, for the last words of a panic. No worker has yet read one while it is 0.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -82,6 +83,7 @@ fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Reque
             unencrypted: request.switches.alerts.links_unencrypted,
         },
         passwords: &request.passwords,
+        now: SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|age| i64::try_from(age.as_secs()).ok()),
     };
     match engine(source, &content.image, &budget, &options) {
         Outcome::Isolate(kind) => Body::Isolate(kind),

@@ -274,7 +274,7 @@ pub const KEYS: &[Key] = &[
     key("OnAccessDenyOnError", Bool, "no", Idle, "There is no on-access scanner in this service, but for clamonacc"),
     key("OnAccessPrevention", Bool, "no", Standard, "There is no on-access scanner in this service"),
     key("OnAccessExtraScanning", Bool, "no", Standard, "There is no on-access scanner in this service"),
-    key("DisableCertCheck", Bool, "no", Idle, "Certificates in PE files never make a file trusted"),
+    key("DisableCertCheck", Bool, "no", Honoured, "Let no signature of a program make it clean"),
     key("AlgorithmicDetection", Bool, "yes", Honoured, "An old name of HeuristicAlerts"),
     key("BlockMax", Bool, "no", Honoured, "An old name of AlertExceedsMax"),
     key("PhishingAlwaysBlockSSLMismatch", Bool, "no", Honoured, "An old name of AlertPhishingSSLMismatch"),
@@ -322,6 +322,13 @@ pub const KEYS: &[Key] = &[
         "Memory for streams that come in or wait, all together; at most a quarter of what the control group allows",
     ),
     key("DachsSpoolDisk", Size, "4G", Honoured, "Room on disk for streams that are too large for memory, all together"),
+    key(
+        "CVDCertsDirectory",
+        Text,
+        "",
+        Honoured,
+        "Trust the certificates in this folder for signatures beside containers, as in ClamAV 1.5",
+    ),
     key(
         "DachsPassword",
         Text,

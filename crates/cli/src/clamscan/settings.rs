@@ -61,6 +61,7 @@ pub(super) fn switches(line: &Line) -> Switches {
         no_heuristics: off("heuristic-alerts"),
         no_links: off("phishing-scan-urls"),
         no_normalising: off("normalize"),
+        no_trust: on("nocerts"),
         precedence: on("heuristic-scan-precedence"),
         closed: Closed {
             archive: off("scan-archive"),

@@ -2,6 +2,7 @@
 
 use std::io::{Seek, Write};
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use dachs_sigc::{Categories, Input, Options, Problem, Selector, compile_into};
 
@@ -23,6 +24,8 @@ pub(crate) struct Sources {
     pub(crate) categories: Categories,
     /// True to leave signatures of phishing out.
     pub(crate) no_phishing: bool,
+    /// The folder with certificates of those who are trusted for signatures beside containers.
+    pub(crate) certificates: Option<PathBuf>,
     /// YARA rules to take; all if there is none.
     pub(crate) only: Vec<Selector>,
     /// YARA rules not to take.
@@ -47,7 +50,15 @@ pub(crate) fn compile(sources: &Sources, out: &mut (impl Write + Seek)) -> Resul
     let mut inputs: Vec<Input> = if sources.builtin { dachs_sigc::builtin() } else { Vec::new() };
     inputs.extend(dachs_sigc::files(&sources.paths).map_err(said)?);
     let Sources { unwanted, categories, no_phishing, only, without, .. } = sources.clone();
-    compile_into(&inputs, &Options { unwanted, categories, no_phishing, only, without }, out).map_err(said)
+    let roots =
+        sources.certificates.as_deref().map(|folder| dachs_sigc::roots(folder, now())).transpose().map_err(said)?;
+    compile_into(&inputs, &Options { unwanted, categories, no_phishing, roots, only, without }, out).map_err(said)
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// What a person should know of a compilation: a line for each source, in the order in which they were met.

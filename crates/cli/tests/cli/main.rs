@@ -12,5 +12,7 @@ mod passwords;
 mod profile;
 mod samples;
 mod schema;
+mod signatures;
 mod support;
+mod trust;
 mod yara;

@@ -14,6 +14,7 @@
 mod header;
 mod info;
 mod rsa;
+mod sign;
 mod tar;
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -24,6 +25,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use header::Header;
 use info::Info;
+pub(crate) use sign::base64;
 use tar::Tar;
 
 use crate::compile::{Compiler, Member, Trust};
@@ -43,6 +45,7 @@ pub(crate) fn load(compiler: &mut Compiler, input: &Input, form: Form) -> Result
     let name = input.name();
     let (header, rest) = open(input)?;
     if form == Form::Cvd {
+        verify_beside(compiler, input, &header)?;
         header.verify(rest).map_err(|error| unverified(name, error))?;
     }
     if header.level > level::LEVEL {
@@ -52,6 +55,19 @@ pub(crate) fn load(compiler: &mut Compiler, input: &Input, form: Form) -> Result
     let info = read_info(input, &header, form)?;
     let mut members = Members { compiler, container: name, header: &header, info, form };
     members.load(input)
+}
+
+/// Verifies a container by the signatures that stand beside it, if there are any.
+fn verify_beside(compiler: &mut Compiler, input: &Input, header: &Header) -> Result<(), Error> {
+    let text = input.beside(header.version).map_err(|error| Error::reading(input.name(), error))?;
+    match (text, &compiler.options.roots) {
+        (Some(text), Some(roots)) => sign::verify(input, &text, roots),
+        (Some(_), None) => {
+            compiler.problem(input.name(), "the signature beside it was not looked at: nobody is trusted for it");
+            Ok(())
+        }
+        (None, _) => Ok(()),
+    }
 }
 
 /// The header, and what follows it.

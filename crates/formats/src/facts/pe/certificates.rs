@@ -8,11 +8,11 @@
 //! `SignedData`); RFC 5280, section 4.1 (`Certificate`); RFC 8017, appendix A.1.1 (`RSAPublicKey`).
 //!
 //! As ClamAV does, watched on 1.4.6: the table must end the file; certificates are taken as they stand there, whether the
-//! signature is valid or not. What is signed, and by whom, is not checked here, so nothing may be trusted for it.
+//! signature is valid or not. What is signed, and by whom, is checked elsewhere ([`super::signature`]).
 
-use super::der::{BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, Value, Values};
 use super::header::{Directory, Pe};
 use dachs_base::{Budget, Certificate, Found, LimitReached, Reader, read_vec_at};
+use dachs_pki::der::{BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, Value, Values};
 use sha1::{Digest, Sha1};
 
 /// A certificate table that is longer is not read.
@@ -37,7 +37,7 @@ pub(super) fn list(pe: &Pe, budget: &Budget) -> Found<Vec<Certificate>> {
 }
 
 /// The bytes of the first certificate of the table.
-fn table(pe: &Pe, budget: &Budget) -> Result<Option<Vec<u8>>, LimitReached> {
+pub(super) fn table(pe: &Pe, budget: &Budget) -> Result<Option<Vec<u8>>, LimitReached> {
     // This directory alone has a file offset, not an address.
     let Some((offset, size)) = pe.directory(Directory::Certificates) else { return Ok(None) };
     let end = u64::from(offset).saturating_add(u64::from(size));

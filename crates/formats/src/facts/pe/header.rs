@@ -56,6 +56,8 @@ pub(super) struct Pe {
 pub(super) struct Layout {
     /// Is it for 64 bits?
     pub(super) wide: bool,
+    /// Where the optional header begins.
+    optional: u64,
     /// The file offset of the entry point.
     pub(super) entry_point: u64,
     sections: Vec<Aligned>,
@@ -74,6 +76,8 @@ struct Aligned {
 /// The fields of the headers that are used.
 pub(super) struct Header {
     wide: bool,
+    /// Where the optional header begins.
+    optional: u64,
     section_count: u16,
     table_offset: u64,
     entry: u32,
@@ -110,6 +114,14 @@ impl Pe {
         self.layout.directories.get(which as usize).copied().filter(|(address, size)| *address > 0 && *size > 0)
     }
 
+    /// Where the checksum stands and where the entry of the certificate table, which no signature covers (PE Format, "Optional
+    /// Header").
+    pub(super) fn signed_places(&self) -> (u64, u64) {
+        let optional = self.layout.optional;
+        let directories = u64::from(if self.layout.wide { OPTIONAL.1 } else { OPTIONAL.0 });
+        (optional.saturating_add(64), optional.saturating_add(directories).saturating_add(8 * 4))
+    }
+
     /// Up to `count` bytes at an address, as far as the file has them.
     pub(super) fn read_at(&self, address: u32, count: usize) -> Option<Vec<u8>> {
         Some(read_vec_at(&*self.source, self.file_offset(address)?, count))
@@ -128,7 +140,8 @@ impl Layout {
         let sections = align(&rows, &header, length)?;
         let header_size = up(header.header_size, header.section_alignment);
         let (wide, directories) = (header.wide, header.directories);
-        let mut layout = Layout { wide, entry_point: 0, sections, directories, header_size };
+        let optional = header.optional;
+        let mut layout = Layout { wide, optional, entry_point: 0, sections, directories, header_size };
         layout.entry_point = layout.file_offset(header.entry).filter(|offset| *offset < length)?;
         Some(layout)
     }
@@ -172,7 +185,8 @@ impl Header {
             return None;
         }
         let table_offset = new_header.checked_add(24)?.checked_add(u64::from(optional_size))?;
-        Header { section_count, table_offset, ..Header::optional(&mut reader, optional_size)? }.into()
+        let optional = new_header.checked_add(24)?;
+        Header { section_count, table_offset, optional, ..Header::optional(&mut reader, optional_size)? }.into()
     }
 
     /// Reads the optional header, of which `size` bytes are stated.
@@ -197,6 +211,7 @@ impl Header {
         let (section_count, table_offset) = (0, 0);
         Some(Header {
             wide,
+            optional: 0,
             section_count,
             table_offset,
             entry,

@@ -1,15 +1,15 @@
 //! Portable Executable: what signatures ask of it.
 //!
 //! [`header`] has the headers and the sections; [`imports`] what a program imports, [`resources`] what it carries with it, [`icons`] how it looks,
-//! [`certificates`] those of its signature.
+//! [`certificates`] those of its signature, [`signature`] who made it.
 //! All but the headers is read only when a signature asks.
 
 mod certificates;
-mod der;
 mod header;
 mod icons;
 mod imports;
 mod resources;
+mod signature;
 mod version;
 
 use dachs_base::{Budget, Facts, Found, Lazy, Section, Source};
@@ -24,6 +24,7 @@ pub(super) fn facts(source: &Arc<dyn Source>, budget: &Budget) -> Option<Facts> 
         sections: layout.sections(),
         certificates: later(&pe, budget, certificates::list),
         icons: later(&pe, budget, icons::list),
+        signature: later(&pe, budget, signature::find),
         imports: if layout.wide { Lazy::default() } else { later(&pe, budget, imports::list) },
         version_keys: later(&pe, budget, version::keys),
         ..Facts::default()

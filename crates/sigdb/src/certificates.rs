@@ -98,7 +98,7 @@ impl Certificates {
             if !fits {
                 return false;
             }
-            if self.0.trusted.iter().any(|rule| rule.is(certificate, depth) || rule.vouches(certificate)) {
+            if self.0.trusted.iter().any(|rule| rule.is(certificate) || rule.vouches(certificate)) {
                 return true;
             }
         }
@@ -122,9 +122,9 @@ impl Certificates {
 }
 
 impl TrustRule {
-    /// True if it is this very certificate, so many above the signer's.
-    fn is(&self, certificate: &dachs_pki::Certificate, depth: usize) -> bool {
-        self.code && (depth == 0 || self.certificates) && self.certificate.is(certificate)
+    /// True if it is this very certificate. ClamAV asks for both uses of it, the signer's own as well.
+    fn is(&self, certificate: &dachs_pki::Certificate) -> bool {
+        self.code && self.certificates && self.certificate.is(certificate)
     }
 
     /// True if its owner signed this certificate.

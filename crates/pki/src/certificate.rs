@@ -146,7 +146,9 @@ fn time(value: &Value<'_>) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
     }
-    let (hour, minute, second) = (part(2)?, part(3)?, part(4).unwrap_or(0));
+    let (hour, minute) = (part(2)?, part(3)?);
+    // UTCTime may be without seconds in BER.
+    let second = if digits.len() > rest + 8 { part(4)? } else { 0 };
     Some(days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 

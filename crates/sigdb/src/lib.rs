@@ -27,7 +27,7 @@
 //!      +--------------------------+
 //!
 //! header      0  magic "DACHSIMG"           16  length of the file, u64
-//!             8  version, u32: 12           24  offset of the table of sections, u64
+//!             8  version, u32: 13           24  offset of the table of sections, u64
 //!            12  sections, u32              32  SHA-256 of bytes 0..32 and the table of sections
 //!
 //! entry       0  kind, u16                   8  offset, u64                24  zero, u64

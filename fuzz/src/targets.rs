@@ -41,6 +41,7 @@ pub const ALL: &[Target] = &[
     ("http_multipart", services::multipart),
     ("proto_others", messages::others),
     ("proto_reply", messages::reply),
+    ("screnc", |data| unpacking::as_kind(FileKind::EncodedScript, data)),
     ("rtf", |data| unpacking::as_kind(FileKind::Rtf, data)),
     ("rules_evaluation", rules::evaluation),
     ("rules_loader", rules::loader),

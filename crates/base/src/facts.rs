@@ -31,6 +31,8 @@ pub struct Facts {
     pub signature: Lazy<Signature>,
     /// What a picture looks like, as a hash of 64 bits.
     pub picture: Lazy<u64>,
+    /// The size that signatures ask for, where it is not that of the bytes: of the normalised form of a text, the text's.
+    pub size: Option<u64>,
     /// Where the keys of the strings in the version information of a Portable Executable start, as file offsets, sorted.
     pub version_keys: Lazy<Vec<u64>>,
 }

@@ -169,6 +169,7 @@ kinds! {
     Egg, "egg", Archive, Other, "EGG", "EGG archive.";
     Elf, "elf", Executable, Elf, "ELF", "ELF executable, library or object.";
     Empty, "empty", Data, Any, "BINARY_DATA", "No bytes at all.";
+    EncodedScript, "encoded-script", Stream, Other, "SCRENC", "Script encoded for Microsoft's script engines (jse, vbe).";
     Ext, "ext", Archive, Other, "BINARY_DATA", "ext2, ext3 or ext4 file system.";
     Fat, "fat", Archive, Other, "BINARY_DATA", "FAT12, FAT16, FAT32 or exFAT file system.";
     Gif, "gif", Media, Graphics, "GIF", "GIF picture.";

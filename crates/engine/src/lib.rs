@@ -26,7 +26,7 @@ mod rules;
 mod tests;
 
 use dachs_base::{
-    About, Anomaly, AnomalyKind, Budget, Class, FileKind, Finding, Heuristic, Limit, LimitReached, Meta, Report,
+    About, Anomaly, AnomalyKind, Budget, Class, Facts, FileKind, Finding, Heuristic, Limit, LimitReached, Meta, Report,
     Source, Switches, Target,
 };
 use dachs_formats::{Item, Link, Passwords, Unpacking};
@@ -152,7 +152,7 @@ impl Scan<'_> {
         if let Err(reached) = self.budget.charge_object() {
             return self.fold.note_skipped(reached.into(), &object.path);
         }
-        self.match_bytes(&object, &*object.source, kind.target());
+        self.match_bytes(&object, &*object.source, kind.target(), None);
         self.match_forms(&object, kind);
         self.enter(object);
     }
@@ -267,7 +267,7 @@ impl Scan<'_> {
 
     /// Matches one object, then its normalised forms, against the content.
     fn examine(&mut self, object: &Object) {
-        let bytes = self.match_bytes(object, &*object.source, object.kind().target());
+        let bytes = self.match_bytes(object, &*object.source, object.kind().target(), None);
         self.fold.looked_at(bytes);
         for kind in object.identity.kinds().collect::<Vec<_>>() {
             self.match_forms(object, kind);
@@ -292,7 +292,7 @@ impl Scan<'_> {
     fn match_forms(&mut self, object: &Object, kind: FileKind) {
         let switches = &self.options.switches;
         if kind == FileKind::Html && (switches.no_normalising || switches.closed.html) {
-            self.match_bytes(object, &*object.source, Target::Html);
+            self.match_bytes(object, &*object.source, Target::Html, None);
             return;
         }
         if switches.no_normalising {
@@ -302,16 +302,19 @@ impl Scan<'_> {
             if self.is_enough() {
                 return;
             }
-            self.match_bytes(object, &*view.source, view.target);
+            // As in ClamAV: of a text the size is asked for, of a page that of its form.
+            let size = object.source.known_len().filter(|_| kind != FileKind::Html);
+            self.match_bytes(object, &*view.source, view.target, size);
             if let Some(problem) = view.source.problem() {
                 self.fold.note_skipped(problem, &object.path);
             }
         }
     }
 
-    /// Matches the bytes of one object, or of a form of it, against the content; gives how many there were.
-    fn match_bytes(&mut self, object: &Object, source: &dyn Source, target: Target) -> u64 {
-        let facts = dachs_formats::facts(object.kind(), &object.source, self.budget);
+    /// Matches the bytes of one object, or of a form of it, against the content; gives how many there were. `size`: what
+    /// signatures are told of its size, if it is not that.
+    fn match_bytes(&mut self, object: &Object, source: &dyn Source, target: Target, size: Option<u64>) -> u64 {
+        let facts = Facts { size, ..dachs_formats::facts(object.kind(), &object.source, self.budget) };
         let view = View { source, target, facts: &facts, around: &object.around };
         let examined = self.image.examine(&view, self.budget, self.options.all_matches);
         if !examined.findings.is_empty() && !self.is_allowed(object) {

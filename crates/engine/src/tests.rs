@@ -5,7 +5,8 @@ use dachs_base::{
     AnomalyKind, Budget, Cause, FileKind, Heuristic, Limit, Limits, Memory, NoClock, Report, Source, Switches, Verdict,
 };
 use dachs_sigdb::model::{
-    BodyRule, Digest, Element, HashRule, LinkRule, Magic, MemberRule, Offset, Pattern, SourceInfo, Switch,
+    BodyRule, Comparison, Condition, Digest, Element, Expression, HashRule, LinkRule, LogicalRule, Magic, MemberRule,
+    Offset, Pattern, SourceInfo, Subsignature, Switch,
 };
 use dachs_sigdb::{Builder, Image, LinkOptions};
 use std::sync::Arc;
@@ -64,6 +65,18 @@ fn paths(report: &Report) -> Vec<String> {
         names.iter().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()).collect::<Vec<_>>().join("/")
     };
     report.detections.iter().map(|detection| show(&detection.object.0)).collect()
+}
+
+/// The names of the signatures that were found, sorted.
+fn names(report: &Report, image: &[u8]) -> Vec<String> {
+    let image = Image::new(image).unwrap();
+    let name = |cause| match cause {
+        Cause::Signature(number) => image.name(number),
+        _ => None,
+    };
+    let mut names: Vec<String> = report.detections.iter().filter_map(|found| name(found.cause)).collect();
+    names.sort_unstable();
+    names
 }
 
 const ALL: Options<'static> = Options {
@@ -276,21 +289,39 @@ fn normalised_pages_are_matched() {
     let content = builder.finish();
     let page = b"<HTML><A HREF='http://X'>Badger<!-- - --></A> Hole</HTML>";
     let report = report(page, &content, Limits::default(), ALL);
-    let image = Image::new(&content).unwrap();
-    let mut names: Vec<_> = report
-        .detections
-        .iter()
-        .filter_map(|found| match found.cause {
-            Cause::Signature(number) => image.name(number),
-            _ => None,
-        })
-        .collect();
-    names.sort_unstable();
-    assert_eq!(names, ["Generic", "NoComment", "NoTags"]);
+    assert_eq!(names(&report, &content), ["Generic", "NoComment", "NoTags"]);
     let late = [vec![b' '; 300_000], b"<IMG><a href='http://X'>Badger</a>".to_vec()].concat();
     let late = [b"a text".as_slice(), &late].concat();
     assert_eq!(self::report(&late, &content, Limits::default(), ALL).detections.len(), 1);
     assert!(report.anomalies.is_empty(), "{:?}", report.anomalies);
+}
+
+/// Of a text, signatures are told its size, whatever its form has; of a page, the form's.
+#[test]
+fn sizes_are_those_of_texts_and_of_forms_of_pages() {
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo { name: "test.ldb".into(), ..SourceInfo::default() });
+    let text = b"two \t  words   and more of them";
+    let page = b"<html>  two  <!-- - -->words </html>";
+    let mut add = |name: &str, target, sizes: (u64, u64)| {
+        let elements = b"words".iter().map(|byte| Element::Byte { value: *byte, mask: 0xff }).collect();
+        let rule = LogicalRule {
+            target,
+            conditions: vec![Condition::FileSize(sizes.0, sizes.1)],
+            expression: Expression::Count { id: 0, comparison: Comparison::Greater, count: 0 },
+            subsignatures: vec![Subsignature::Body { offset: Offset::ANY, patterns: vec![Pattern { elements }] }],
+        };
+        builder.add_logical(source, name, &rule).unwrap();
+    };
+    let (whole, less) = ((31, 31), (6, 30));
+    assert_eq!(text.len(), 31);
+    add("Text", dachs_base::Target::Ascii, whole);
+    add("Form", dachs_base::Target::Ascii, less);
+    add("Page", dachs_base::Target::Html, (36, 36));
+    add("PageForm", dachs_base::Target::Html, (6, 35));
+    let content = builder.finish();
+    assert_eq!(names(&report(text, &content, Limits::default(), ALL), &content), ["Text"]);
+    assert_eq!(names(&report(page, &content, Limits::default(), ALL), &content), ["PageForm"]);
 }
 
 #[test]

@@ -50,6 +50,7 @@ mod postscript;
 mod rar;
 mod rpm;
 mod rtf;
+mod screnc;
 mod sevenzip;
 mod sis;
 mod squashfs;
@@ -195,6 +196,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
         FileKind::Dmg => dmg::open,
+        FileKind::EncodedScript => screnc::open,
         FileKind::Ext => ext::open,
         FileKind::Fat => fat::open,
         FileKind::Gpt => partitions::open_gpt,

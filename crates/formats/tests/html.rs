@@ -107,9 +107,18 @@ fn eicar_is_found_at_its_path() {
 }
 
 #[test]
-fn an_encoded_script_is_told() {
-    let walked = walk(b"<html><script language=JScript.Encode>#@~^EAAAAA==abc==^#~@</script>");
-    let kinds: Vec<_> = walked.anomalies.iter().map(|anomaly| anomaly.kind).collect();
+fn an_encoded_script_is_decoded() {
+    const SCRIPT: &str = "#@~^CAAAAA==-mD~z'8iAAAAAA==^#~@";
+    let page = format!("<html><script language=JScript.Encode>{SCRIPT}</script><script>x{SCRIPT}y</script>");
+    let walked = walk(page.as_bytes());
+    assert_eq!(walked.at(&["script 1"]).unwrap().bytes, b"var A=1;");
+    assert_eq!(walked.at(&["script 2"]).unwrap().bytes, b"xvar A=1;y");
+    assert!(walked.anomalies.is_empty());
+    let file = walk(SCRIPT.as_bytes());
+    assert_eq!(file.objects[0].kind, FileKind::EncodedScript);
+    assert_eq!(file.at(&["content"]).unwrap().bytes, b"<script>var A=1;</script>");
+    let wide: Vec<u8> = std::iter::once(0xfeff).chain(page.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let kinds: Vec<_> = walk(&wide).anomalies.iter().map(|anomaly| anomaly.kind).collect();
     assert_eq!(kinds, [AnomalyKind::Unsupported]);
 }
 

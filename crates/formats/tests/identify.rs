@@ -87,10 +87,13 @@ fn tags_make_a_page_of_anything() {
         "\x01\x02<IFRAME",
         "<?xml version='1.0'?><object>",
         "#!/bin/sh\n<table",
+        "x <a >href",
+        "<?xml version='1.0'?><a name='x'/> <b>href</b>",
     ] {
         assert!(kinds(text.as_bytes()).1.contains(&Html), "{text:?}");
     }
-    for text in ["an <htm>l tag", "x <a >href", "a < img", "<?xml version='1.0'?><div>", "#!/bin/sh\n<td>"] {
+    for text in ["an <htm>l tag", "x <a>href", "x href <a ", "a < img", "<?xml version='1.0'?><div>", "#!/bin/sh\n<td>"]
+    {
         assert_eq!(kinds(text.as_bytes()).1, [], "{text:?}");
     }
     assert_eq!(kinds(b"<p>a page to us alone</p>"), (Html, vec![Ascii]));

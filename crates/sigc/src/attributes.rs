@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(container("OOXML_WORD"), [Condition::Container(vec![FileKind::OoxmlWord])]);
         assert_eq!(container("XML_WORD"), [Condition::Container(vec![FileKind::XmlWord])]);
         assert!(matches!(&container("ZIP")[..], [Condition::Container(kinds)] if kinds.contains(&FileKind::OoxmlXl)));
-        assert_eq!(container("SCRENC"), [Condition::Never("SCRENC".into())]);
+        assert_eq!(container("SCRENC"), [Condition::Container(vec![FileKind::EncodedScript])]);
         let layers = read("Engine:51-255,Target:0,Intermediates:CL_TYPE_ANY>CL_TYPE_SFX").unwrap();
         assert_eq!(layers.conditions, [Condition::Never("SFX".into())]);
     }

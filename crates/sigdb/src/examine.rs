@@ -18,6 +18,7 @@
 //! could say of the whole what holds of a part only.
 
 mod again;
+mod settled;
 mod specials;
 
 use crate::digests::Digests;

@@ -327,7 +327,7 @@ fn conditions_hold<'l>(reader: &mut Reader<'l>, around: &Circumstances<'_>) -> O
         let held = match tag {
             1..=3 => {
                 let value = match tag {
-                    1 => Some(around.size),
+                    1 => Some(around.facts.and_then(|facts| facts.size).unwrap_or(around.size)),
                     2 => around.facts.and_then(|facts| facts.entry_point),
                     _ => around.facts.and_then(|facts| u64::try_from(facts.sections.len()).ok()),
                 };

@@ -4,9 +4,9 @@
 mod common;
 
 use common::*;
-use dachs_base::{Budget, Facts, FileKind, Limits, Memory, Meta, Name, NoClock, Section, Target};
+use dachs_base::{Budget, Facts, FileKind, Icon, Limits, Memory, Meta, Name, NoClock, Section, Strength, Target};
 use dachs_sigdb::model::*;
-use dachs_sigdb::{Described, Image, LinkOptions, View};
+use dachs_sigdb::{Builder, Described, Image, LinkOptions, View};
 use sha2::{Digest as _, Sha256};
 
 /// An image with something in every section.
@@ -59,8 +59,54 @@ fn build() -> Vec<u8> {
     builder.add_link(0, LinkRule::AllowedPair("a+/".into())).unwrap();
     builder.add_link(0, LinkRule::Digest { digest: vec![7; 32], allowed: false }).unwrap();
     builder.switch(0, Switch::Kind(FileKind::Rar), false).unwrap();
+    others(&mut builder);
     builder.skipped(0, "because");
     builder.finish()
+}
+
+/// The kinds of signatures that are seldom.
+fn others(builder: &mut Builder) {
+    let imports = HashRule { digest: md5(b"a.b"), size: Some(3) };
+    builder.add_digest(0, "I", Scope::Imports, &imports).unwrap();
+    builder.add_digest(0, "S", Scope::Section, &HashRule { digest: sha1(b"a badger "), size: Some(9) }).unwrap();
+    builder.add_indicator(0, "i.ioc", &HashRule { digest: sha256(b"x"), size: None }).unwrap();
+    let certificate = CertificateRule { subject: [1; 20], serial: Some([2; 20]), modulus: vec![3; 64] };
+    builder.add_certificate(0, "C", &certificate).unwrap();
+    builder.add_icon(0, IconRule { groups: ["A".into(), "B".into()], icon: Icon::default() }).unwrap();
+    let strings = vec!["$a".to_owned()];
+    let metadata = vec![("score".to_owned(), MetadataValue::Integer(70))];
+    builder.add_yara(0, "Y", Strength::Weak, &YaraRule { tags: vec!["t".into()], metadata, strings }).unwrap();
+    builder.add_yara_text(&YaraText { source: 0, gate: 0, text: "rule Y { condition: true }" }).unwrap();
+    let group = Offset { base: OffsetBase::Group(4), shift: 0 };
+    builder.add_body(0, "G", &body(Target::Any, group, "worm")).unwrap();
+    let form = NumberForm::Text { digits: Digits::Auto, little: false, exact: false };
+    let comparisons = vec![(Comparison::Greater, 1), (Comparison::Less, 9)];
+    let mut rule = logical(
+        Target::Any,
+        &[
+            Condition::Container(vec![FileKind::Zip]),
+            Condition::Intermediates(vec![vec![FileKind::Zip], Vec::new()]),
+            Condition::EntryPoint(0, 9),
+            Condition::Handler(FileKind::Zip),
+            Condition::Icon(Some("A".into()), None),
+            Condition::Never("SFX".into()),
+        ],
+        Expression::And((0..5).map(id).collect()),
+        &["badger"],
+    );
+    rule.subsignatures.extend([
+        Subsignature::Compare(Compare { id: 0, distance: 7, form, length: 2, comparisons }),
+        Subsignature::Macro { min: 1, max: 20, group: 4 },
+        Subsignature::Picture(7),
+        Subsignature::Regex {
+            offset: Offset { base: OffsetBase::Absolute(1), shift: 9 },
+            trigger: id(0),
+            regex: Regex { text: "(e)a\\1?ts".into(), flags: "ig".into() },
+        },
+    ]);
+    builder.add_logical(0, "Special", &rule).unwrap();
+    rule.conditions.clear();
+    builder.add_logical(0, "Special", &rule).unwrap();
 }
 
 const OBJECT: &[u8] = b"a badger eats a worm, and a badger eats a worm";
@@ -88,6 +134,7 @@ fn use_all(image: &Image<'_>) {
     let member = Described { meta: &meta, container: FileKind::Zip, container_size: 9 };
     assert!(image.examine_member(&member, true).len() <= 1000);
     let _ = image.judge_link(b"http://evil.com/", b"bank.com", &LinkOptions::default());
+    let _ = (image.yara_texts().count(), image.yara_rules().count());
     let _ = (image.kind_of(&source), image.passwords(FileKind::Zip), image.is_off(Switch::Phishing));
 }
 
@@ -121,6 +168,11 @@ fn the_repair_of_a_whole_image_changes_nothing() {
     let mut repaired = bytes.clone();
     repair(&mut repaired).unwrap();
     assert_eq!(repaired, bytes);
+}
+
+#[test]
+fn the_same_content_gives_the_same_bytes() {
+    assert_eq!(build(), build());
 }
 
 #[test]

@@ -7,7 +7,8 @@
 //! * the bodies of `<script>` elements, as they are (without a copy, unless the page is UTF-16).
 //!
 //! Character references are resolved while looking for URLs and inside of them, and white space in the scheme is
-//! skipped, as browsers do. Scripts that were encoded for Microsoft's script engines (`#@~^`) are told as unsupported.
+//! skipped, as browsers do. Scripts that were encoded for Microsoft's script engines (`#@~^`) are decoded ([`crate::screnc`]), but
+//! for those of pages in UTF-16, which are told.
 //! URLs that a script puts together are not found.
 
 mod characters;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Part, Source};
 
+use crate::screnc::{self, Form, MARK};
 use crate::stream::{Fenced, Replay};
 use crate::{Item, Member, Unpack};
 
@@ -30,9 +32,6 @@ pub use links::{Link, links};
 const MEMORY: u64 = 40 * 1024;
 /// A page's time is looked at once in so many characters.
 const STEP: u64 = 1 << 16;
-
-/// The mark that a Microsoft-encoded script begins with.
-const ENCODED: &[u8] = b"#@~^";
 
 /// Goes through what a page holds.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
@@ -49,6 +48,7 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
         urls: 0,
         scripts: 0,
         encoded: false,
+        told: false,
         done: false,
     })
 }
@@ -115,7 +115,10 @@ struct Page {
     script: Script,
     urls: u64,
     scripts: u64,
+    /// The script at hand is encoded.
     encoded: bool,
+    /// That an encoded script was left as it is, was told.
+    told: bool,
     done: bool,
 }
 
@@ -154,7 +157,7 @@ impl Page {
         match character.byte {
             b':' if self.solid.ends_with(b"data:") => self.url(),
             b't' | b'T' | b'>' => self.script_edge(character.byte),
-            b'^' if !self.encoded && self.shown.ends_with(ENCODED) => self.encoded_script(),
+            b'^' if self.shown.ends_with(MARK) => self.encoded_script(),
             _ => None,
         }
     }
@@ -201,12 +204,22 @@ impl Page {
         let length = end.checked_sub(start).filter(|length| *length > 0)?;
         self.scripts = self.scripts.saturating_add(1);
         let name = Name::new(format!("script {}", self.scripts).as_bytes());
-        Some(self.member(name, Arc::new(Part::new(Arc::clone(&self.source), start, length))))
+        let body: Arc<dyn Source> = Arc::new(Part::new(Arc::clone(&self.source), start, length));
+        if !std::mem::take(&mut self.encoded) {
+            return Some(self.member(name, body));
+        }
+        Some(match self.budget.charge_object() {
+            Ok(()) => screnc::member(name, &body, Form::Bare, &self.budget),
+            Err(reached) => self.end_with(Some(name), reached.into()),
+        })
     }
 
-    /// Told once a page.
+    /// The script at hand is encoded. That of a page in UTF-16 is told, once a page.
     fn encoded_script(&mut self) -> Option<Item> {
-        self.encoded = true;
+        self.encoded = matches!(self.script, Script::Body(_)) && self.width == Width::One;
+        if self.encoded || self.width == Width::One || std::mem::replace(&mut self.told, true) {
+            return None;
+        }
         let anomaly = Anomaly::unsupported("an encoded script (JScript.Encode, VBScript.Encode) was not decoded");
         Some(Item::Anomaly { member: None, anomaly })
     }

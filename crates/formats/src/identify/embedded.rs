@@ -23,7 +23,8 @@ use dachs_base::{Anomaly, Budget, Class, FileKind, Limit, LimitReached, Name, Pa
 use crate::Identity;
 use crate::unpack::{Found, Search, Unpack};
 
-use super::{first_tag, may_be_page};
+use super::may_be_page;
+use super::text::{holds_address, tags};
 use signs::{SIGNS, Sign};
 
 /// Objects found in one object.
@@ -44,7 +45,7 @@ pub(crate) fn open(identity: &Identity, source: &Arc<dyn Source>, budget: &Budge
     let source = Arc::clone(source);
     let for_tags = may_be_page(identity.kind) && !identity.kinds().any(|kind| kind == FileKind::Html);
     let (found, budget) = (Found::new(budget), budget.clone());
-    Some(Box::new(Embedded { source, known, for_tags, found, budget, at: 0, count: 0 }))
+    Some(Box::new(Embedded { source, known, for_tags, link: false, found, budget, at: 0, count: 0 }))
 }
 
 struct Embedded {
@@ -53,6 +54,8 @@ struct Embedded {
     known: Vec<FileKind>,
     /// True while tags are looked for.
     for_tags: bool,
+    /// A link began before.
+    link: bool,
     found: Found,
     budget: Budget,
     /// Everything before was looked at.
@@ -69,9 +72,8 @@ impl Search for Embedded {
         self.at = self.source.next_data(self.at);
         let window = read_vec_at(self.source.as_ref(), self.at, STEP);
         let last = window.len() < STEP;
-        if self.for_tags && first_tag(&window).is_some() {
-            self.for_tags = false;
-            self.found.also(FileKind::Html);
+        if self.for_tags {
+            self.look_for_tags(&window);
         }
         let mut places: Vec<(usize, &'static Sign)> = SIGNS.iter().flat_map(|sign| sign.places(&window)).collect();
         places.sort_by_key(|(place, _)| *place);
@@ -92,6 +94,15 @@ impl Search for Embedded {
 }
 
 impl Embedded {
+    fn look_for_tags(&mut self, window: &[u8]) {
+        let tags = tags(window);
+        if tags.first.is_some() || (self.link && holds_address(window)) {
+            self.for_tags = false;
+            self.found.also(FileKind::Html);
+        }
+        self.link |= tags.link;
+    }
+
     /// Gives out the object that begins here, if one does.
     fn consider(&mut self, sign: &Sign, start: u64) -> Result<(), Anomaly> {
         if self.known.contains(&sign.kind) || !(sign.check)(self.source.as_ref(), start) {

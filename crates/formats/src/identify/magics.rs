@@ -83,6 +83,7 @@ pub(super) const MAGICS: &[Magic] = &[
     row(0, b"\x02\x21\x4c\x18", Lz4),
     row(0, b"\x89LZO\x00\x0d\x0a\x1a\x0a", Lzop),
     checked(0, b"\x1f\x9d", Compress, check::compress),
+    row(0, b"#@~^", EncodedScript),
     row(0, b"SZDD\x88\xf0\x27\x33", Szdd),
     row(0, b"KWAJ\x88\xf0\x27\xd1", Szdd),
     row(0, b"SZ\x20\x88\xf0\x27\x33\xd1", Szdd),

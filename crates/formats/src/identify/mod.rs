@@ -23,8 +23,6 @@ use dachs_base::{Class, FileKind, Part, Source, read_vec_at};
 use crate::Identity;
 use magics::MAGICS;
 
-use text::first_tag;
-
 /// Bytes of the first read.
 const HEAD: usize = 4096;
 /// Objects shorter than this describe no disc.

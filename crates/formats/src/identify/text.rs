@@ -27,9 +27,11 @@ pub(super) fn kind(head: &[u8]) -> Option<FileKind> {
     Some(markup(start).unwrap_or(set))
 }
 
+/// Makes a page of a text that has `href` anywhere behind it.
+const LINK: &[u8] = b"<a ";
 /// Tags that make ClamAV read any text, and bytes of no known format, as a page, wherever they stand (observed: 1.4.6, in
 /// lower, upper or title case).
-const ANYWHERE: [&[u8]; 8] = [b"<html>", b"<head>", b"<a ", b"<img", b"<iframe", b"<table", b"<object", b"<script"];
+const ANYWHERE: [&[u8]; 8] = [b"<html>", b"<head>", LINK, b"<img", b"<iframe", b"<table", b"<object", b"<script"];
 
 /// True if an object with these first bytes is to be matched as a page too, whatever else it is.
 pub(super) fn holds_tags(head: &[u8]) -> bool {
@@ -55,19 +57,36 @@ fn is_written(byte: u8) -> bool {
     matches!(byte, 7..=10 | 12 | 13 | 27 | 0x20..=0x7e)
 }
 
-/// Where the first tag stands that makes a page of a text.
-pub(super) fn first_tag(text: &[u8]) -> Option<usize> {
-    let tag = |rest: &[u8]| {
-        let named = |tag: &&[u8]| rest.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
-        ANYWHERE.iter().find(|tag| named(tag)).is_some_and(|tag| *tag != b"<a " || is_link(rest))
-    };
-    memchr::memchr_iter(b'<', text).find(|at| tag(text.get(*at..).unwrap_or(NO_TEXT)))
+/// What of a page is in a text.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tags {
+    /// Where the first tag stands that makes a page of it.
+    pub(super) first: Option<usize>,
+    /// A link begins: it makes a page of the text if an address follows, wherever.
+    pub(super) link: bool,
 }
 
-/// `<a`, and `href` before the tag ends.
-fn is_link(tag: &[u8]) -> bool {
-    let end = tag.iter().position(|byte| *byte == b'>').unwrap_or(tag.len());
-    contains(tag.get(..end).unwrap_or(NO_TEXT), b"href")
+/// Looks for tags.
+pub(super) fn tags(text: &[u8]) -> Tags {
+    // One search tells of all links that an address stands behind.
+    let mut addressed = None;
+    let mut tag = |rest: &[u8]| {
+        let named = |tag: &&[u8]| rest.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+        let tag = ANYWHERE.iter().find(|tag| named(tag));
+        tag.is_some_and(|tag| *tag != LINK || *addressed.get_or_insert_with(|| holds_address(rest)))
+    };
+    let first = memchr::memchr_iter(b'<', text).find(|at| tag(text.get(*at..).unwrap_or(NO_TEXT)));
+    Tags { first, link: addressed.is_some() }
+}
+
+/// Where the first tag stands that makes a page of a text.
+pub(super) fn first_tag(text: &[u8]) -> Option<usize> {
+    tags(text).first
+}
+
+/// Is there the name of an attribute that leads somewhere?
+pub(super) fn holds_address(text: &[u8]) -> bool {
+    contains(text, b"href")
 }
 
 /// UTF-16 as its low bytes, if the text is in UTF-16: told by a byte order mark, or by zeros beside ASCII.

@@ -7,12 +7,13 @@
 //!
 //! What it costs at worst: one more pass over the object, with the patterns of the signatures that its own bytes name.
 
+use super::settled::{Stage, settled};
 use super::{Active, Examination, Judge, counter_of};
 use crate::digests::Digests;
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
 use crate::placed::Places;
-use crate::rules::{Expression, RuleRecord, RuleSet, Special};
+use crate::rules::RuleSet;
 use crate::tally::{Counter, Tally};
 use crate::windows::Windows;
 use dachs_base::LimitReached;
@@ -87,7 +88,9 @@ impl Judge<'_, '_> {
             self.step()?;
             let Some(rule) = rules.rule(number) else { continue };
             let logic = rules.logic(&rule);
-            if logic::may_hold(logic, &|id| known(rules, &rule, tally, id)) && logic::conditions_met(logic, &around) {
+            if logic::may_hold(logic, &|id| settled(rules, &rule, tally, id, Stage::Once))
+                && logic::conditions_met(logic, &around)
+            {
                 undecided.push(number);
             }
         }
@@ -120,26 +123,4 @@ impl Judge<'_, '_> {
         drop(room);
         Ok(Some(Waiting { selection, wanted }))
     }
-}
-
-/// The number of matches of a rule's subsignature, if more of them cannot be found.
-fn known(rules: &RuleSet<'_>, rule: &RuleRecord, tally: &Tally, id: u8) -> Option<u32> {
-    let Some((number, sub)) = counter_of(rule, id).and_then(|number| Some((number, rules.subsignature(number)?)))
-    else {
-        return Some(0);
-    };
-    if sub.has_patterns() {
-        let count = tally.count(number).count;
-        let more = rules.is_waiting(&sub) || (rules.has_more(&sub) && count > 0);
-        return (!more).then_some(count);
-    }
-    let Some(Special::Regex(Expression { trigger, .. })) = rules.special(&sub) else { return None };
-    // What a trigger says of other special subsignatures is not followed.
-    let counts = |id: u8| {
-        let number = counter_of(rule, id)?;
-        let sub = rules.subsignature(number).filter(|sub| sub.has_patterns() && !rules.is_waiting(sub))?;
-        let count = tally.count(number).count;
-        (!rules.has_more(&sub) || count == 0).then_some(count)
-    };
-    if logic::trigger_may_hold(trigger, &counts) { None } else { Some(0) }
 }

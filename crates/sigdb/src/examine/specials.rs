@@ -5,6 +5,7 @@
 //! is known. A regular expression whose trigger is an ordinary word, in a signature that asks for rare words too, would
 //! otherwise be tried on most pages, for nothing (nine tenths of the time for HTML with the real signatures).
 
+use super::settled::{Stage, settled};
 use super::{Judge, counter_of};
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
@@ -55,31 +56,10 @@ struct Case<'c, 'a> {
     around: &'c Circumstances<'c>,
 }
 
-/// How much is known of a rule's subsignatures.
-#[derive(Clone, Copy)]
-enum Known {
-    /// Which of the patterns were met.
-    Hits,
-    /// How often the patterns were met, and all of the subsignatures before this one.
-    Before(u32),
-}
-
 impl Case<'_, '_> {
     /// Could the rule be fulfilled, with what is known?
-    fn is_open(&self, tally: &Tally, known: Known) -> bool {
-        let count = |id: u8| {
-            let Some(number) = counter_of(self.rule, id) else { return Some(0) };
-            let count = tally.count(number).count;
-            let Some(sub) = self.rules.subsignature(number).filter(|sub| self.rules.has_more(sub)) else {
-                return Some(count);
-            };
-            let is_known = match known {
-                Known::Hits => sub.has_patterns() && count == 0,
-                Known::Before(next) => sub.has_patterns() || number < next,
-            };
-            is_known.then_some(count)
-        };
-        logic::may_hold(self.rules.logic(self.rule), &count)
+    fn is_open(&self, tally: &Tally, stage: Stage) -> bool {
+        logic::may_hold(self.rules.logic(self.rule), &|id| settled(self.rules, self.rule, tally, id, stage))
     }
 }
 
@@ -98,7 +78,7 @@ impl Judge<'_, '_> {
             return Ok(true);
         }
         let case = Case { rules, rule, around };
-        if !case.is_open(tally, Known::Hits) {
+        if !case.is_open(tally, Stage::Met) {
             return Ok(true);
         }
         let done = self.counts(&case, tally).and_then(|()| self.specials(&case, tally));
@@ -130,7 +110,7 @@ impl Judge<'_, '_> {
         for number in numbers(case.rule) {
             let Some(sub) = case.rules.subsignature(number) else { continue };
             let special = case.rules.special(&sub);
-            if special.is_some() && !case.is_open(tally, Known::Before(number)) {
+            if special.is_some() && !case.is_open(tally, Stage::Before(number)) {
                 return Ok(());
             }
             match special {

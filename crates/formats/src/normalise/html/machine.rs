@@ -1,7 +1,8 @@
 //! The machine that goes through a page byte by byte, and over stretches of which every byte means the same, such as words, at
 //! once.
 //!
-//! Text, comments, tag names and scripts stand here; attributes stand in [`super::tag`]. White space is squeezed to one
+//! Text, comments, tag names and scripts stand here; attributes stand in [`super::tag`]. A script whose `language` says that it is
+//! encoded is decoded before it is read (the first stretch of it, as in ClamAV). White space is squeezed to one
 //! blank, which is written only before what follows it (`pending`); behind a tag it is dropped (`skip`).
 
 use super::Output;
@@ -9,6 +10,7 @@ use super::blocks::is_space;
 use super::reference::{self, Reference};
 use super::tag::{Attributes, Value};
 use super::wide::{self, Group};
+use crate::screnc::Decoder;
 
 /// Where in a page the machine stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub(super) struct Machine {
     style: bool,
     /// The last of the text is a blank.
     blank: bool,
+    /// Decodes the script at hand.
+    decoder: Option<Decoder>,
 }
 
 impl Default for Machine {
@@ -85,6 +89,7 @@ impl Default for Machine {
             address: None,
             style: false,
             blank: false,
+            decoder: None,
         }
     }
 }
@@ -93,12 +98,27 @@ impl Machine {
     /// Takes the next bytes of the page, of which zeros and carriage returns are dropped.
     pub(super) fn go(&mut self, mut bytes: &[u8], output: &mut Output) {
         while let Some((first, rest)) = bytes.split_first() {
+            if let Some(decoder) = self.decoder.take() {
+                self.decode(decoder, *first, output);
+                bytes = rest;
+                continue;
+            }
             let stretch = self.stretch(bytes, output);
             bytes = if stretch > 0 { bytes.get(stretch..).unwrap_or(&[]) } else { rest };
             if stretch == 0 && !is_dropped(*first) {
                 self.step(*first, output);
             }
         }
+    }
+
+    /// Takes a byte of a script that is encoded.
+    fn decode(&mut self, mut decoder: Decoder, byte: u8, output: &mut Output) {
+        decoder.take(byte, &mut |plain| {
+            if !is_dropped(plain) {
+                self.step(plain, output);
+            }
+        });
+        self.decoder = self.in_script().then_some(decoder);
     }
 
     /// Takes as many of the next bytes as can be taken at once, and tells how many.
@@ -176,6 +196,9 @@ impl Machine {
 
     /// The page has ended: writes what waited for more.
     pub(super) fn finish(&mut self, output: &mut Output) {
+        if let Some(mut decoder) = self.decoder.take() {
+            decoder.finish(&mut |plain| self.step(plain, output));
+        }
         if let Some(reference) = self.reference.take() {
             output.nocomment.extend(reference.rest());
         }
@@ -315,6 +338,11 @@ impl Machine {
         self.address = self.attributes.address(&self.name).filter(|address| !address.is_empty());
         self.style = self.name.is(b"style");
         self.state = if self.style || self.name.is(b"script") { State::Script } else { State::Text };
+        if let Some(language) = self.attributes.encoded_language().filter(|_| self.name.is(b"script")) {
+            // What ClamAV writes, but for the other attributes, which it repeats.
+            output.nocomment.extend([b"<script language=\"", language, b"\">"].concat());
+            self.decoder = Some(Decoder::new(false));
+        }
     }
 
     fn comment(&mut self, byte: u8) {

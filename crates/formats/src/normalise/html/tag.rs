@@ -42,6 +42,7 @@ pub(super) struct Attributes {
     quoted: bool,
     href: Option<Vec<u8>>,
     src: Option<Vec<u8>>,
+    language: Option<Vec<u8>>,
     /// Bytes from 128 on that wait.
     group: Group,
 }
@@ -51,6 +52,7 @@ impl Attributes {
     pub(super) fn begin(&mut self) {
         self.href = None;
         self.src = None;
+        self.language = None;
         self.name = Word::default();
     }
 
@@ -76,10 +78,20 @@ impl Attributes {
         let place = match () {
             () if self.name.is(b"href") => &mut self.href,
             () if self.name.is(b"src") => &mut self.src,
+            () if self.name.is(b"language") => &mut self.language,
             () => return,
         };
         if place.is_none() {
             *place = Some(std::mem::take(&mut self.value));
+        }
+    }
+
+    /// The language of a script that is encoded, once decoded.
+    pub(super) fn encoded_language(&mut self) -> Option<&'static [u8]> {
+        match self.language.take()?.to_ascii_lowercase().as_slice() {
+            b"jscript.encode" => Some(b"javascript"),
+            b"vbscript.encode" => Some(b"vbscript"),
+            _ => None,
         }
     }
 

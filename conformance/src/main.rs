@@ -8,6 +8,7 @@
 //! cargo conformance explain [FOLDER...]              every signature in words: do they say what its line says?
 //! cargo conformance counts [FOLDER...]                real databases: do both load as many signatures?
 //! cargo conformance regressions                       small cases kept from there: the same names again?
+//! cargo conformance archives [FOLDER...]              archives of other projects: all members that bsdtar and 7z see?
 //! cargo conformance bombs                             archives made to exhaust: bounded time and memory, never clean
 //! cargo conformance mutations [--count N] [--seed N]  broken archives: no crash, no payload called clean
 //! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
@@ -32,6 +33,7 @@
 //! with a line on standard error.
 #![forbid(unsafe_code)]
 
+mod archives;
 mod bombs;
 mod carrier;
 mod clamav;
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
     let Some((name, rest)) = arguments.split_first() else { return usage() };
     let options = Options { rest: rest.to_vec() };
     let broken = match name.as_str() {
+        "archives" => archives::run(&options),
         "bombs" => bombs::run(),
         "clamd" => clamd::run(),
         "conversations" => load::nonsense(&options),
@@ -113,7 +116,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "usage: cargo conformance peers|views|regressions|loads|rejections|explain|counts|bombs|mutations|sparse|machine|phishing|real|clamd|keys|service|conversations\
+        "usage: cargo conformance archives|peers|views|regressions|loads|rejections|explain|counts|bombs|mutations|sparse|machine|phishing|real|clamd|keys|service|conversations\
          |race|restart|yara|malformed [OPTIONS]"
     );
     ExitCode::from(2)

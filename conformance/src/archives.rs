@@ -1,0 +1,280 @@
+//! Archives of other projects: does Dachs see all that public tools take out of them?
+//!
+//! Every file of the given folders that `bsdtar` or `7z` opens without complaint is unpacked by both. What comes out is made
+//! into signatures, a digest for each member, and Dachs is asked about the archive itself: each digest must be found in it,
+//! and in an object that is called as the tool calls the member. Members of fewer than six bytes are not compared. What Dachs sees
+//! besides is not asked for: it looks deeper than the tools.
+//!
+//! Differences that are meant stand in `archives.txt`, each with its reason; a line of it that covers nothing any more is
+//! told. The folders are those of `conformance/corpora`, which fetches public packages, and Cargo's own sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::dachs::{Dachs, FileResult};
+use crate::scratch::Scratch;
+use crate::{Broken, Options};
+
+/// Larger files are passed.
+const LARGEST: u64 = 32 << 20;
+/// Shorter members cannot be asked for: no signature is about them (as in ClamAV).
+const SHORTEST: u64 = 6;
+/// Members of one archive that are compared.
+const MOST: usize = 2000;
+/// Archives asked about at once.
+const BATCH: usize = 200;
+/// Seconds a tool may take.
+const SECONDS: &str = "20";
+
+/// A file that a tool opened.
+struct Archive {
+    path: PathBuf,
+    /// Which tools did.
+    tools: BTreeSet<&'static str>,
+    /// Names of its members by digest; several may have the same bytes.
+    members: BTreeMap<String, BTreeSet<String>>,
+    sizes: BTreeMap<String, u64>,
+}
+
+/// Compares the archives below the given folders.
+pub(crate) fn run(options: &Options) -> Broken {
+    let dachs = Dachs::find()?;
+    let mut files = Vec::new();
+    let given: Vec<PathBuf> = options.paths().into_iter().map(PathBuf::from).collect();
+    for folder in if given.is_empty() { folders() } else { given } {
+        collect(&folder, &mut files);
+    }
+    files.sort();
+    let archives: Vec<Archive> =
+        files.iter().filter_map(|path| unpacked(path).transpose()).collect::<Result<_, _>>()?;
+    if archives.is_empty() {
+        eprintln!("SKIPPED: no archive that bsdtar or 7z opens; conformance/corpora fetches some");
+        return Ok(0);
+    }
+    let mut sum = Sum::default();
+    let mut reasons = Reasons::read();
+    for batch in archives.chunks(BATCH) {
+        compare(&dachs, batch, &mut reasons, &mut sum)?;
+    }
+    let unused = if options.paths().is_empty() { reasons.unused() } else { 0 };
+    println!(
+        "archives: {} opened by bsdtar ({}) or 7z ({}), {} members of six bytes or more: {} found, {} of them called alike, {} differences explained, {} not, {unused} reasons cover nothing",
+        archives.len(),
+        sum.bsdtar,
+        sum.sevenzip,
+        sum.members,
+        sum.found,
+        sum.alike,
+        sum.explained,
+        sum.broken
+    );
+    println!("archives: by kind {:?}", sum.kinds);
+    Ok(sum.broken + unused)
+}
+
+#[derive(Default)]
+struct Sum {
+    bsdtar: usize,
+    sevenzip: usize,
+    members: usize,
+    found: usize,
+    alike: usize,
+    explained: usize,
+    broken: usize,
+    kinds: BTreeMap<String, usize>,
+}
+
+/// What `conformance/corpora` fetched, and the sources of the crates that the project is built from.
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
+    let corpora = root.join("target/corpora");
+    if !corpora.exists() {
+        eprintln!(
+            "SKIPPED: conformance/corpora was not run; only the sources of Cargo's crates and the samples of the tests are compared"
+        );
+    }
+    let samples = root.join("crates/formats/tests/samples");
+    home.map(|home| home.join("registry/src"))
+        .into_iter()
+        .chain([corpora, samples, "/usr/share/clamav-testfiles".into()])
+        .collect()
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return };
+    if metadata.is_dir() {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.for_each(|entry| collect(&entry.path(), files));
+    } else if metadata.is_file() && (1..=LARGEST).contains(&metadata.len()) && may_be_archive(path) {
+        files.push(path.to_owned());
+    }
+}
+
+/// Texts are none, nor are programs, which 7z takes apart into their sections.
+fn may_be_archive(path: &Path) -> bool {
+    use std::io::Read;
+    let mut head = [0; 512];
+    let Ok(count) = fs::File::open(path).and_then(|mut file| file.read(&mut head)) else { return false };
+    let head = head.get(..count).unwrap_or_default();
+    let magics: [&[u8]; 7] =
+        [b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"%PDF"];
+    let program = magics.iter().any(|magic| head.starts_with(magic));
+    let text = head.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
+    !program && (!text || head.starts_with(b"0707") || head.starts_with(b"!<arch>"))
+}
+
+/// What the tools take out of a file; nothing if none opens it.
+fn unpacked(path: &Path) -> Result<Option<Archive>, String> {
+    let mut archive =
+        Archive { path: path.to_owned(), tools: BTreeSet::new(), members: BTreeMap::new(), sizes: BTreeMap::new() };
+    for tool in ["bsdtar", "7z"] {
+        let scratch = Scratch::new()?;
+        let folder = scratch.folder("out")?;
+        let mut command = Command::new("timeout");
+        command.arg(SECONDS).arg(tool);
+        match tool {
+            "bsdtar" => command.args(["-x", "--no-same-owner", "--no-same-permissions", "-f"]).arg(path),
+            _ => command.args(["x", "-y", "-bd", "-p-", "-aou"]).arg(path),
+        };
+        let status =
+            command.current_dir(&folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if !status.map_err(|error| format!("timeout: {error}"))?.success() {
+            continue;
+        }
+        let before = archive.members.len();
+        members(&folder, &mut archive)?;
+        if archive.members.len() > before || before > 0 {
+            archive.tools.insert(tool);
+        }
+    }
+    Ok((!archive.members.is_empty()).then_some(archive))
+}
+
+fn members(folder: &Path, archive: &mut Archive) -> Result<(), String> {
+    let mut paths = Vec::new();
+    walk(folder, &mut paths);
+    paths.sort();
+    paths.truncate(MOST);
+    for group in paths.chunks(500) {
+        let output =
+            Command::new("sha256sum").arg("-z").arg("--").args(group).output().map_err(|error| error.to_string())?;
+        for line in output.stdout.split(|byte| *byte == 0).filter(|line| line.len() > 66) {
+            let (digest, name) = line.split_at(66);
+            let digest = String::from_utf8_lossy(digest.get(..64).unwrap_or_default()).into_owned();
+            let path = Path::new(std::ffi::OsStr::new(std::str::from_utf8(name).unwrap_or_default()));
+            let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+            let shown = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+            if size >= SHORTEST {
+                archive.sizes.insert(digest.clone(), size);
+                archive.members.entry(digest).or_default().insert(shown);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Files with bytes. Names that are no UTF-8 are passed.
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => walk(&path, paths),
+            Ok(metadata) if metadata.is_file() && metadata.len() > 0 && path.to_str().is_some() => paths.push(path),
+            _ => {}
+        }
+    }
+}
+
+fn compare(dachs: &Dachs, archives: &[Archive], reasons: &mut Reasons, sum: &mut Sum) -> Result<(), String> {
+    let scratch = Scratch::new()?;
+    let mut lines = BTreeSet::new();
+    for (digest, size) in archives.iter().flat_map(|archive| &archive.sizes) {
+        lines.insert(format!("{digest}:{size}:M.{digest}\n"));
+    }
+    let database = scratch.write("members.hsb", lines.into_iter().collect::<String>().as_bytes())?;
+    let paths: Vec<PathBuf> = archives.iter().map(|archive| archive.path.clone()).collect();
+    let answer = dachs.scan(&database, &["--max-scan-time", "60"], &paths)?;
+    let results: BTreeMap<&Path, &FileResult> =
+        answer.results.iter().map(|result| (result.path.as_path(), result)).collect();
+    for archive in archives {
+        sum.bsdtar += usize::from(archive.tools.contains("bsdtar"));
+        sum.sevenzip += usize::from(archive.tools.contains("7z"));
+        let Some(result) = results.get(archive.path.as_path()) else {
+            println!("{}: no result", archive.path.display());
+            sum.broken += 1;
+            continue;
+        };
+        *sum.kinds.entry(result.kind.clone()).or_default() += 1;
+        compare_one(archive, result, reasons, sum);
+    }
+    Ok(())
+}
+
+fn compare_one(archive: &Archive, result: &FileResult, reasons: &mut Reasons, sum: &mut Sum) {
+    for (digest, names) in &archive.members {
+        sum.members += 1;
+        let place = result.places.iter().find(|(name, _)| name.contains(digest.as_str())).map(|(_, place)| place);
+        let Some(place) = place else {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            if names.iter().any(|name| reasons.explain(&archive.path, name)) {
+                sum.explained += 1;
+            } else {
+                sum.broken += 1;
+                println!(
+                    "{} ({}): not found: {names:?}; {} {:?}",
+                    archive.path.display(),
+                    result.kind,
+                    result.verdict,
+                    result.anomalies.first()
+                );
+            }
+            continue;
+        };
+        sum.found += 1;
+        sum.alike += usize::from(names.iter().any(|name| alike(name, place)));
+    }
+}
+
+/// Is the object called as the tool calls the file? Letters beside ASCII, and signs that tools change, are not compared.
+fn alike(name: &str, place: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    plain(place).contains(&plain(last))
+}
+
+/// Why members may be missing: `part of the archive's path | part of the member's name ## reason`.
+struct Reasons {
+    lines: Vec<(String, String, usize)>,
+}
+
+impl Reasons {
+    fn read() -> Reasons {
+        let text = include_str!("../archives.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        let rule = |line: &str| {
+            let (rule, _) = line.split_once(" ## ")?;
+            let (archive, member) = rule.split_once('|')?;
+            Some((archive.trim().to_owned(), member.trim().to_owned(), 0))
+        };
+        Reasons { lines: text.filter_map(rule).collect() }
+    }
+
+    fn explain(&mut self, archive: &Path, member: &str) -> bool {
+        let archive = archive.to_string_lossy();
+        let line = self
+            .lines
+            .iter_mut()
+            .find(|(part, name, _)| archive.contains(part.as_str()) && member.contains(name.as_str()));
+        line.map(|line| line.2 += 1).is_some()
+    }
+
+    /// Lines that covered nothing.
+    fn unused(&self) -> usize {
+        let unused: Vec<_> = self.lines.iter().filter(|line| line.2 == 0).collect();
+        unused.iter().for_each(|(archive, member, _)| println!("archives.txt: covers nothing: {archive} | {member}"));
+        unused.len()
+    }
+}

@@ -6,7 +6,7 @@
 //! besides is not asked for: it looks deeper than the tools.
 //!
 //! Differences that are meant stand in `archives.txt`, each with its reason; a line of it that covers nothing any more is
-//! told. The folders are those of `conformance/corpora`, which fetches public packages, and Cargo's own sources.
+//! told. The folders are those of `conformance/corpora`, which fetches public packages, and the sources of some crates that Cargo keeps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

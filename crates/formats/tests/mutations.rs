@@ -1,6 +1,6 @@
 //! Broken samples: every one ends, within its limits and a time. `DACHS_MUTATIONS` says how many are tried; few without it.
 //!
-//! Samples are those of the tests, ClamAV's test files, and what `conformance/corpora` fetched, of at most 64 KiB.
+//! Samples are those of the tests, ClamAV's test files, and what `conformance/corpora` fetched, of at most 16 KiB.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
 
 mod common;
@@ -15,7 +15,7 @@ use dachs_base::{Budget, Limits, Memory, NoClock, Source, read_vec_at};
 use dachs_formats::{Item, Unpacking, identify, unpack};
 
 /// Larger samples are passed.
-const LARGEST: u64 = 64 << 10;
+const LARGEST: u64 = 16 << 10;
 /// No broken sample may take longer, also where the machine is slow.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -109,7 +109,7 @@ fn broken_samples_end() {
     let (mut noise, mut kinds, mut slowest) = (Noise::new(), BTreeMap::new(), Duration::ZERO);
     for number in 0..count {
         let bytes = broken(&samples[noise.below(samples.len())], &mut noise);
-        let limits = Limits { memory: 8 << 20, objects: 300, scan_size: 4 << 20, ..Limits::default() };
+        let limits = Limits { memory: 4 << 20, objects: 100, scan_size: 1 << 20, ..Limits::default() };
         let start = Instant::now();
         let keep = bytes.clone();
         let result = std::panic::catch_unwind(|| {
@@ -133,6 +133,9 @@ fn broken_samples_end() {
             *kinds.entry(kind).or_insert(0_u64) += objects;
         }
         slowest = slowest.max(took);
+        if number % 50_000 == 49_999 {
+            eprintln!("{} mutations ended, the slowest in {slowest:?}", number + 1);
+        }
     }
     eprintln!(
         "{count} mutations of {} samples ended, the slowest in {slowest:?}; objects by kind: {kinds:?}",

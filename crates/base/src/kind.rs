@@ -178,6 +178,7 @@ kinds! {
     HfsPlus, "hfsplus", Archive, Other, "PART_HFSPLUS", "HFS+ file system.";
     Html, "html", Document, Any, "HTML", "HTML page.";
     Hwp3, "hwp3", Document, Other, "HWP3", "Hangul word processor 3 document.";
+    InnoSetup, "inno-setup", Archive, Other, "BINARY_DATA", "Inno Setup installer data.";
     InstallShield, "installshield", Archive, Other, "ISHIELD_MSI", "InstallShield archive.";
     Hwpml, "hwpml", Text, Any, "XML_HWP", "Hangul word processor document in XML.";
     Iso9660, "iso9660", Archive, Other, "ISO9660", "ISO 9660 disc image.";

@@ -90,3 +90,27 @@ fn scripts_of_autoit_become_text() {
         assert!(!walked.gap(), "{carrier}: {:?}", walked.anomalies);
     }
 }
+
+/// The data of Inno Setup stand behind a program and its files, and say so in a text.
+#[test]
+fn inno_setup_is_told() {
+    let text = |text: &str| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(64, 0);
+        bytes
+    };
+    let kind = |bytes: &[u8]| dachs_formats::identify(&dachs_base::Memory::new(bytes)).kind;
+    let data = [text("Inno Setup Setup Data (6.2.1) (u)"), vec![7; 300]].concat();
+    assert_eq!(kind(&data), FileKind::InnoSetup);
+    assert_ne!(kind(&text("Inno Setup Setup Data (what it says)")), FileKind::InnoSetup);
+    let budget = dachs_base::Budget::new(dachs_base::Limits::default(), dachs_base::NoClock);
+    for before in [5000, 300_000] {
+        let program: Vec<u8> = [b"MZ".to_vec(), vec![0; before], data.clone()].concat();
+        let source: std::sync::Arc<dyn dachs_base::Source> = std::sync::Arc::new(dachs_base::Memory::new(program));
+        let identity = dachs_formats::identify(source.as_ref());
+        let mut embedded = dachs_formats::embedded(&identity, &source, &budget).unwrap();
+        let Some(dachs_formats::Item::Embedded(member)) = embedded.next_item() else { panic!("it is not found") };
+        let kind = dachs_formats::identify(member.source.as_ref()).kind;
+        assert!(matches!(dachs_formats::unpack(kind, &member.source, &budget), dachs_formats::Unpacking::Unsupported));
+    }
+}

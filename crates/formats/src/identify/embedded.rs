@@ -32,7 +32,7 @@ const MOST: u32 = 100;
 /// Bytes looked at in one step.
 const STEP: usize = 1 << 18;
 /// No sign is longer: so much of a window is looked at again in the next.
-const LONGEST: usize = 16;
+const LONGEST: usize = 24;
 /// A program is taken to reach to the end of what holds it, unless that is farther away than this.
 const LARGEST_PROGRAM: u64 = 40 << 20;
 

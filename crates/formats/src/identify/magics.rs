@@ -66,6 +66,7 @@ pub(super) const MAGICS: &[Magic] = &[
     row(10, b"rLau", StuffIt),
     row(4, b"\xef\xbe\xad\xdeNullsoftInst", Nsis),
     row(0, b"\xa3\x48\x4b\xbe\x98\x6c\x4a\xa9\x99\x4c\x53\x0a\x86\xd6\x48\x7d", AutoIt),
+    checked(0, b"Inno Setup Setup Data (", InnoSetup, check::inno_setup),
     row(0, b"ISc(", InstallShield),
     row(0, b"\x13\x5d\x65\x8c", InstallShield),
     row(0, b"ISSetupStream", InstallShield),

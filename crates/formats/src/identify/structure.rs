@@ -27,6 +27,17 @@ pub(super) fn arj(head: &[u8]) -> bool {
     (30..=2600).contains(&size) && byte(head, 4) >= 30
 }
 
+/// Inno Setup, `Projects/Src/Shared.Struct.pas`: a text of 64 bytes with the version of the set-up, filled up with zeros.
+pub(in crate::identify) fn inno_setup(head: &[u8]) -> bool {
+    let version = head.get(23..64).unwrap_or_default();
+    let end = version.iter().position(|byte| *byte == 0).unwrap_or(version.len());
+    let (text, padding) = version.split_at(end);
+    text.first().is_some_and(u8::is_ascii_digit)
+        && text.contains(&b')')
+        && !padding.is_empty()
+        && padding.iter().all(|byte| *byte == 0)
+}
+
 /// An ASAR header is a Chromium pickle around JSON that begins with the list of files.
 pub(super) fn asar(head: &[u8]) -> bool {
     head.get(16..).is_some_and(|json| json.starts_with(b"{\"files\""))

@@ -24,10 +24,11 @@ const fn sign(kind: FileKind, magic: &'static [u8], check: fn(&dyn Source, u64) 
 }
 
 /// What is looked for.
-pub(super) static SIGNS: [Sign; 9] = [
+pub(super) static SIGNS: [Sign; 10] = [
     sign(FileKind::Arj, b"\x60\xea", arj),
     sign(FileKind::AutoIt, b"\xa3\x48\x4b\xbe\x98\x6c\x4a\xa9\x99\x4c\x53\x0a\x86\xd6\x48\x7d", autoit),
     sign(FileKind::Cab, b"MSCF\x00\x00\x00\x00", cab),
+    sign(FileKind::InnoSetup, b"Inno Setup Setup Data (", inno_setup),
     Sign { kind: FileKind::Nsis, magic: b"\xef\xbe\xad\xdeNullsoftInst", inside: 4, check: nsis },
     sign(FileKind::Pdf, b"%PDF-1.", pdf),
     sign(FileKind::Pe, b"MZ", pe),
@@ -77,6 +78,11 @@ fn cab(source: &dyn Source, start: u64) -> bool {
     let rest = source.len().saturating_sub(start);
     let fits = files >= 36 && files < size && u64::from(size) <= rest;
     fits && header.u32(12) == Some(0) && header.u16(24) == Some(0x0103) && header.u16(26).unwrap_or(0) > 0
+}
+
+/// The data of a set-up program of Inno Setup: its version, in a text of 64 bytes.
+fn inno_setup(source: &dyn Source, start: u64) -> bool {
+    super::super::structure::inno_setup(&Header::read(source, start, 64).0)
 }
 
 /// The data of a set-up program: its header and all that follows are not larger than what there is.

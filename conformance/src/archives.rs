@@ -22,7 +22,7 @@ const LARGEST: u64 = 32 << 20;
 /// Shorter members cannot be asked for: no signature is about them (as in ClamAV).
 const SHORTEST: u64 = 6;
 /// Members of one archive that are compared.
-const MOST: usize = 2000;
+const MOST: usize = 500;
 /// Archives asked about at once.
 const BATCH: usize = 200;
 /// Seconds a tool may take.
@@ -98,11 +98,21 @@ fn folders() -> Vec<PathBuf> {
         );
     }
     let samples = root.join("crates/formats/tests/samples");
-    home.map(|home| home.join("registry/src"))
-        .into_iter()
-        .chain([corpora, samples, "/usr/share/clamav-testfiles".into()])
-        .collect()
+    let mut folders = vec![corpora, samples, "/usr/share/clamav-testfiles".into()];
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    for registry in registries.into_iter().flatten().flatten() {
+        let crates = fs::read_dir(registry.path()).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_wanted = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            CRATES.iter().any(|wanted| name.starts_with(wanted))
+        };
+        folders.extend(crates.filter(is_wanted));
+    }
+    folders
 }
+
+/// Crates whose sources hold archives.
+const CRATES: [&str; 7] = ["cab-", "delharc-", "lzma-rust2-", "rars-", "sevenz-rust2-", "tar-", "zip-"];
 
 fn collect(path: &Path, files: &mut Vec<PathBuf>) {
     let Ok(metadata) = fs::symlink_metadata(path) else { return };
@@ -120,8 +130,17 @@ fn may_be_archive(path: &Path) -> bool {
     let mut head = [0; 512];
     let Ok(count) = fs::File::open(path).and_then(|mut file| file.read(&mut head)) else { return false };
     let head = head.get(..count).unwrap_or_default();
-    let magics: [&[u8]; 7] =
-        [b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa", b"%PDF"];
+    let magics: [&[u8]; 9] = [
+        b"MZ",
+        b"\x7fELF",
+        b"\xcf\xfa\xed\xfe",
+        b"\xce\xfa\xed\xfe",
+        b"\xca\xfe\xba\xbe",
+        b"\xfe\xed\xfa",
+        b"%PDF",
+        b"\x4c\x01",
+        b"\x64\x86",
+    ];
     let program = magics.iter().any(|magic| head.starts_with(magic));
     let text = head.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'));
     !program && (!text || head.starts_with(b"0707") || head.starts_with(b"!<arch>"))

@@ -99,8 +99,11 @@ enum Sign {
 impl<'a> Texts<'a> {
     fn new(bytes: &'a [u8]) -> Texts<'a> {
         let wide = bytes.starts_with(&[0, 0]);
-        let low = |window: &&[u8]| matches!(window, [0, 1..=4, ..]);
-        let low_signs = wide || bytes.windows(2).take(1 << 20).any(|window| low(&window));
+        // A sign for a variable, and two bytes with its number.
+        let is =
+            |window: &[u8], sign: u8| matches!(window, [first, low, high] if *first == sign && low & high & 0x80 != 0);
+        let count = |sign: u8| bytes.windows(3).filter(|window| is(window, sign)).count();
+        let low_signs = wide || count(3) > count(253);
         Texts { bytes, wide, low_signs }
     }
 

@@ -17,6 +17,9 @@ pub enum Digest {
     Sha512,
 }
 
+/// Gives the next bytes to whom it is called with; false if there are none.
+pub type Pieces<'p> = dyn FnMut(&mut dyn FnMut(&[u8])) -> bool + 'p;
+
 /// Object identifiers, in DER without tag and length: of the digest, and of RSA with it (RFC 8017 A.2.4 and B.1; RFC 8017 C).
 const NAMES: [(Digest, &[u8], &[u8]); 5] = [
     (Digest::Md5, b"\x2a\x86\x48\x86\xf7\x0d\x02\x05", b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04"),
@@ -58,7 +61,7 @@ impl Digest {
     }
 
     /// The digest of all that `next` gives, until it gives nothing.
-    pub fn of_stream(self, next: &mut dyn FnMut(&mut dyn FnMut(&[u8])) -> bool) -> Vec<u8> {
+    pub fn of_stream(self, next: &mut Pieces<'_>) -> Vec<u8> {
         match self {
             Digest::Md5 => stream::<Md5>(next),
             Digest::Sha1 => stream::<Sha1>(next),
@@ -75,7 +78,7 @@ fn digest<D: sha2::Digest>(parts: &[&[u8]]) -> Vec<u8> {
     digest.finalize().to_vec()
 }
 
-fn stream<D: sha2::Digest>(next: &mut dyn FnMut(&mut dyn FnMut(&[u8])) -> bool) -> Vec<u8> {
+fn stream<D: sha2::Digest>(next: &mut Pieces<'_>) -> Vec<u8> {
     let mut digest = D::new();
     while next(&mut |bytes| digest.update(bytes)) {}
     digest.finalize().to_vec()

@@ -23,6 +23,6 @@ mod rsa;
 mod signed;
 
 pub use certificate::{Certificate, Uses};
-pub use digest::Digest;
+pub use digest::{Digest, Pieces};
 pub use rsa::PublicKey;
 pub use signed::{SignedData, Signer};

@@ -35,22 +35,7 @@ const STEP: u64 = 1 << 16;
 
 /// Goes through what a page holds.
 pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    let width = Width::of(&**source);
-    Box::new(Page {
-        source: Arc::clone(source),
-        budget: budget.clone(),
-        width,
-        characters: Characters::new(source, 0, width),
-        shown: Recent::default(),
-        solid: Recent::default(),
-        written: Recent::default(),
-        script: Script::Outside,
-        urls: 0,
-        scripts: 0,
-        encoded: false,
-        told: false,
-        done: false,
-    })
+    Box::new(Page::new(source, Width::of(&**source), budget))
 }
 
 /// The last 16 characters, letters in lower case.
@@ -64,8 +49,18 @@ impl Recent {
 
     /// Several at once.
     fn push_all(&mut self, bytes: &[u8]) {
-        let most = size_of::<u128>();
-        bytes.get(bytes.len().saturating_sub(most)..).unwrap_or(bytes).iter().for_each(|byte| self.push(*byte));
+        match bytes.last_chunk() {
+            Some(last) => self.0 = u128::from_be_bytes(last.map(|byte| byte.to_ascii_lowercase())),
+            None => bytes.iter().for_each(|byte| self.push(*byte)),
+        }
+    }
+
+    /// Several at once, but for white space.
+    fn push_solid(&mut self, bytes: &[u8]) {
+        let mut solid = [0; size_of::<u128>()];
+        let last = bytes.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
+        let kept = solid.iter_mut().rev().zip(last).map(|(to, from)| *to = *from).count();
+        self.push_all(solid.get(solid.len() - kept..).unwrap_or(&[]));
     }
 
     /// True if the last characters are these, at most 16.
@@ -90,16 +85,57 @@ enum Script {
     Body(u64),
 }
 
-/// How many bytes there are before the first with which a scheme, the edge of a script or the mark of an encoded one can be complete,
-/// or with which a reference begins. `before`: the byte before them.
-fn plain(bytes: &[u8], mut before: u8) -> usize {
+/// How many bytes there are before the first with which a scheme, the edge of a script or the mark of an encoded one can be
+/// complete, or with which a reference begins. `before`: the byte before them; `in_tag`: a `>` counts.
+///
+/// An edge is recognised from its `<`, unless that was in the buffer before.
+fn plain(bytes: &[u8], mut before: u8, in_tag: bool) -> usize {
+    let (first, rest) = bytes.split_at_checked(EDGE).unwrap_or((bytes, &[]));
     let stops = |byte: &u8| {
         let edge = matches!(byte, b't' | b'T') && matches!(before, b'p' | b'P');
         before = *byte;
-        edge || matches!(byte, b'&' | b':' | b'>' | b'^')
+        edge || is_mark(*byte, in_tag)
     };
-    bytes.iter().position(stops).unwrap_or(bytes.len())
+    if let Some(at) = first.iter().position(stops) {
+        return at;
+    }
+    let mut at = first.len();
+    while let Some(mark) = bytes.get(at..).and_then(|rest| next_mark(rest, in_tag)) {
+        let rest = bytes.get(at + mark..).unwrap_or(&[]);
+        if rest.first() != Some(&b'<') {
+            return at + mark;
+        }
+        for edge in [&b"<script"[..], b"</script"] {
+            if rest.get(..edge.len()).is_some_and(|start| start.eq_ignore_ascii_case(edge)) {
+                return at + mark + edge.len() - 1;
+            }
+        }
+        at += mark + 1;
+    }
+    first.len() + rest.len()
 }
+
+/// The first byte at which more must be looked at: one that stops, or a `<`.
+fn next_mark(bytes: &[u8], in_tag: bool) -> Option<usize> {
+    const STRETCH: usize = 32;
+    let is_mark = |byte: &u8| (*byte == b'<') | is_mark(*byte, in_tag);
+    let (stretches, rest) = bytes.as_chunks::<STRETCH>();
+    // All bytes of a stretch are compared, so that vectors do it.
+    let has_mark = |stretch: &[u8; STRETCH]| stretch.iter().fold(false, |any, byte| any | is_mark(byte));
+    let (start, stretch) = match stretches.iter().position(has_mark) {
+        Some(number) => (number * STRETCH, stretches.get(number).map_or(rest, |stretch| stretch.as_slice())),
+        None => (stretches.len() * STRETCH, rest),
+    };
+    stretch.iter().position(is_mark).map(|at| start + at)
+}
+
+#[inline(always)]
+fn is_mark(byte: u8, in_tag: bool) -> bool {
+    (byte == b'&') | (byte == b':') | (byte == b'^') | (in_tag & (byte == b'>'))
+}
+
+/// Bytes of the longest edge of a script, `</script`.
+const EDGE: usize = 8;
 
 struct Page {
     source: Arc<dyn Source>,
@@ -120,6 +156,9 @@ struct Page {
     /// That an encoded script was left as it is, was told.
     told: bool,
     done: bool,
+    /// Takes each character by itself: the oracle of tests.
+    #[cfg(test)]
+    by_one: bool,
 }
 
 impl Unpack for Page {
@@ -142,6 +181,26 @@ impl Unpack for Page {
 }
 
 impl Page {
+    fn new(source: &Arc<dyn Source>, width: Width, budget: &Budget) -> Page {
+        Page {
+            source: Arc::clone(source),
+            budget: budget.clone(),
+            width,
+            characters: Characters::new(source, 0, width),
+            shown: Recent::default(),
+            solid: Recent::default(),
+            written: Recent::default(),
+            script: Script::Outside,
+            urls: 0,
+            scripts: 0,
+            encoded: false,
+            told: false,
+            done: false,
+            #[cfg(test)]
+            by_one: false,
+        }
+    }
+
     /// Takes one character, and what is complete with it.
     fn step(&mut self) -> Option<Item> {
         self.pass_plain();
@@ -164,15 +223,16 @@ impl Page {
 
     /// Passes characters with which nothing can be complete, as far as they are at hand.
     fn pass_plain(&mut self) {
+        #[cfg(test)]
+        if self.by_one {
+            return;
+        }
         let bytes = self.characters.at_hand();
-        let count = plain(bytes, self.written.before(0));
+        let count = plain(bytes, self.written.before(0), matches!(self.script, Script::Tag));
         let passed = bytes.get(..count).unwrap_or(&[]);
         self.shown.push_all(passed);
         self.written.push_all(passed);
-        let mut solid = [0; size_of::<u128>()];
-        let last = passed.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
-        let kept = solid.iter_mut().rev().zip(last).map(|(to, from)| *to = *from).count();
-        self.solid.push_all(solid.get(solid.len() - kept..).unwrap_or(&[]));
+        self.solid.push_solid(passed);
         self.characters.pass(count);
     }
 
@@ -234,5 +294,55 @@ impl Page {
     fn end_with(&mut self, member: Option<Name>, anomaly: Anomaly) -> Item {
         self.done = true;
         Item::Anomaly { member, anomaly }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dachs_base::{Limits, Memory, NoClock, read_vec_at};
+
+    /// The members and remarks of a page, with stretches passed at once or not.
+    fn items(page: &[u8], stretches: bool) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let source: Arc<dyn Source> = Arc::new(Memory::new(page.to_vec()));
+        let budget = Budget::new(Limits::default(), NoClock);
+        let mut page = Page::new(&source, Width::One, &budget);
+        page.by_one = !stretches;
+        let mut items = Vec::new();
+        while let Some(item) = page.next_item() {
+            items.push(match item {
+                Item::Member(member) => (member.name.as_bytes().to_vec(), read_vec_at(&*member.source, 0, 1 << 20)),
+                Item::Anomaly { anomaly, .. } => (b"anomaly".to_vec(), anomaly.detail.into_bytes()),
+                _ => (Vec::new(), Vec::new()),
+            });
+        }
+        items
+    }
+
+    #[test]
+    fn stretches_are_the_same_as_single_characters() {
+        #[rustfmt::skip]
+        const PIECES: [&[u8]; 24] = [
+            b"<script>", b"</script>", b"<SCRIPT src=x>", b"</Script >", b"<scri", b"pt>", b"t", b"p", b"data:", b"da ta:,x",
+            b"data:;base64,QUJD\"", b"&#116;", b"&colon;", b"#@~^", b"<p>word</p>", b" ", b"\n", b"'", b"\"", b">", b"a long word of a text",
+            b"<b><i>", b"&", b"src=\"",
+        ];
+        let mut number = 7_u64;
+        let mut random = move |below: usize| {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(number >> 33).unwrap_or(0) % below
+        };
+        let mut seen = 0;
+        for round in 0..3_000 {
+            let mut page: Vec<u8> = (0..random(60)).flat_map(|_| PIECES[random(PIECES.len())]).copied().collect();
+            if round % 100 == 0 {
+                // Across the edge of the reader's buffer.
+                page.splice(..0, vec![b'.'; 32 * 1024 - random(200)]);
+            }
+            let found = items(&page, true);
+            seen += found.len();
+            assert_eq!(found, items(&page, false), "{}", page.escape_ascii());
+        }
+        assert!(seen > 1_000, "{seen}");
     }
 }

@@ -127,25 +127,38 @@ impl Machine {
             return 0;
         }
         match self.state {
+            State::Text if bytes.first().is_some_and(|byte| is_blank(*byte)) => {
+                self.pending = !self.skip;
+                self.blank(output);
+                first_of(bytes, is_blank).len()
+            }
             State::Text => {
                 let word = first_of(bytes, |byte| is_plain(byte) && !is_space(byte));
                 if !word.is_empty() {
                     self.flush(output);
                     self.blank = false;
-                    output.nocomment.extend(word.iter().map(u8::to_ascii_lowercase));
-                    output.notags.extend(word.iter().map(u8::to_ascii_lowercase));
+                    write_lower(word, &mut output.nocomment);
+                    write_lower(word, &mut output.notags);
                 }
                 word.len()
             }
             State::Script => {
                 let code = first_of(bytes, is_plain);
-                code.iter().for_each(|byte| write_script(*byte, output));
+                write_code(code, output);
                 if let Some(scripts) = output.scripts.as_mut().filter(|_| !self.style) {
                     scripts.at_hand.extend_from_slice(code);
                 }
                 code.len()
             }
             State::Comment => first_of(bytes, |byte| byte != b'>').len(),
+            State::Name => {
+                let name = first_of(bytes, is_of_name);
+                name.iter().for_each(|byte| self.name.push(*byte));
+                write_lower(name, &mut output.nocomment);
+                name.len()
+            }
+            State::Attributes => self.stretch_of_attribute(bytes, output),
+            State::Value(value) => self.stretch_of_value(value, bytes, output),
             _ => 0,
         }
     }
@@ -396,6 +409,25 @@ impl Machine {
     }
 }
 
+/// As [`write_script`], of bytes of a script that mean nothing but themselves.
+fn write_code(mut code: &[u8], output: &mut Output) {
+    while let Some((first, rest)) = code.split_first() {
+        let stretch = first_of(code, |byte| byte != b'\'' && !is_space(byte));
+        if stretch.is_empty() {
+            write_script(*first, output);
+            code = rest;
+        } else {
+            write_lower(stretch, &mut output.nocomment);
+            code = code.get(stretch.len()..).unwrap_or(&[]);
+        }
+    }
+}
+
+/// Writes letters in lower case.
+pub(super) fn write_lower(bytes: &[u8], to: &mut Vec<u8>) {
+    to.extend(bytes.iter().map(u8::to_ascii_lowercase));
+}
+
 /// Scripts lose their white space, and have one kind of quotes.
 fn write_script(byte: u8, output: &mut Output) {
     match byte {
@@ -406,7 +438,7 @@ fn write_script(byte: u8, output: &mut Output) {
 }
 
 /// The bytes before the first that is not `wanted`.
-fn first_of(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> &[u8] {
+pub(super) fn first_of(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> &[u8] {
     let count = bytes.iter().position(|byte| !wanted(*byte)).unwrap_or(bytes.len());
     bytes.get(..count).unwrap_or(bytes)
 }
@@ -414,6 +446,16 @@ fn first_of(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> &[u8] {
 /// Does the byte mean nothing but itself, in texts and scripts? White space does where it is written.
 fn is_plain(byte: u8) -> bool {
     (is_space(byte) && byte != b'\r') || (matches!(byte, b' '..=127) && !matches!(byte, b'<' | b'&'))
+}
+
+/// White space that forms hold.
+fn is_blank(byte: u8) -> bool {
+    is_space(byte) && byte != b'\r'
+}
+
+/// May the byte stand in the name of a tag?
+fn is_of_name(byte: u8) -> bool {
+    !is_space(byte) && !matches!(byte, 0 | b'>')
 }
 
 /// Bytes that no form holds.

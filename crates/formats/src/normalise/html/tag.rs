@@ -6,7 +6,7 @@
 
 use super::Output;
 use super::blocks::is_space;
-use super::machine::{Machine, State, Word};
+use super::machine::{Machine, State, Word, first_of, write_lower};
 use super::reference::Reference;
 use super::wide::{Group, Grown};
 
@@ -106,6 +106,31 @@ impl Attributes {
 }
 
 impl Machine {
+    /// Takes as many bytes of an attribute's name as there are, and tells how many.
+    pub(super) fn stretch_of_attribute(&mut self, bytes: &[u8], output: &mut Output) -> usize {
+        let name = first_of(bytes, |byte| !is_space(byte) && !matches!(byte, 0 | b'=' | b'>'));
+        for byte in name {
+            self.attributes.name(*byte, self.pending);
+            self.flush(output);
+        }
+        write_lower(name, &mut output.nocomment);
+        name.len()
+    }
+
+    /// Takes as many bytes of a value as mean nothing but themselves, and tells how many.
+    pub(super) fn stretch_of_value(&mut self, value: Value, bytes: &[u8], output: &mut Output) -> usize {
+        if !matches!(value, Value::Plain | Value::Quoted(_)) || !self.attributes.group.is_empty() {
+            return 0;
+        }
+        let plain = first_of(bytes, |byte| matches!(byte, b'!'..=b'~') && !b"\"&':>".contains(&byte));
+        if value == Value::Plain && !plain.is_empty() {
+            self.skip = false;
+        }
+        self.attributes.keep(plain);
+        write_lower(plain, &mut output.nocomment);
+        plain.len()
+    }
+
     /// A byte of a tag outside of values.
     pub(super) fn attribute(&mut self, byte: u8, output: &mut Output) {
         match byte {

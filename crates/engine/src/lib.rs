@@ -16,7 +16,7 @@
 //! * what cancels a detection: an allow-list entry for the object or for any object around it, or the signature of somebody
 //!   whom the content trusts on one of them, if that is a program (but not that one of its certificates was revoked);
 //! * when a file needs a process of its own ([`Outcome::Isolate`]): before a parser of archives or documents runs on it,
-//!   or on what was found in the midst of it.
+//!   or on what was found in the midst of it. Pages are texts, and share a process until one holds such an object.
 #![forbid(unsafe_code)]
 
 mod fold;
@@ -75,7 +75,7 @@ pub enum Outcome {
 #[must_use]
 pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: &Options<'_>) -> Outcome {
     let identity = level::identify(&*file, image);
-    if options.isolate && identity.kinds().any(dachs_formats::looks_into) {
+    if options.isolate && identity.kinds().any(needs_own_process) {
         return Outcome::Isolate(identity.kind);
     }
     let fold = Fold::new(identity.kind, budget.limits().clone());
@@ -124,8 +124,10 @@ impl Scan<'_> {
             Some(Item::Heuristic(heuristic)) => self.judge(heuristic),
             Some(Item::Member(member)) => {
                 let object = Object::member(&level.object, member, self.image);
-                self.visit(object);
-                self.describe_part();
+                if !self.isolates(&object) {
+                    self.visit(object);
+                    self.describe_part();
+                }
             }
             Some(Item::Embedded(_) | Item::Also(_)) if self.options.isolate => self.isolate = true,
             Some(Item::Also(kind)) => self.also(kind),
@@ -144,7 +146,7 @@ impl Scan<'_> {
     /// Looks at the innermost object once more, as one of a kind that a signature asks for.
     fn look_again(&mut self, kind: FileKind) {
         let Some(level) = self.levels.last() else { return };
-        if self.options.isolate && dachs_formats::looks_into(kind) {
+        if self.options.isolate && needs_own_process(kind) {
             self.isolate = true;
             return;
         }
@@ -240,6 +242,12 @@ impl Scan<'_> {
         }
     }
 
+    /// Is this an object that only a process of its own may open, and is that another one than this?
+    fn isolates(&mut self, object: &Object) -> bool {
+        self.isolate |= self.options.isolate && object.identity.kinds().any(needs_own_process);
+        self.isolate
+    }
+
     /// Looks at one object and opens it if it holds others.
     fn visit(&mut self, mut object: Object) {
         let measured = object.source.known_len().is_some();
@@ -259,7 +267,7 @@ impl Scan<'_> {
     fn enter(&mut self, object: Object) {
         let mut level = Level::closed(object);
         level.look_again(std::mem::take(&mut self.handlers));
-        if !self.is_enough() {
+        if !self.is_enough() && !self.isolates(&level.object) {
             self.open(&mut level);
         }
         self.levels.push(level);
@@ -456,6 +464,12 @@ impl Scan<'_> {
     fn is_enough(&self) -> bool {
         self.fold.decided(self.options) || self.budget.check_time().is_err()
     }
+}
+
+/// Is an object of this kind opened by a process that scans this one file only? A page is not: it is a text, and read
+/// like one; what stands in it may be such an object.
+fn needs_own_process(kind: FileKind) -> bool {
+    kind != FileKind::Html && dachs_formats::looks_into(kind)
 }
 
 /// What stands in the midst of other bytes was matched with them as it is: damage hides nothing, and what looked like a

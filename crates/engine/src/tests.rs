@@ -229,6 +229,23 @@ fn archives_ask_for_a_process_of_their_own() {
     assert!(matches!(ask(b"plain text, nothing to unpack"), Outcome::Report(_)));
 }
 
+/// Pages are read by shared workers, as long as nothing in them has to be opened.
+#[test]
+fn pages_ask_for_a_process_of_their_own_when_they_hold_archives() {
+    let content = image(&[]);
+    let content = Image::new(&content).unwrap();
+    let options = Options { isolate: true, ..ALL };
+    let ask =
+        |bytes: &[u8]| scan(Arc::new(Memory::new(bytes)), &content, &Budget::new(Limits::default(), NoClock), &options);
+    let Outcome::Report(report) = ask(b"<html><body><script>one()</script><img src='data:,some%20text'>") else {
+        panic!("a page with a script and a text was isolated")
+    };
+    assert_eq!(report.coverage.objects, 3);
+    let escaped: String = tar(&[("a", b"1")]).iter().map(|byte| format!("%{byte:02x}")).collect();
+    let page = format!("<html><body><p>x</p><img src='data:application/x-tar,{escaped}'></body></html>");
+    assert!(matches!(ask(page.as_bytes()), Outcome::Isolate(FileKind::Html)));
+}
+
 #[test]
 fn texts_are_matched_in_normalised_form_as_well() {
     let mut builder = Builder::new();

@@ -88,31 +88,25 @@ enum Script {
 /// How many bytes there are before the first with which a scheme, the edge of a script or the mark of an encoded one can be
 /// complete, or with which a reference begins. `before`: the byte before them; `in_tag`: a `>` counts.
 ///
-/// An edge is recognised from its `<`, unless that was in the buffer before.
+/// An edge is recognised from its `<`, or, if that was passed before, from its last two letters.
 fn plain(bytes: &[u8], mut before: u8, in_tag: bool) -> usize {
-    let (first, rest) = bytes.split_at_checked(EDGE).unwrap_or((bytes, &[]));
-    let stops = |byte: &u8| {
-        let edge = matches!(byte, b't' | b'T') && matches!(before, b'p' | b'P');
+    let edge_ends = |byte: &u8| {
+        let ends = matches!(byte, b't' | b'T') && matches!(before, b'p' | b'P');
         before = *byte;
-        edge || is_mark(*byte, in_tag)
+        ends
     };
-    if let Some(at) = first.iter().position(stops) {
-        return at;
-    }
-    let mut at = first.len();
+    let begun = bytes.iter().take(EDGE).position(edge_ends).unwrap_or(bytes.len());
+    let mut at = 0;
     while let Some(mark) = bytes.get(at..).and_then(|rest| next_mark(rest, in_tag)) {
         let rest = bytes.get(at + mark..).unwrap_or(&[]);
-        if rest.first() != Some(&b'<') {
-            return at + mark;
+        let begins = |edge: &&&[u8]| rest.get(..edge.len()).is_some_and(|start| start.eq_ignore_ascii_case(edge));
+        match [&b"<script"[..], b"</script"].iter().find(begins) {
+            Some(edge) => return begun.min(at + mark + edge.len() - 1),
+            None if rest.first() != Some(&b'<') => return begun.min(at + mark),
+            None => at += mark + 1,
         }
-        for edge in [&b"<script"[..], b"</script"] {
-            if rest.get(..edge.len()).is_some_and(|start| start.eq_ignore_ascii_case(edge)) {
-                return at + mark + edge.len() - 1;
-            }
-        }
-        at += mark + 1;
     }
-    first.len() + rest.len()
+    begun
 }
 
 /// The first byte at which more must be looked at: one that stops, or a `<`.

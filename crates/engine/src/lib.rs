@@ -242,7 +242,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Is this an object that only a process of its own may open, and is that another one than this?
+    /// Notes whether an object may be opened only by a process of its own, which this one is not.
     fn isolates(&mut self, object: &Object) -> bool {
         self.isolate |= self.options.isolate && object.identity.kinds().any(needs_own_process);
         self.isolate

@@ -12,11 +12,13 @@
 //! in only one tree. A Rock Ridge name replaces the short one. A file in several extents is one member. Directories are
 //! walked with an explicit stack, each once; records that make no sense end a directory's sector.
 //!
-//! The boot images of El Torito are members when no file holds them; bytes behind the volume as well. Not done:
-//! compressed files of zisofs, files that are interleaved, the second half of a disc that was written twice.
+//! The boot images of El Torito are members when no file holds them; bytes behind the volume as well. A file
+//! that is compressed by [`zisofs`] is given twice: plain, and as it is stored. Not done: files that are interleaved, the second
+//! half of a disc that was written twice.
 
 mod record;
 mod volume;
+mod zisofs;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -210,7 +212,17 @@ impl Disc {
         };
         let name = Name::new(path);
         self.found.meta(Meta { name: name.clone(), packed: size, length: size, encrypted: false, position: 0 });
-        self.found.member(name, source, Some(size))
+        match zisofs::open(&source, &self.budget) {
+            Ok(None) => self.found.member(name, source, Some(size)),
+            Ok(Some(plain)) => {
+                self.found.member(name, plain, Some(size))?;
+                self.found.member(Name::new(&[path, b" as stored"].concat()), source, Some(size))
+            }
+            Err(anomaly) => {
+                self.found.remark(Some(name.clone()), anomaly);
+                self.found.member(name, source, Some(size))
+            }
+        }
     }
 
     fn boot_image(&mut self, place: u64, size: u64) -> Result<(), LimitReached> {

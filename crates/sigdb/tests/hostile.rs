@@ -216,7 +216,7 @@ fn changes_with_repaired_checksums_are_refused_or_safe() {
     let bytes = build();
     let mut dice = Dice(9);
     let mut used = 0;
-    for round in 0..30_000_u64 {
+    for round in 0..4_000_u64 {
         let mut changed = bytes.clone();
         for _ in 0..1 + dice.below(3) {
             // Half of the changes go to the numbers that point: any aligned word.
@@ -235,5 +235,5 @@ fn changes_with_repaired_checksums_are_refused_or_safe() {
         }
         assert!(round < 1000 || used > 0);
     }
-    assert!(used > 10_000, "{used}");
+    assert!(used > 1_000, "{used}");
 }

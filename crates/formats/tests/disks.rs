@@ -197,7 +197,7 @@ fn files_compressed_by_zisofs_come_out_plain() {
     }
     let mut disc = fs::read(folder.path().join("disc")).unwrap();
     let walked = walk(&disc);
-    let at = |walked: &common::Walked, name: &str| {
+    let at = |walked: &Walked, name: &str| {
         walked.objects.iter().find(|seen| seen.path == [name]).map(|seen| seen.bytes.clone()).unwrap_or_default()
     };
     assert!(!walked.gap(), "{:?}", walked.anomalies);

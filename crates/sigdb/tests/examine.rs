@@ -417,3 +417,14 @@ fn icons_and_certificates_are_facts() {
     assert_eq!(found(&facts, false), ["revoked"]);
     assert!(found(&Facts { entry_point: Some(0), ..Facts::default() }, true).is_empty());
 }
+
+#[test]
+fn a_digest_that_two_signatures_name_has_both_names() {
+    let mut builder = builder();
+    hash(&mut builder, "One", md5(b"badger"), Some(6));
+    hash(&mut builder, "Two", md5(b"badger"), Some(6));
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    let found = |all| names(&image, &examine(&image, b"badger", all).findings).len();
+    assert_eq!((found(true), found(false)), (2, 1));
+}

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! One line that verifies is enough; lines for other levels or in other forms are passed over. Who is trusted says whoever asks for
-//! the compilation ([`Roots`](crate::Roots)): a certificate must lead to one of theirs, and all on the way must be valid now. ClamAV takes
+//! the compilation ([`Roots`]): a certificate must lead to one of theirs, and all on the way must be valid now. ClamAV takes
 //! such a signature instead of the one inside; here a container must verify by both.
 
 use std::io::Read;

@@ -1,5 +1,6 @@
-//! Scripts that were encoded for Microsoft's script engines: `JScript.Encode` and `VBScript.Encode` (screnc.exe; "Windows
-//! Script Encoder" in the documents of Windows Script).
+//! Scripts that were encoded for Microsoft's script engines: `JScript.Encode` and `VBScript.Encode` (screnc.exe; "VBScript in a
+//! Nutshell", 2nd edition, appendix E: The Script Encoder, <https://www.oreilly.com/library/view/vbscript-in-a/0596004885/ape.html>;
+//! the vendor published no specification of the encoded form).
 //!
 //! ```text
 //! #@~^ | length 6 digits of base64, == | encoded text | checksum 6 digits of base64, == | ^#~@

@@ -4,6 +4,8 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "packers/mod.rs"]
+mod packers;
 
 use std::io::Write;
 
@@ -50,12 +52,17 @@ fn block(plain: &[u8], zip: bool) -> Vec<u8> {
         encoder.write_all(plain).unwrap();
         packed = encoder.finish().unwrap();
     }
-    let sizes = [(packed.len() as u16).to_le_bytes(), (plain.len() as u16).to_le_bytes()].concat();
-    let sum = checksum(&packed) ^ checksum(&sizes);
-    [&sum.to_le_bytes()[..], &sizes, &packed].concat()
+    framed(&packed, plain)
 }
 
-/// A cabinet; all folders are compressed with `method` (0 or 1), or pretend to be.
+/// A block of data around packed bytes.
+fn framed(packed: &[u8], plain: &[u8]) -> Vec<u8> {
+    let sizes = [(packed.len() as u16).to_le_bytes(), (plain.len() as u16).to_le_bytes()].concat();
+    let sum = checksum(packed) ^ checksum(&sizes);
+    [&sum.to_le_bytes()[..], &sizes, packed].concat()
+}
+
+/// A cabinet; all folders are compressed with `method` (0, 1, or Quantum with a window), or pretend to be.
 fn cabinet(files: &[File], method: u16) -> Vec<u8> {
     let folders = files.iter().filter(|file| file.folder < 0xFFFD).map(|file| file.folder + 1).max().unwrap_or(1);
     let mut entries = Vec::new();
@@ -76,7 +83,13 @@ fn cabinet(files: &[File], method: u16) -> Vec<u8> {
     let mut at = files_at + entries.len() as u32;
     let (mut table, mut data) = (Vec::new(), Vec::new());
     for content in contents {
-        let blocks: Vec<Vec<u8>> = content.chunks(32768).map(|plain| block(plain, method == 1)).collect();
+        let blocks: Vec<Vec<u8>> = match method & 0xF {
+            2 if method > 0xFF => {
+                let packed = packers::quantum::pack(&content, usize::from(method >> 8));
+                packed.iter().zip(content.chunks(32768)).map(|(packed, plain)| framed(packed, plain)).collect()
+            }
+            _ => content.chunks(32768).map(|plain| block(plain, method == 1)).collect(),
+        };
         table.extend(at.to_le_bytes());
         table.extend((blocks.len() as u16).to_le_bytes());
         table.extend(method.to_le_bytes());
@@ -172,6 +185,27 @@ fn files_of_several_blocks_and_folders() {
     }
 }
 
+/// Text, code and noise, so that all models are used and scaled down many times.
+fn mixture() -> Vec<u8> {
+    let noise: Vec<u8> = (0..20_000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    [&text()[..50_000], &noise, &text()[..30_000], &vec![b'x'; 40_000], &eicar()].concat()
+}
+
+#[test]
+fn quantum_is_unpacked_as_another_program_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for bits in [10, 13, 15, 18, 21] {
+        let packed = cabinet(&[file("mixture", &mixture(), 0), file("eicar.com", &eicar(), 0)], 2 | bits << 8);
+        let walked = walk(&packed);
+        assert_eq!(walked.anomalies, [], "{bits}");
+        assert!(walked.at(&["mixture"]).unwrap().bytes == mixture(), "{bits}");
+        assert_eq!(walked.at(&["eicar.com"]).unwrap().bytes, eicar(), "{bits}");
+        std::fs::write(folder.path().join("q.cab"), packed).unwrap();
+        let theirs = tool(folder.path(), "cabextract", &["-q", "-p", "q.cab"], b"");
+        assert!(theirs.is_none_or(|theirs| theirs == [mixture(), eicar()].concat()), "{bits}");
+    }
+}
+
 #[test]
 fn a_cabinet_behind_a_program_is_found() {
     let Some(program) = test_file("clam.exe") else { return };
@@ -186,6 +220,7 @@ fn what_cannot_be_unpacked_is_told() {
     let one = |folder, method| walk(&cabinet(&[file("a", &eicar(), folder)], method));
     assert_eq!(kinds(&one(0, 2)), [AnomalyKind::Unsupported]);
     assert_eq!(kinds(&one(0, 9)), [AnomalyKind::Unsupported]);
+    assert_eq!(kinds(&one(0, 0x1602)), [AnomalyKind::Unsupported]);
     assert_eq!(kinds(&one(0, 0x1603)), [AnomalyKind::Unsupported]);
     assert_eq!(kinds(&one(0xFFFD, 0)), [AnomalyKind::Unsupported]);
     assert_eq!(kinds(&one(0xFFFF, 0)), [AnomalyKind::Unsupported]);
@@ -213,7 +248,8 @@ fn tight() -> Limits {
 #[test]
 fn every_cut_is_told() {
     let small = cabinet(&[file("a", &text()[..400], 0), file("eicar.com", &eicar(), 1)], 1);
-    let wholes = [(small, 1), (sample("license_lzx15.cab"), 53)];
+    let quantum = cabinet(&[file("a", &text()[..400], 0), file("eicar.com", &eicar(), 1)], 0x0B02);
+    let wholes = [(small, 1), (quantum, 1), (sample("license_lzx15.cab"), 53)];
     for (whole, step) in wholes {
         for length in (36..whole.len()).step_by(step) {
             assert!(walk_within(&whole[..length], tight()).gap(), "cut at {length} of {}", whole.len());
@@ -230,13 +266,14 @@ fn damage_is_survived() {
         let walked = walk_within(&broken, tight());
         assert!(walked.objects.len() > 2 || !walked.anomalies.is_empty(), "bit {bit}");
     }
-    for name in ["license_lzx15.cab", "license_lzx21.cab"] {
-        let whole = sample(name);
+    let quantum = cabinet(&[file("a", &text()[..4000], 0)], 0x0B02);
+    let wholes = [quantum, sample("license_lzx15.cab"), sample("license_lzx21.cab")];
+    for (number, whole) in wholes.into_iter().enumerate() {
         for bit in (60 * 8..whole.len() * 8).step_by(17) {
             let mut broken = whole.clone();
             broken[bit / 8] ^= 1 << (bit % 8);
             let walked = walk_within(&broken, tight());
-            assert!(!walked.anomalies.is_empty() || bit < 76 * 8, "{name}, bit {bit}");
+            assert!(!walked.anomalies.is_empty() || bit < 76 * 8, "{number}, bit {bit}");
         }
     }
 }

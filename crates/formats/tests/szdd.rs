@@ -4,6 +4,10 @@
 
 #[path = "common/mod.rs"]
 mod common;
+#[path = "packers/mod.rs"]
+mod packers;
+
+use std::io::Write;
 
 use common::{eicar, test_file, walk, walk_within};
 use dachs_base::{AnomalyKind, FileKind, Limits};
@@ -59,10 +63,44 @@ fn every_form_is_unpacked() {
     }
 }
 
+/// MSZIP blocks, each with its length, and the end.
+fn mszip(plain: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    for chunk in plain.chunks(32768) {
+        let mut encoder = flate2::write::DeflateEncoder::new(b"CK".to_vec(), flate2::Compression::default());
+        encoder.write_all(chunk).unwrap();
+        let block = encoder.finish().unwrap();
+        packed.extend((block.len() as u16).to_le_bytes());
+        packed.extend(block);
+    }
+    [packed, vec![0, 0]].concat()
+}
+
+#[test]
+fn huffman_codes_and_mszip_are_unpacked() {
+    let text: Vec<u8> = (0..9000u32).flat_map(|number| format!("line {number}\n").into_bytes()).collect();
+    let plain = [&text[..], &eicar(), &[b'x'; 5000], &[144, 0, 255, 7]].concat();
+    let length = (plain.len() as u32).to_le_bytes();
+    for (method, data) in [(3, packers::kwaj(&plain)), (4, mszip(&plain))] {
+        let walked = walk(&kwaj(method, 1, &length, &data));
+        assert_eq!(walked.anomalies, [], "{method}");
+        assert!(walked.at(&["content"]).unwrap().bytes == plain, "{method}");
+        // Without a length, bits that fill the last byte may be taken for more.
+        let walked = walk(&kwaj(method, 0, b"", &data));
+        assert_eq!(walked.anomalies, [], "{method}");
+        assert!(walked.at(&["content"]).unwrap().bytes.starts_with(&plain), "{method}");
+        for cut in (0..data.len()).step_by(701) {
+            assert!(walk(&kwaj(method, 1, &length, &data[..cut])).gap(), "{method} cut at {cut}");
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_unpacked_is_told() {
     let kinds = |packed: &[u8]| walk(packed).anomalies.iter().map(|anomaly| anomaly.kind).collect::<Vec<_>>();
-    assert_eq!(kinds(&kwaj(3, 0, b"", b"abc")), [AnomalyKind::Unsupported]);
+    assert_eq!(kinds(&kwaj(5, 0, b"", b"abc")), [AnomalyKind::Unsupported]);
+    assert_eq!(kinds(&kwaj(3, 0, b"", b"\x55\x55\x55abc")), [AnomalyKind::Damaged]);
+    assert_eq!(kinds(&kwaj(4, 0, b"", b"\x05\0CK")), [AnomalyKind::Damaged]);
     assert_eq!(kinds(b"SZDD\x88\xF0\x27\x33Bm\0\0\0\0"), [AnomalyKind::Unsupported]);
     assert_eq!(kinds(b"KWAJ\x88\xF0\x27\xD1\0"), [AnomalyKind::Damaged]);
     let short = [&szdd(&eicar())[..], &lzss(b"more", None)[..]].concat();
@@ -81,7 +119,7 @@ fn every_cut_is_told() {
 fn every_flipped_bit_is_survived() {
     let limits = Limits { memory: 1 << 20, scan_size: 1 << 20, objects: 100, ..Limits::default() };
     let plain = [eicar(), b" badger".repeat(4)].concat();
-    let whole = [szdd(&plain), kwaj(2, 8, b"name\0", &lzss(&plain, None))];
+    let whole = [szdd(&plain), kwaj(2, 8, b"name\0", &lzss(&plain, None)), kwaj(3, 0, b"", &packers::kwaj(&plain))];
     for packed in whole {
         for bit in 8..packed.len() * 8 {
             let mut broken = packed.clone();

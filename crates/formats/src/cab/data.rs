@@ -1,22 +1,20 @@
-//! The data blocks of a folder ([MS-CAB] 2.4) and how they are compressed ([MS-MCI] for MSZIP, `lzx` for LZX).
+//! The data blocks of a folder ([MS-CAB] 2.4); how they are compressed stands in `mszip`, `quantum` and `lzx`.
 //!
-//! A block is up to 64 KiB of compressed data and 32 KiB of plain bytes. MSZIP blocks are DEFLATE streams of their own that
-//! may refer to the 32 KiB before them; the decoder is given those as a stored block in front.
+//! A block is up to 64 KiB of compressed data and 32 KiB of plain bytes.
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dachs_base::{Anomaly, Budget};
-use flate2::{Decompress, FlushDecompress, Status};
 
 use super::header::{Folder, exact};
 use crate::codec::Decoder;
 use crate::codec::lzx::{self, Lzx};
+use crate::codec::mszip::Mszip;
+use crate::codec::quantum::{self, Quantum};
 use crate::stream::{Fenced, SourceRead};
 
-/// How far back an MSZIP block may refer, and how long it may be.
-const HISTORY: usize = 32 * 1024;
 /// Blocks, compressed and plain, and the state of DEFLATE.
 const MEMORY: u64 = 320 * 1024;
 
@@ -24,10 +22,20 @@ const MEMORY: u64 = 320 * 1024;
 pub(super) fn refusal(method: u16) -> Option<Anomaly> {
     match method & 0x0F {
         0 | 1 => None,
-        2 => Some(Anomaly::unsupported("it is compressed with Quantum, which cannot be opened")),
-        3 if lzx::window_size(method >> 8 & 0x1F).is_some() => None,
+        2 | 3 if window_size(method).is_some() => None,
+        2 => Some(Anomaly::unsupported("it is compressed with a Quantum window of an unknown size")),
         3 => Some(Anomaly::unsupported("it is compressed with an LZX window of an unknown size")),
         _ => Some(Anomaly::unsupported("it is compressed with an unknown method")),
+    }
+}
+
+/// The window that a method needs, in bytes.
+fn window_size(method: u16) -> Option<usize> {
+    let bits = method >> 8 & 0x1F;
+    match method & 0x0F {
+        2 => quantum::window_size(bits),
+        3 => lzx::window_size(bits),
+        _ => None,
     }
 }
 
@@ -39,7 +47,7 @@ pub(super) fn open(
     wrong: &Arc<AtomicBool>,
     budget: &Budget,
 ) -> io::Result<Decoder> {
-    let window = lzx::window_size(folder.method >> 8 & 0x1F).filter(|_| folder.method & 0x0F == 3).unwrap_or(0);
+    let window = window_size(folder.method).unwrap_or(0);
     let memory = MEMORY.saturating_add(u64::try_from(window).unwrap_or(u64::MAX));
     let make = || {
         let method = Method::new(folder.method).ok_or(ErrorKind::Unsupported)?;
@@ -50,8 +58,8 @@ pub(super) fn open(
 
 enum Method {
     Stored,
-    /// The last plain bytes.
-    Mszip(Vec<u8>),
+    Mszip(Mszip),
+    Quantum(Box<Quantum>),
     Lzx(Box<Lzx>),
 }
 
@@ -59,7 +67,8 @@ impl Method {
     fn new(method: u16) -> Option<Method> {
         match method & 0x0F {
             0 => Some(Method::Stored),
-            1 => Some(Method::Mszip(Vec::new())),
+            1 => Some(Method::Mszip(Mszip::default())),
+            2 => Some(Method::Quantum(Box::new(Quantum::new(method >> 8 & 0x1F)?))),
             3 => Some(Method::Lzx(Box::new(Lzx::new(method >> 8 & 0x1F)?))),
             _ => None,
         }
@@ -69,11 +78,12 @@ impl Method {
     fn unpack(&mut self, packed: Vec<u8>, length: usize) -> io::Result<Vec<u8>> {
         match self {
             Method::Stored => Ok(packed),
-            Method::Mszip(history) => {
-                let plain = inflate(&packed, history, length)?;
-                history.extend(&plain);
-                history.drain(..history.len().saturating_sub(HISTORY));
-                Ok(plain)
+            Method::Mszip(mszip) => match mszip.block(&packed, length)? {
+                plain if plain.len() < length => Err(broken("an MSZIP block is shorter than stated")),
+                plain => Ok(plain),
+            },
+            Method::Quantum(quantum) => {
+                quantum.frame(&packed, length).ok_or_else(|| broken("not a valid Quantum frame"))
             }
             Method::Lzx(lzx) => lzx.frame(&packed, length).map_err(|_| broken("not a valid LZX frame")),
         }
@@ -141,45 +151,6 @@ fn sum(bytes: &[u8]) -> u32 {
     let (words, tail) = bytes.as_chunks::<4>();
     let whole = words.iter().fold(0, |sum, word| sum ^ u32::from_le_bytes(*word));
     whole ^ tail.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
-}
-
-/// An MSZIP block: `CK`, then DEFLATE that may refer to `history`.
-fn inflate(packed: &[u8], history: &[u8], length: usize) -> io::Result<Vec<u8>> {
-    let packed = packed.strip_prefix(b"CK").ok_or_else(|| broken("an MSZIP block without its mark"))?;
-    let mut state = Decompress::new(false);
-    let mut plain = vec![0; HISTORY];
-    if !history.is_empty() {
-        let count = u16::try_from(history.len()).unwrap_or(0);
-        let head = [&[0][..], &count.to_le_bytes(), &(!count).to_le_bytes(), history].concat();
-        run(&mut state, &head, &mut plain)?;
-    }
-    let before = state.total_out();
-    run(&mut state, packed, plain.get_mut(..length).unwrap_or_default())?;
-    let made = usize::try_from(state.total_out() - before).unwrap_or(0);
-    if made < length {
-        return Err(broken("an MSZIP block is shorter than stated"));
-    }
-    plain.truncate(made);
-    Ok(plain)
-}
-
-/// Decodes until input or output are at their end.
-fn run(state: &mut Decompress, mut input: &[u8], mut output: &mut [u8]) -> io::Result<()> {
-    while !input.is_empty() && !output.is_empty() {
-        let (before_in, before_out) = (state.total_in(), state.total_out());
-        let status = state.decompress(input, output, FlushDecompress::None);
-        let taken = usize::try_from(state.total_in() - before_in).unwrap_or(0);
-        let made = usize::try_from(state.total_out() - before_out).unwrap_or(0);
-        input = input.get(taken..).unwrap_or_default();
-        output = output.get_mut(made..).unwrap_or_default();
-        match status {
-            Ok(Status::StreamEnd) => break,
-            Ok(_) if taken == 0 && made == 0 => break,
-            Ok(_) => {}
-            Err(_) => return Err(broken("not a valid MSZIP block")),
-        }
-    }
-    Ok(())
 }
 
 fn broken(detail: &'static str) -> io::Error {

@@ -3,7 +3,7 @@
 //! ```text
 //! CFHEADER | CFFOLDER ... | CFFILE ... | CFDATA ...        header.rs
 //!                |              |           |
-//!                +--> Block <---+      data.rs (stored, MSZIP, LZX)
+//!                +--> Block <---+      data.rs (stored, MSZIP, Quantum, LZX)
 //! ```
 //!
 //! The files of a folder are compressed as one, so they are cut from one running decoder ([`Block`]). Files that share a
@@ -12,7 +12,7 @@
 //! Numbers that the header gives twice, as the length of the cabinet, are not believed. Bytes behind the cabinet, a
 //! signature for example, are a member of their own. A data block with a wrong checksum is a remark at the end.
 //!
-//! Not done: Quantum, and files that begin or end in another cabinet of a set; they are told.
+//! Not done: files that begin or end in another cabinet of a set; they are told.
 
 mod data;
 mod header;

@@ -7,17 +7,22 @@
 
 pub(crate) mod adc;
 mod bare_bzip2;
+mod brotli;
 pub(crate) mod bytewise;
 pub(crate) mod huffman;
 mod inflate;
 mod loose_inflate;
+mod lz4;
 pub(crate) mod lzfse;
 pub(crate) mod lzh;
 pub(crate) mod lznt1;
 pub(crate) mod lzo;
 pub(crate) mod lzss;
 pub(crate) mod lzx;
+pub(crate) mod mszip;
 mod output;
+pub(crate) mod quantum;
+mod shrink;
 pub(crate) mod xpress;
 
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -52,6 +57,21 @@ pub(crate) fn loose_deflate(input: impl BufRead + Send + 'static, budget: &Budge
 /// bzip2 as NSIS writes it.
 pub(crate) fn bare_bzip2(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
     fenced(budget, bare_bzip2::MEMORY, || Ok(bare_bzip2::BareBzip2::new(input)))
+}
+
+/// PKZIP's shrink, of this plain length.
+pub(crate) fn shrink(input: impl BufRead + Send + 'static, length: u64, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, shrink::MEMORY, || Ok(shrink::Shrink::new(input, length)))
+}
+
+/// Brotli (RFC 7932), or frames of it.
+pub(crate) fn brotli(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    Ok(Box::new(Fenced::growing(budget, brotli::FIXED, brotli::WINDOW, || Ok(brotli::Brotli::new(input)))?))
+}
+
+/// LZ4 frames, one behind the other.
+pub(crate) fn lz4(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, lz4::MEMORY, || Ok(lz4::Lz4::new(input)))
 }
 
 /// One bzip2 stream, or several of them one behind the other.

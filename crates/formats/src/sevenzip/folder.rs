@@ -13,6 +13,7 @@ use lzma_rust2::filter::delta::DeltaReader;
 
 use super::cursor::{Wrong, number};
 use super::lock::{Key, Lock};
+use super::swapped::Swapped;
 use crate::codec::{self, Decoder};
 use crate::crypt::block::Chained;
 
@@ -157,7 +158,7 @@ const AES: [u8; 4] = [0x06, 0xF1, 0x07, 0x01];
 const BCJ2: [u8; 4] = [0x03, 0x03, 0x01, 0x1B];
 
 /// Methods with one input that can be read (7-Zip's Methods.txt).
-const METHODS: [&[u8]; 23] = [
+const METHODS: [&[u8]; 28] = [
     &[0x00],
     &[0x03],
     &[0x04],
@@ -169,6 +170,8 @@ const METHODS: [&[u8]; 23] = [
     &[0x0A],
     &[0x0B],
     &[0x21],
+    &[0x02, 0x03, 0x02],
+    &[0x02, 0x03, 0x04],
     &[0x03, 0x01, 0x01],
     &[0x03, 0x03, 0x01, 0x03],
     &[0x03, 0x03, 0x02, 0x05],
@@ -177,10 +180,13 @@ const METHODS: [&[u8]; 23] = [
     &[0x03, 0x03, 0x07, 0x01],
     &[0x03, 0x03, 0x08, 0x05],
     &[0x03, 0x04, 0x01],
+    &[0x04, 0x01, 0x00],
     &[0x04, 0x01, 0x08],
     &[0x04, 0x01, 0x09],
     &[0x04, 0x02, 0x02],
     &[0x04, 0xF7, 0x11, 0x01],
+    &[0x04, 0xF7, 0x11, 0x02],
+    &[0x04, 0xF7, 0x11, 0x04],
 ];
 
 /// Joins decoders, from the main output backwards.
@@ -230,7 +236,7 @@ fn tangled() -> io::Error {
 fn start(coder: &Coder, input: Decoder, length: u64, budget: &Budget) -> io::Result<Decoder> {
     let buffered = |input| io::BufReader::with_capacity(1 << 14, input);
     Ok(match coder.method.as_slice() {
-        [0x00] => input,
+        [0x00] | [0x04, 0x01, 0x00] => input,
         [0x06, 0xF1, 0x07, 0x01] => {
             let (lock, key) = coder.key.as_ref().ok_or_else(tangled)?;
             Box::new(Chained::new(input, key, lock.vector).ok_or_else(tangled)?)
@@ -245,6 +251,8 @@ fn start(coder: &Coder, input: Decoder, length: u64, budget: &Budget) -> io::Res
         [0x04, 0x01, 0x09] => codec::deflate64(buffered(input), budget)?,
         [0x04, 0x02, 0x02] => codec::bzip2(buffered(input), true, budget)?,
         [0x04, 0xF7, 0x11, 0x01] => codec::zstd(buffered(input), budget)?,
+        [0x04, 0xF7, 0x11, 0x02] => codec::brotli(buffered(input), budget)?,
+        [0x04, 0xF7, 0x11, 0x04] => codec::lz4(buffered(input), budget)?,
         method => filter(method, &coder.properties, input)?,
     })
 }
@@ -252,6 +260,7 @@ fn start(coder: &Coder, input: Decoder, length: u64, budget: &Budget) -> io::Res
 /// Filters, which make code compress better. Their positions count from the start of the folder.
 fn filter(method: &[u8], properties: &[u8], input: Decoder) -> io::Result<Decoder> {
     Ok(match method {
+        [0x02, 0x03, size @ (2 | 4)] => Box::new(Swapped::new(input, usize::from(*size))),
         [0x03] => Box::new(DeltaReader::new(input, properties.first().map_or(1, |byte| usize::from(*byte) + 1))),
         [0x04] | [0x03, 0x03, 0x01, 0x03] => Box::new(BcjReader::new_x86(input, 0)),
         [0x05] | [0x03, 0x03, 0x02, 0x05] => Box::new(BcjReader::new_ppc(input, 0)),

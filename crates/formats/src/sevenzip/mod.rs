@@ -22,6 +22,7 @@ mod cursor;
 mod folder;
 mod header;
 mod lock;
+mod swapped;
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;

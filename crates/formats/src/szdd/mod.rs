@@ -9,15 +9,16 @@
 //!
 //! Each holds one file. The length is that of the plain file; KWAJ need not say it, and then a stream that is cut off
 //! cannot be told from a whole one. Bytes beyond the length are unpacked as well. There is no checksum.
-//!
-//! Not done: method 3 of KWAJ (LZ with Huffman codes).
+//! Method 4 of KWAJ is MSZIP in blocks that each begin with their length; a length of zero ends them.
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Reader, Short, Source, read_vec_at};
 
+use crate::codec::lzh::{self, Form};
 use crate::codec::lzss::{Lzss, WINDOW};
+use crate::codec::mszip::{self, Mszip};
 use crate::stream::{Fenced, Replay, SourceRead};
 use crate::{Item, Member, Unpack};
 
@@ -49,7 +50,10 @@ fn member(source: &Arc<dyn Source>, budget: &Budget) -> Result<Item, Anomaly> {
     let header = Header::read(&head)?;
     budget.charge_object()?;
     let (packed, again) = (Arc::clone(source), budget.clone());
-    let opener = move || header.method.decoder(SourceRead::range(Arc::clone(&packed), header.data, u64::MAX), &again);
+    let opener = move || {
+        let input = SourceRead::range(Arc::clone(&packed), header.data, u64::MAX);
+        header.method.decoder(input, header.length, &again)
+    };
     let replay = Replay::new(budget, opener).expecting(header.length, None);
     let packed_size = source.known_len().map(|length| length.saturating_sub(header.data));
     Ok(Item::Member(Member { name: Name::new(&header.name), source: Arc::new(replay), packed_size }))
@@ -64,16 +68,21 @@ enum Method {
     Inverted,
     /// LZSS that begins at this place of its window.
     Lzss(usize),
+    /// LZ77 with Huffman codes.
+    Lzh,
+    Mszip,
     /// Something that cannot be opened.
     Unknown(u16),
 }
 
 impl Method {
-    fn decoder(self, input: SourceRead, budget: &Budget) -> io::Result<Box<dyn Read + Send>> {
+    fn decoder(self, input: SourceRead, length: Option<u64>, budget: &Budget) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Method::Stored => Box::new(input),
             Method::Inverted => Box::new(Inverted(input)),
             Method::Lzss(start) => Box::new(Fenced::new(budget, MEMORY, || Ok(Lzss::new(input, start)))?),
+            Method::Lzh => lzh::decoder(Form::Kwaj, input, length.unwrap_or(u64::MAX), budget)?,
+            Method::Mszip => Box::new(Fenced::new(budget, mszip::MEMORY, || Ok(Blocks::new(input)))?),
             Method::Unknown(number) => {
                 return Err(io::Error::new(ErrorKind::Unsupported, format!("method {number} of KWAJ")));
             }
@@ -122,6 +131,8 @@ impl Header {
             0 => Method::Stored,
             1 => Method::Inverted,
             2 => Method::Lzss(WINDOW - 18),
+            3 => Method::Lzh,
+            4 => Method::Mszip,
             number => Method::Unknown(number),
         };
         let data = u64::from(reader.u16_le()?);
@@ -166,5 +177,38 @@ impl<R: Read> Read for Inverted<R> {
         let got = self.0.read(buffer)?;
         buffer.iter_mut().take(got).for_each(|byte| *byte = !*byte);
         Ok(got)
+    }
+}
+
+/// Blocks of MSZIP, one behind the other.
+struct Blocks {
+    input: SourceRead,
+    mszip: Mszip,
+    plain: io::Cursor<Vec<u8>>,
+    ended: bool,
+}
+
+impl Blocks {
+    fn new(input: SourceRead) -> Blocks {
+        Blocks { input, mszip: Mszip::default(), plain: io::Cursor::default(), ended: false }
+    }
+}
+
+impl Read for Blocks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let got = self.plain.read(buffer)?;
+            if got > 0 || buffer.is_empty() || self.ended {
+                return Ok(got);
+            }
+            let mut length = [0; 2];
+            self.input.read_exact(&mut length)?;
+            let mut packed = vec![0; usize::from(u16::from_le_bytes(length))];
+            self.ended = packed.is_empty();
+            self.input.read_exact(&mut packed)?;
+            if !self.ended {
+                self.plain = io::Cursor::new(self.mszip.block(&packed, usize::MAX)?);
+            }
+        }
     }
 }

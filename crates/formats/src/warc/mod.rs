@@ -6,14 +6,18 @@
 //!
 //! A record of an answer gives its body as a member, a part of the archive behind the head of the answer; a body that came in
 //! chunks is put together without a copy. The blocks of other records are members as they are. Names are the addresses that were
-//! asked. Content codings stay: gzip is told by its content. Archives in which every record is compressed for
+//! asked. Content codings stay: gzip is told by its content. Brotli is not,
+//! so a body that says so, and begins as such, is given decoded. Archives in which every record is compressed for
 //! itself are gzip streams first. Revisits hold no body.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Source, read_vec_at};
 
+use crate::codec;
 use crate::joined::Extents;
+use crate::stream::{Replay, SourceRead};
 use crate::{Found, Search, Unpack};
 
 /// Bytes of a head that are read.
@@ -103,7 +107,7 @@ impl Search for Warc {
         let name = Name::new(
             name.trim_ascii_start().strip_prefix(b"<").map_or(name, |name| name.strip_suffix(b">").unwrap_or(name)),
         );
-        let (start, length, chunked) = self.body(&head, block, length);
+        let Body { start, length, chunked, brotli } = self.body(&head, block, length);
         if length == 0 {
             return Ok(());
         }
@@ -119,11 +123,31 @@ impl Search for Warc {
         if count == 0 {
             return Ok(());
         }
-        Ok(self.found.member(name, extents.into_source(&self.source, count), Some(length))?)
+        let source = extents.into_source(&self.source, count);
+        let source = if brotli { self.decoded(source) } else { source };
+        Ok(self.found.member(name, source, Some(length))?)
     }
 }
 
+/// Where a body stands.
+struct Body {
+    start: u64,
+    length: u64,
+    /// It came in chunks.
+    chunked: bool,
+    /// It is said to be compressed with brotli.
+    brotli: bool,
+}
+
 impl Warc {
+    /// A body that is compressed with brotli, decoded; one that is not after all, as it is.
+    fn decoded(&self, packed: Arc<dyn Source>) -> Arc<dyn Source> {
+        let (again, budget) = (Arc::clone(&packed), self.budget.clone());
+        let open = move || codec::brotli(SourceRead::new(Arc::clone(&again)), &budget);
+        let begins = open().and_then(|mut decoder| decoder.read(&mut [0; 64])).is_ok();
+        if begins { Arc::new(Replay::new(&self.budget, open)) } else { packed }
+    }
+
     /// Passes the empty lines behind a record.
     fn behind_lines(&self) -> u64 {
         let bytes = read_vec_at(self.source.as_ref(), self.at, 16);
@@ -131,16 +155,17 @@ impl Warc {
         self.at.saturating_add(u64::try_from(lines).unwrap_or(0))
     }
 
-    /// Where the body of an answer stands, and whether it came in chunks; else the whole block.
-    fn body(&self, head: &Head, block: u64, length: u64) -> (u64, u64, bool) {
+    /// The body of an answer; else the whole block.
+    fn body(&self, head: &Head, block: u64, length: u64) -> Body {
         let answer = head.is("WARC-Type", "response") || head.is("WARC-Type", "revisit");
         let http = answer.then(|| Head::read(self.source.as_ref(), block)).flatten();
         match http.filter(|http| http.lines.starts_with(b"HTTP/") && http.length <= length) {
             Some(http) => {
                 let start = block.saturating_add(http.length);
-                (start, length - http.length, http.is("Transfer-Encoding", "chunked"))
+                let (chunked, brotli) = (http.is("Transfer-Encoding", "chunked"), http.is("Content-Encoding", "br"));
+                Body { start, length: length - http.length, chunked, brotli }
             }
-            None => (block, length, false),
+            None => Body { start: block, length, chunked: false, brotli: false },
         }
     }
 

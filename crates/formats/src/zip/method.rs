@@ -30,7 +30,7 @@ pub(super) fn is_known(method: u16) -> bool {
 
 /// True if [`decoder`] can read it.
 pub(super) fn is_supported(method: u16) -> bool {
-    matches!(method, 6 | 8 | 9 | 12 | 14 | 20 | 93 | 95 | 98)
+    matches!(method, 1..=6 | 8 | 9 | 12 | 14 | 20 | 93 | 95 | 98)
 }
 
 /// The name for people.
@@ -67,6 +67,8 @@ pub(super) fn decoder(
     budget: &Budget,
 ) -> io::Result<Decoder> {
     match parameters.method {
+        1 => codec::shrink(input, parameters.length.ok_or(ErrorKind::Unsupported)?, budget),
+        2..=5 => reduce(input, parameters, budget),
         6 => implode(input, parameters, budget),
         8 => codec::deflate(input, budget),
         9 => codec::deflate64(input, budget),
@@ -83,6 +85,12 @@ pub(super) fn decoder(
 fn implode(input: impl BufRead + Send + 'static, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
     let form = Form::Implode { large: parameters.flags & 2 != 0, literals: parameters.flags & 4 != 0 };
     lzh::decoder(form, input, parameters.length.ok_or(ErrorKind::Unsupported)?, budget)
+}
+
+/// APPNOTE 5.2: the method is the factor of compression and one more. The length must be known as well.
+fn reduce(input: impl BufRead + Send + 'static, parameters: Parameters, budget: &Budget) -> io::Result<Decoder> {
+    let factor = u8::try_from(parameters.method.saturating_sub(1)).unwrap_or(1);
+    lzh::decoder(Form::Reduce(factor), input, parameters.length.ok_or(ErrorKind::Unsupported)?, budget)
 }
 
 /// APPNOTE 5.8.8: version of the encoder, length of the properties, properties; then the raw stream.

@@ -74,7 +74,7 @@ impl Items for Implode {
 }
 
 /// A number whose lowest bit comes first.
-fn number(bits: &mut Bits, count: u32) -> io::Result<u16> {
+pub(super) fn number(bits: &mut Bits, count: u32) -> io::Result<u16> {
     bits.take(count).map(|taken| taken.reverse_bits() >> (16 - count))
 }
 

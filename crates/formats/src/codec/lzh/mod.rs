@@ -2,13 +2,15 @@
 //! `ar002`; ARJ TECHNOTE).
 //!
 //! A format of codes ([`Items`]) gives bytes and matches, and [`Expand`] makes plain bytes of them. The plain length must be
-//! known: no stream has an end mark.
+//! known: no stream has an end mark. Only method 3 of KWAJ may end where its input does.
 
 mod adaptive;
 mod bits;
 mod fastest;
 mod fixed;
 mod implode;
+mod kwaj;
+mod reduce;
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
@@ -19,6 +21,8 @@ use self::bits::Bits;
 use self::fastest::Fastest;
 use self::fixed::Blocks;
 use self::implode::Implode;
+use self::kwaj::Kwaj;
+use self::reduce::Reduce;
 use super::Decoder;
 use super::bytewise::fill;
 use crate::stream::Fenced;
@@ -60,16 +64,20 @@ pub(crate) enum Form {
     ArjFastest,
     /// ZIP's method 6, by bits 1 and 2 of a member's flags: a dictionary of 8 KiB; codes for literals.
     Implode { large: bool, literals: bool },
+    /// ZIP's methods 2 to 5, by their number less one.
+    Reduce(u8),
+    /// KWAJ's method 3.
+    Kwaj,
 }
 
-/// Decodes `length` plain bytes.
+/// Decodes `length` plain bytes; with [`u64::MAX`] as many as there are, where that can be told.
 pub(crate) fn decoder(
     form: Form,
     input: impl BufRead + Send + 'static,
     length: u64,
     budget: &Budget,
 ) -> io::Result<Decoder> {
-    let zip = matches!(form, Form::Implode { .. });
+    let zip = matches!(form, Form::Implode { .. } | Form::Reduce(_));
     let bits = if zip { Bits::lowest_first(input) } else { Bits::new(input) };
     let (items, window): (Box<dyn Items>, u32) = match form {
         Form::Lh1 => (Box::new(Adaptive::new(bits)), 12),
@@ -80,11 +88,15 @@ pub(crate) fn decoder(
         Form::Arj => (Box::new(Blocks::new(bits, 17, 5)), 16),
         Form::ArjFastest => (Box::new(Fastest::new(bits)), 15),
         Form::Implode { large, literals } => (Box::new(Implode::new(bits, large, literals)), 13),
+        Form::Reduce(factor) => (Box::new(Reduce::new(bits, factor)), 12),
+        Form::Kwaj => (Box::new(Kwaj::new(bits)), 12),
     };
     let window = 1usize << window;
     let memory = MEMORY.saturating_add(u64::try_from(window).unwrap_or(u64::MAX));
     let before = if zip { 0 } else { b' ' };
-    let make = || Ok(Expand { items, window: vec![before; window], at: 0, copy: (0, 0), left: length, failed: None });
+    let open = length == u64::MAX && form == Form::Kwaj;
+    let window = vec![before; window];
+    let make = || Ok(Expand { items, window, at: 0, copy: (0, 0), left: length, open, failed: None });
     Ok(Box::new(Fenced::new(budget, memory, make)?))
 }
 
@@ -98,22 +110,26 @@ struct Expand {
     copy: (usize, usize),
     /// Bytes still to be made.
     left: u64,
+    /// The end of the input is the end.
+    open: bool,
     /// What went wrong after bytes that were given first.
     failed: Option<io::Error>,
 }
 
 impl Expand {
-    fn next_byte(&mut self) -> io::Result<u8> {
+    fn next_byte(&mut self) -> io::Result<Option<u8>> {
         if self.copy.1 == 0 {
-            match self.items.next_item()? {
-                Item::Byte(byte) => return Ok(self.put(byte)),
-                Item::Match { distance, length } => self.copy = (distance, length),
+            match self.items.next_item() {
+                Ok(Item::Byte(byte)) => return Ok(Some(self.put(byte))),
+                Ok(Item::Match { distance, length }) => self.copy = (distance, length),
+                Err(error) if self.open && error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
         self.copy.1 = self.copy.1.saturating_sub(1);
         let from = self.at.wrapping_sub(self.copy.0) & (self.window.len() - 1);
         let byte = self.window.get(from).copied().unwrap_or(b' ');
-        Ok(self.put(byte))
+        Ok(Some(self.put(byte)))
     }
 
     fn put(&mut self, byte: u8) -> u8 {
@@ -129,7 +145,7 @@ impl Read for Expand {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let mut failed = self.failed.take();
-        let filled = fill(buffer.get_mut(..most).unwrap_or_default(), &mut failed, || self.next_byte().map(Some));
+        let filled = fill(buffer.get_mut(..most).unwrap_or_default(), &mut failed, || self.next_byte());
         self.failed = failed;
         let done = filled?;
         self.left = self.left.saturating_sub(u64::try_from(done).unwrap_or(0));

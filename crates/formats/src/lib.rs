@@ -51,6 +51,8 @@ mod rar;
 mod rpm;
 mod rtf;
 mod screnc;
+#[cfg(test)]
+mod seen;
 mod sevenzip;
 mod sis;
 mod squashfs;

@@ -152,29 +152,16 @@ fn header(bytes: &[u8]) -> Option<Header<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Item;
-    use dachs_base::{AnomalyKind, Limits, Memory, NoClock, read_vec_at};
+    use crate::seen::{Seen, seen};
+    use dachs_base::{Limits, Memory, NoClock};
 
     fn entry(name: &str, bytes: &[u8]) -> Vec<u8> {
         [format!("{name}\0Disk1\\{name}\x000.0.0.0\0{}\0", bytes.len()).as_bytes(), bytes].concat()
     }
 
-    fn walk(bytes: &[u8]) -> (Vec<(String, Vec<u8>)>, Vec<AnomalyKind>) {
+    fn walk(bytes: &[u8]) -> Seen {
         let source: Arc<dyn Source> = Arc::new(Memory::new(bytes));
-        let mut unpack = open(&source, &Budget::new(Limits::default(), NoClock));
-        let (mut members, mut anomalies) = (Vec::new(), Vec::new());
-        while let Some(item) = unpack.next_item() {
-            match item {
-                Item::Member(member) => {
-                    anomalies.extend(member.source.problem().map(|problem| problem.kind));
-                    let name = String::from_utf8_lossy(member.name.as_bytes()).into_owned();
-                    members.push((name, read_vec_at(&*member.source, 0, 1 << 16)));
-                }
-                Item::Anomaly { anomaly, .. } => anomalies.push(anomaly.kind),
-                Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
-            }
-        }
-        (members, anomalies)
+        seen(&mut *open(&source, &Budget::new(Limits::default(), NoClock)))
     }
 
     #[test]

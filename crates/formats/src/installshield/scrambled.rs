@@ -171,8 +171,8 @@ impl<R: Read> Read for Plain<R> {
 #[allow(clippy::cast_possible_truncation, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::Item;
-    use dachs_base::{AnomalyKind, Limits, Memory, NoClock};
+    use crate::seen::{Seen, seen};
+    use dachs_base::{Limits, Memory, NoClock};
     use std::io::Write;
 
     fn scrambled(plain: &[u8], name: &str, again: usize) -> Vec<u8> {
@@ -225,23 +225,9 @@ mod tests {
         bytes
     }
 
-    fn walk(bytes: &[u8]) -> (Vec<(String, Vec<u8>)>, Vec<AnomalyKind>) {
+    fn walk(bytes: &[u8]) -> Seen {
         let source: Arc<dyn Source> = Arc::new(Memory::new(bytes));
-        let mut unpack = open(&source, &Budget::new(Limits::default(), NoClock));
-        let (mut members, mut anomalies) = (Vec::new(), Vec::new());
-        while let Some(item) = unpack.next_item() {
-            match item {
-                Item::Member(member) => {
-                    let name = String::from_utf8_lossy(member.name.as_bytes()).into_owned();
-                    members.push((name, read_vec_at(&*member.source, 0, 1 << 16)));
-                    member.source.len();
-                    anomalies.extend(member.source.problem().map(|problem| problem.kind));
-                }
-                Item::Anomaly { anomaly, .. } => anomalies.push(anomaly.kind),
-                Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
-            }
-        }
-        (members, anomalies)
+        seen(&mut *open(&source, &Budget::new(Limits::default(), NoClock)))
     }
 
     #[test]

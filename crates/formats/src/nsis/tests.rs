@@ -4,28 +4,12 @@
 use std::io::Write;
 
 use super::*;
-use crate::Item;
-use dachs_base::{AnomalyKind, Limits, Memory, NoClock};
-
-type Seen = (Vec<(String, Vec<u8>)>, Vec<AnomalyKind>);
+use crate::seen::{Seen, seen};
+use dachs_base::{Limits, Memory, NoClock};
 
 fn walk(bytes: &[u8]) -> Seen {
     let source: Arc<dyn Source> = Arc::new(Memory::new(bytes));
-    let mut unpack = open(&source, &Budget::new(Limits::default(), NoClock));
-    let (mut members, mut anomalies) = (Vec::new(), Vec::new());
-    while let Some(item) = unpack.next_item() {
-        match item {
-            Item::Member(member) => {
-                let name = String::from_utf8_lossy(member.name.as_bytes()).into_owned();
-                members.push((name, read_vec_at(&*member.source, 0, 1 << 16)));
-                member.source.len();
-                anomalies.extend(member.source.problem().map(|problem| problem.kind));
-            }
-            Item::Anomaly { anomaly, .. } => anomalies.push(anomaly.kind),
-            Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
-        }
-    }
-    (members, anomalies)
+    seen(&mut *open(&source, &Budget::new(Limits::default(), NoClock)))
 }
 
 fn deflated(plain: &[u8]) -> Vec<u8> {

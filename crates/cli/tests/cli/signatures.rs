@@ -111,3 +111,24 @@ fn a_signature_beside_a_container_must_be_right() {
         assert_eq!(run.err.contains("signature beside it"), code == 2 || certificates.is_empty(), "{}", run.err);
     }
 }
+
+#[test]
+fn clamscan_takes_the_folder_of_certificates() {
+    let Some(container) = genuine().filter(|_| has_tool("openssl")) else { return };
+    let place = made(&container);
+    let at = place.path();
+    std::fs::write(at.join("says"), "nothing").unwrap();
+    let right = signature(at, "bytecode.cvd", "direct", "");
+    let wrong = signature(at, "says", "direct", "");
+    for (signature, certificates, code) in [(&right, "trusted", 0), (&right, "others", 2), (&wrong, "trusted", 2)] {
+        std::fs::write(
+            at.join("bytecode-334.cvd.sign"),
+            format!("#clamsign-1.0\n230:4294967295:pkcs7-pem:{signature}\n"),
+        )
+        .unwrap();
+        let mut command = command(&["clamscan", "--no-summary"]);
+        command.arg(format!("--cvdcertsdir={}", at.join(certificates).display()));
+        let run = run(command.arg("-d").arg(at.join("bytecode.cvd")).arg(at.join("says")));
+        assert_eq!(run.code, code, "{certificates}: {}{}", run.out, run.err);
+    }
+}

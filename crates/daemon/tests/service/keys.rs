@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::house::{House, dachs, eicar, instream, wait_until};
+use crate::house::{House, dachs, eicar, instream, is_there, wait_until};
 
 fn body(name: &str, text: &str) -> String {
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -74,4 +74,28 @@ fn a_command_is_run_for_each_detection() {
     let name = "Test.First.UNOFFICIAL, Test.First.UNOFFICIAL\n";
     let expected = [format!("{}: {name}", path.display()).repeat(2), format!("instream(local): {name}")].concat();
     wait_until("three events", || fs::read_to_string(house.path("out")).unwrap_or_default() == expected);
+}
+
+#[test]
+fn passwords_open_archives() {
+    if !is_there("zip", "passwords_open_archives") {
+        return;
+    }
+    let mut house = House::new("");
+    house.file("eicar.com", &eicar());
+    let mut zip = Command::new("zip");
+    zip.args(["-q", "-P", "Badger-7", "locked.zip", "eicar.com"]).current_dir(house.path(""));
+    assert!(zip.status().unwrap().success());
+    let locked = fs::read(house.path("locked.zip")).unwrap();
+    for (keys, found) in [
+        ("", false),
+        ("DachsPassword badger-7", false),
+        ("DachsPassword Badger-7", true),
+        ("DachsPassword x\nDachsPassword Badger-7", true),
+    ] {
+        house.kill_and_start(keys);
+        let answer = house.ask(&instream(&locked));
+        assert_eq!(answer.ends_with(" FOUND\0"), found, "{keys}: {answer}");
+        assert!(found || !answer.ends_with(": OK\0"), "what nothing opened is not clean: {answer}");
+    }
 }

@@ -4,7 +4,7 @@
 //! start: a source may decompress twice, and must give the same bytes.
 
 use dachs_base::{Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
-use dachs_formats::{Item, Passwords, Unpack, Unpacking, embedded, identify, unpack_with, views};
+use dachs_formats::{Identity, Item, Passwords, Unpack, Unpacking, embedded, encoded, identify, unpack_with, views};
 use std::sync::Arc;
 
 /// Bytes read from a member at most.
@@ -41,6 +41,19 @@ pub fn everything(data: &[u8]) {
         }
         if let Some(search) = embedded(&identity, &source, &budget).filter(|_| deeper) {
             objects.extend(all(identity.kind, search).into_iter().map(|member| (depth + 1, member)));
+        }
+        if let Some(search) = encoded(&identity, &source, &budget).filter(|_| deeper) {
+            objects.extend(all(identity.kind, search).into_iter().map(|member| (depth + 1, member)));
+        }
+    }
+}
+
+/// Takes the bytes for a text, in UTF-16 too, and decodes what is encoded in it.
+pub fn as_text(data: &[u8]) {
+    let source: Arc<dyn Source> = Arc::new(Memory::new(data));
+    for kind in [FileKind::Ascii, FileKind::Utf16] {
+        if let Some(search) = encoded(&Identity { kind, also: Vec::new() }, &source, &budget()) {
+            all(kind, search);
         }
     }
 }

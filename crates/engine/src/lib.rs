@@ -388,6 +388,10 @@ impl Scan<'_> {
         {
             level.push(search);
         }
+        let object = &level.object;
+        if let Some(search) = dachs_formats::encoded(&object.identity, &object.source, self.budget) {
+            level.push(search);
+        }
     }
 
     /// Adds to a level what goes through its object as one of this kind.

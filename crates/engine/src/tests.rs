@@ -102,6 +102,25 @@ fn members_of_members_are_found_with_their_path() {
 }
 
 #[test]
+fn encoded_stretches_are_scanned() {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let script = |inner: &[u8]| format!("bytes.fromhex('{}')", hex(inner)).into_bytes();
+    let text = [&b"a text that is encoded in a text, "[..], BADGER].concat();
+    let cases = [
+        (script(&tar(&[("clean", b"nothing here"), ("bad", BADGER)])), vec!["hex at 15", "hex at 15/bad"]),
+        (script(&script(&text)), vec!["hex at 15/hex at 15"]),
+    ];
+    for (file, expected) in cases {
+        let found = report(&file, &image(&[]), Limits::default(), ALL);
+        assert_eq!((paths(&found), found.anomalies), (expected.into_iter().map(String::from).collect(), vec![]));
+    }
+    // A damaged archive hides nothing: the text was looked at.
+    let cut = script(&tar(&[("bad", &BADGER.repeat(100))])[..600]);
+    let found = report(&cut, &image(&[]), Limits::default(), ALL);
+    assert!(found.anomalies.iter().all(|anomaly| !anomaly.kind.is_gap()), "{:?}", found.anomalies);
+}
+
+#[test]
 fn what_an_archive_says_of_a_member_is_looked_at() {
     let mut builder = Builder::new();
     let source = builder.source(SourceInfo { name: "test.cdb".into(), ..SourceInfo::default() });

@@ -17,6 +17,7 @@ mod compress;
 mod cpio;
 mod crypt;
 mod dmg;
+mod encoded;
 mod ext;
 mod facts;
 mod fat;
@@ -24,6 +25,7 @@ mod gzip;
 mod hfsplus;
 mod html;
 mod identify;
+mod inno;
 mod installshield;
 mod iso9660;
 mod joined;
@@ -165,6 +167,12 @@ pub fn embedded(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) 
     identify::embedded::open(identity, source, budget)
 }
 
+/// Looks for stretches of texts that are encoded as digits, and decodes them.
+#[must_use]
+pub fn encoded(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
+    encoded::open(identity, source, budget)
+}
+
 /// How a format's reader is called: it goes through the members of a source, at the budget's cost.
 type Open = fn(&Arc<dyn Source>, &Budget) -> Box<dyn Unpack>;
 
@@ -205,6 +213,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Gzip => gzip::open,
         FileKind::HfsPlus => hfsplus::open,
         FileKind::Html => html::open,
+        FileKind::InnoSetup => inno::open,
         FileKind::InstallShield => installshield::open,
         FileKind::Iso9660 => iso9660::open,
         FileKind::Lha => lha::open,

@@ -111,6 +111,11 @@ fn inno_setup_is_told() {
         let mut embedded = dachs_formats::embedded(&identity, &source, &budget).unwrap();
         let Some(dachs_formats::Item::Embedded(member)) = embedded.next_item() else { panic!("it is not found") };
         let kind = dachs_formats::identify(member.source.as_ref()).kind;
-        assert!(matches!(dachs_formats::unpack(kind, &member.source, &budget), dachs_formats::Unpacking::Unsupported));
+        let dachs_formats::Unpacking::Members(mut members) = dachs_formats::unpack(kind, &member.source, &budget)
+        else {
+            panic!("nothing looks into it")
+        };
+        let Some(dachs_formats::Item::Anomaly { anomaly, .. }) = members.next_item() else { panic!("nothing is told") };
+        assert_eq!(anomaly.kind, dachs_base::AnomalyKind::Unsupported);
     }
 }

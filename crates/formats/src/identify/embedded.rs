@@ -112,6 +112,12 @@ impl Embedded {
             return Err(LimitReached { limit: Limit::Objects, allowed: u64::from(MOST) }.into());
         }
         self.count += 1;
+        // The files stand before their header, so the reader needs the whole program.
+        if sign.kind == FileKind::InnoSetup && crate::inno::header_at(self.source.as_ref()) == Some(start) {
+            self.known.push(sign.kind);
+            self.found.also(sign.kind);
+            return Ok(());
+        }
         if sign.kind == FileKind::Zip {
             self.known.push(FileKind::Zip);
         }

@@ -1,0 +1,223 @@
+//! The digits of an encoded stretch, one behind the other, and the bytes that they stand for.
+//!
+//! Between digits may stand what programs wrap lines with and join strings by: white space, written-out line ends, and a quote,
+//! an operator and a quote. Behind such a gap the digits must go on for a while, or end the stretch well, lest the next
+//! word of a text be taken for more.
+
+use std::io::{self, BufRead, Read};
+
+use dachs_base::Budget;
+
+use crate::stream::SourceRead;
+
+/// Bytes looked at behind a digit, and how long a gap may be.
+const LOOK: usize = 160;
+const LONGEST_GAP: usize = 96;
+/// So many digits behind a gap show that the stretch goes on.
+const GOES_ON: usize = 16;
+
+/// How bytes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Base64,
+    Hex,
+    /// `\x4d`
+    Backslash,
+    /// `0x4d`
+    Number,
+    /// `%4d`
+    Percent,
+}
+
+impl Form {
+    pub(super) const ALL: [Form; 5] = [Form::Base64, Form::Hex, Form::Backslash, Form::Number, Form::Percent];
+
+    pub(super) fn index(self) -> usize {
+        Form::ALL.iter().position(|form| *form == self).unwrap_or(0)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Form::Base64 => "base64",
+            Form::Hex => "hex",
+            Form::Backslash | Form::Number | Form::Percent => "escaped bytes",
+        }
+    }
+
+    /// What stands before the two digits of each byte.
+    pub(super) fn prefix(self) -> &'static [u8] {
+        match self {
+            Form::Base64 | Form::Hex => b"",
+            Form::Backslash => b"\\x",
+            Form::Number => b"0x",
+            Form::Percent => b"%",
+        }
+    }
+
+    pub(super) fn is_digit(self, byte: u8) -> bool {
+        match self {
+            Form::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'),
+            _ => byte.is_ascii_hexdigit(),
+        }
+    }
+}
+
+/// What was found out about a stretch.
+#[derive(Default, Debug)]
+pub(super) struct Measured {
+    /// Bytes of the text that it takes.
+    pub(super) length: u64,
+    pub(super) digits: u64,
+    /// Which digits occur: small letters, capital letters, others; letters beyond F.
+    pub(super) small: bool,
+    pub(super) capital: bool,
+    pub(super) other: bool,
+    pub(super) beyond: bool,
+}
+
+/// Goes through a stretch.
+///
+/// # Errors
+/// When the time is over.
+pub(super) fn measure(input: SourceRead, form: Form, budget: &Budget) -> Result<Measured, dachs_base::LimitReached> {
+    let mut digits = Digits::new(input, form);
+    let mut measured = Measured::default();
+    while let Some(digit) = digits.next() {
+        measured.digits += 1;
+        measured.small |= digit.is_ascii_lowercase();
+        measured.capital |= digit.is_ascii_uppercase();
+        measured.other |= !digit.is_ascii_alphabetic();
+        measured.beyond |= !digit.is_ascii_hexdigit();
+        if measured.digits.is_multiple_of(1 << 16) {
+            budget.check_time()?;
+        }
+    }
+    measured.length = digits.input.position();
+    Ok(measured)
+}
+
+/// The digits of a stretch.
+struct Digits {
+    input: SourceRead,
+    form: Form,
+    count: usize,
+    ended: bool,
+}
+
+impl Digits {
+    fn new(input: SourceRead, form: Form) -> Digits {
+        Digits { input, form, count: 0, ended: false }
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        if self.ended {
+            return None;
+        }
+        let starts_byte = self.count.is_multiple_of(2) && !self.form.prefix().is_empty();
+        let byte = self.input.fill_buf().ok().and_then(|bytes| bytes.first().copied());
+        if let Some(digit) = byte.filter(|byte| !starts_byte && self.form.is_digit(*byte)) {
+            self.input.consume(1);
+            self.count = self.count.wrapping_add(1);
+            return Some(digit);
+        }
+        let (look, got) = self.input.peek::<LOOK>();
+        let look = look.get(..got).unwrap_or_default();
+        let passed = if starts_byte { self.escape(look) } else { self.gap(look) };
+        let Some(passed) = passed else {
+            self.ended = true;
+            return None;
+        };
+        let to = self.input.position().saturating_add(u64::try_from(passed).unwrap_or(0));
+        self.input.go_to(to);
+        let digit = self.input.fill_buf().ok().and_then(|bytes| bytes.first().copied());
+        self.input.consume(1);
+        self.count = self.count.wrapping_add(1);
+        digit
+    }
+
+    /// How many bytes to pass up to the digits of the next escaped byte.
+    fn escape(&self, look: &[u8]) -> Option<usize> {
+        let between = |byte: &u8| b" \t\r\n,;\"'+&_".contains(byte);
+        let gap = look.iter().take(LONGEST_GAP).take_while(|byte| between(byte)).count();
+        let digits = look.get(gap..)?.strip_prefix(self.form.prefix())?;
+        let two = digits.iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2;
+        two.then_some(gap + self.form.prefix().len())
+    }
+
+    /// How many bytes to pass up to the next digit; `None` if the stretch ends here.
+    fn gap(&self, look: &[u8]) -> Option<usize> {
+        let (mut at, mut outside) = (0, false);
+        loop {
+            let rest = look.get(at..).filter(|_| at <= LONGEST_GAP)?;
+            match rest {
+                [b' ' | b'\t' | b'\r' | b'\n', ..] => at += 1,
+                [b'"' | b'\'', ..] => {
+                    outside = !outside;
+                    at += 1;
+                }
+                [b'\\', b'n' | b'r' | b't' | b'\r' | b'\n', ..] => at += 2,
+                [b'+' | b'.' | b'&' | b'_' | b',', ..] if outside => at += 1,
+                [byte, ..] if !outside && at > 0 && self.form.is_digit(*byte) => break,
+                _ => return None,
+            }
+        }
+        let behind = look.get(at..)?;
+        let run = behind.iter().take_while(|byte| self.form.is_digit(**byte)).count();
+        let pads = behind.get(run..)?.iter().take_while(|byte| **byte == b'=').count();
+        let well = |byte: &u8| byte.is_ascii_whitespace() || b"\"')]<-\\".contains(byte);
+        let ends = behind.get(run + pads..)?.first().is_none_or(well);
+        let whole = self.count.wrapping_add(run + pads).is_multiple_of(4);
+        (run >= GOES_ON || (ends && whole)).then_some(at)
+    }
+}
+
+/// The bytes of a stretch.
+pub(super) struct Decoded {
+    digits: Digits,
+    bits: u32,
+    /// How many bits of a byte are at hand.
+    count: u32,
+}
+
+impl Decoded {
+    pub(super) fn new(input: SourceRead, form: Form) -> Decoded {
+        Decoded { digits: Digits::new(input, form), bits: 0, count: 0 }
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        let width = if self.digits.form == Form::Base64 { 6 } else { 4 };
+        while self.count < 8 {
+            let value = value(self.digits.next()?, self.digits.form)?;
+            self.bits = (self.bits << width | u32::from(value)) & 0xFFFF;
+            self.count += width;
+        }
+        self.count -= 8;
+        u8::try_from(self.bits >> self.count & 0xFF).ok()
+    }
+}
+
+fn value(digit: u8, form: Form) -> Option<u8> {
+    if form != Form::Base64 {
+        return char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    }
+    Some(match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
+}
+
+impl Read for Decoded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        for place in buffer {
+            let Some(byte) = self.next() else { break };
+            *place = byte;
+            done += 1;
+        }
+        Ok(done)
+    }
+}

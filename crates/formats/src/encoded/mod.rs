@@ -1,0 +1,193 @@
+//! Stretches of texts and scripts that are encoded: base64 (RFC 4648 4), hexadecimal digits (RFC 4648 8), and bytes that are
+//! escaped one by one (`\x4d`, `0x4d,`, `%4d`), as scripts carry programs, archives and further scripts.
+//!
+//! ```text
+//! text --scan--> where a stretch begins --digits--> its bytes, over line ends and joined strings --> a member
+//! ```
+//!
+//! A stretch has to be long to be believed ([`scan`]), longer if nothing before it speaks of decoding. Each is given as a member
+//! named by its coding and offset. What it decodes to is asked for its kind: archives and documents are given as objects in the
+//! midst of others, so that damage there hides nothing: the text was matched as it is. What is DEFLATE (RFC 1951), bare or in
+//! zlib's wrapping (RFC 1950), as of `gzinflate` and `DeflateStream`, is given inflated as well.
+//!
+//! Texts in UTF-16 are read by their low bytes. This is one more view of bytes that were looked at: after [`MOST`] stretches the
+//! search ends with a remark, which is no gap. Not done: base64 with an alphabet of its own, texts turned round, arithmetic on
+//! characters.
+
+mod digits;
+mod narrow;
+mod scan;
+
+use std::sync::Arc;
+
+use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Name, Source, read_vec_at};
+use flate2::{Decompress, FlushDecompress, Status};
+
+use self::digits::{Decoded, Form};
+use self::narrow::Narrow;
+use crate::stream::{Fenced, Replay, SourceRead};
+use crate::unpack::{Found, Search, Unpack};
+use crate::{Identity, codec};
+
+/// Stretches given of one object.
+const MOST: u32 = 1000;
+/// Bytes looked at in one step, and how many of them again in the next.
+const STEP: usize = 1 << 18;
+const AGAIN: usize = 256;
+/// Memory of a decoder: the input's buffer.
+const MEMORY: u64 = 64 * 1024;
+/// Bytes by which DEFLATE is known, and how many of them it must make plain.
+const TRIED: usize = 16 * 1024;
+const ENOUGH: u64 = 64;
+
+/// Looks for encoded stretches in a text; `None` for other objects.
+pub(crate) fn open(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
+    let (source, width): (Arc<dyn Source>, u64) = match identity.kind {
+        FileKind::Ascii | FileKind::Utf8 | FileKind::Script | FileKind::Xml => (Arc::clone(source), 1),
+        FileKind::Utf16 => (Arc::new(Narrow::new(Arc::clone(source))), 2),
+        _ => return None,
+    };
+    let (found, budget) = (Found::new(budget), budget.clone());
+    Some(Box::new(Encoded { source, width, found, budget, at: 0, until: [0; Form::ALL.len()], count: 0 }))
+}
+
+struct Encoded {
+    source: Arc<dyn Source>,
+    /// Bytes of a character.
+    width: u64,
+    found: Found,
+    budget: Budget,
+    /// Everything before was looked at.
+    at: u64,
+    /// For each form, where the last stretch ended.
+    until: [u64; Form::ALL.len()],
+    count: u32,
+}
+
+impl Search for Encoded {
+    fn found(&mut self) -> &mut Found {
+        &mut self.found
+    }
+
+    fn step(&mut self) -> Result<(), Anomaly> {
+        let window = read_vec_at(self.source.as_ref(), self.at, STEP);
+        let last = window.len() < STEP;
+        let fresh = if last { window.len() } else { STEP - AGAIN };
+        for (start, form) in scan::places(&window, fresh) {
+            let start = self.at.saturating_add(as_u64(start));
+            if self.until(form).is_some_and(|until| start >= *until) {
+                self.consider(start, form)?;
+            }
+        }
+        self.at = self.at.saturating_add(as_u64(fresh));
+        if last {
+            self.found.end();
+        }
+        Ok(())
+    }
+}
+
+impl Encoded {
+    fn until(&mut self, form: Form) -> Option<&mut u64> {
+        self.until.get_mut(form.index())
+    }
+
+    /// Gives the stretch that begins here, if it is one.
+    fn consider(&mut self, start: u64, form: Form) -> Result<(), Anomaly> {
+        if self.found.is_ended() {
+            return Ok(());
+        }
+        let measured =
+            digits::measure(SourceRead::range(Arc::clone(&self.source), start, u64::MAX), form, &self.budget)?;
+        let end = start.saturating_add(measured.length);
+        if let Some(until) = self.until(form) {
+            *until = end;
+        }
+        let around = self.around(start, end);
+        let Some(form) = scan::judge(form, &measured, &around) else { return Ok(()) };
+        if self.count >= MOST {
+            let text = "it holds more encoded stretches than were decoded; the rest was looked at as it stands";
+            self.found.end_with(None, Anomaly::odd(text));
+            return Ok(());
+        }
+        self.count += 1;
+        Ok(self.give(start, end, form)?)
+    }
+
+    /// What stands before a stretch and behind it.
+    fn around(&self, start: u64, end: u64) -> Vec<u8> {
+        let from = start.saturating_sub(as_u64(scan::AROUND));
+        let mut around = read_vec_at(self.source.as_ref(), from, usize::try_from(start - from).unwrap_or(0));
+        around.push(b'\n');
+        around.extend(read_vec_at(self.source.as_ref(), end, scan::AROUND));
+        around
+    }
+
+    fn give(&mut self, start: u64, end: u64, form: Form) -> Result<(), LimitReached> {
+        let (source, budget) = (Arc::clone(&self.source), self.budget.clone());
+        let replay = Replay::new(&self.budget, move || {
+            // It ends by itself, where it was measured to end.
+            let input = SourceRead::range(Arc::clone(&source), start, u64::MAX);
+            Ok(Box::new(Fenced::new(&budget, MEMORY, || Ok(Decoded::new(input, form)))?))
+        });
+        let decoded: Arc<dyn Source> = Arc::new(replay);
+        let name = format!("{} at {}", form.name(), start.saturating_mul(self.width));
+        let kind = crate::identify(decoded.as_ref()).kind;
+        match kind.class() {
+            Class::Archive | Class::Stream | Class::Document => {
+                return self.found.embedded(Name::new(name.as_bytes()), decoded);
+            }
+            Class::Data => self.inflated(&name, &decoded)?,
+            _ => {}
+        }
+        self.found.member(Name::new(name.as_bytes()), decoded, Some(end - start))
+    }
+
+    /// Gives what was compressed before it was encoded.
+    fn inflated(&mut self, name: &str, decoded: &Arc<dyn Source>) -> Result<(), LimitReached> {
+        let memory = self.budget.reserve(as_u64(TRIED * 2))?;
+        let head = read_vec_at(decoded.as_ref(), 0, TRIED);
+        let wrapped = is_zlib(&head);
+        let skipped = if wrapped { 2 } else { 0 };
+        let plausible = is_deflate(head.get(skipped..).unwrap_or_default(), head.len() < TRIED);
+        drop(memory);
+        if !plausible {
+            return Ok(());
+        }
+        let (source, budget) = (Arc::clone(decoded), self.budget.clone());
+        let replay = Replay::new(&self.budget, move || {
+            let input = SourceRead::range(Arc::clone(&source), as_u64(skipped), u64::MAX);
+            codec::deflate(input, &budget)
+        });
+        self.found.embedded(Name::new(format!("{name}, inflated").as_bytes()), Arc::new(replay))
+    }
+}
+
+/// RFC 1950 2.2: method, window, and a check of both.
+fn is_zlib(head: &[u8]) -> bool {
+    matches!(head, [method, flags, ..]
+        if method & 0x0F == 8 && method >> 4 < 8 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31) && flags & 0x20 == 0)
+}
+
+/// True if the bytes are DEFLATE, as far as they go; `whole` if no more follow. Noise ends within few bytes.
+fn is_deflate(head: &[u8], whole: bool) -> bool {
+    let mut state = Decompress::new(false);
+    let mut plain = vec![0; TRIED];
+    let status = state.decompress(head, &mut plain, FlushDecompress::None);
+    let made = state.total_out();
+    // Behind the end stands zlib's checksum, or the last group of base64 is filled up.
+    let left = as_u64(head.len()).saturating_sub(state.total_in());
+    made >= ENOUGH
+        && match status {
+            Ok(Status::StreamEnd) => whole && left <= 8,
+            Ok(_) => made == as_u64(TRIED) || !whole,
+            Err(_) => false,
+        }
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

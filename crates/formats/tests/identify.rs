@@ -232,3 +232,19 @@ fn an_overlay_of_7z_is_unpacked() {
     let walked = walk(&program(&[b";!@Install@!UTF-8!\n", &archive[..]].concat()));
     assert_eq!(walked.at(&["eicar.com"]).unwrap().bytes, eicar());
 }
+
+/// Hybrid discs have their map in blocks of 2048 bytes; macutils' `binhex` writes a first line of its own.
+#[test]
+fn what_other_writers_make_is_known() {
+    for block in [512_usize, 1024, 2048] {
+        let mut disc = vec![0; 3 * block];
+        disc[..2].copy_from_slice(b"ER");
+        disc[2..4].copy_from_slice(&u16::try_from(block).unwrap().to_be_bytes());
+        disc[block..block + 8].copy_from_slice(b"PM\0\0\0\0\0\x01");
+        assert_eq!(identify(&Memory::new(disc)).kind, Apm, "{block}");
+    }
+    for rest in ["with BinHex 4.0)", "; you knew that already.)"] {
+        let text = format!("(This file must be converted{rest}\n\n:\"@8ZBfpY!&4&@&40380\"!*!&!`!!!!#$k@&LBjh@!!!:\n");
+        assert_eq!(identify(&Memory::new(text.into_bytes())).kind, BinHex, "{rest}");
+    }
+}

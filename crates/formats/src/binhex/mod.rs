@@ -23,7 +23,7 @@ use crate::{Item, Member, Unpack};
 use coding::{Coding, Crc};
 
 /// The line that tells what follows, as far as all writers have it.
-const MARK: &[u8] = b"(This file must be converted with BinHex";
+const MARK: &[u8] = b"(This file must be converted";
 /// Bytes of a line that are looked at.
 const LOOKED_AT: usize = 256;
 /// Lines between two looks at the clock.

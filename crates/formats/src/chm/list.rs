@@ -89,7 +89,10 @@ impl List {
             self.next = self.count;
         }
         self.at = 0;
-        self.entries = entries(&bytes).unwrap_or_default();
+        let listed = entries(&bytes);
+        // Chunks of the index (`PMGI`), and empty ones, list nothing.
+        self.broken |= listed.is_none() && !bytes.starts_with(b"PMGI") && bytes.iter().any(|byte| *byte != 0);
+        self.entries = listed.unwrap_or_default();
         Some(())
     }
 }

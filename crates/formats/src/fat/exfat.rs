@@ -18,8 +18,8 @@ const NAME: u8 = 0xc1;
 
 pub(super) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
     let opened = volume(source, budget).and_then(|(volume, root)| {
-        let content = volume.clusters.directory(root)?;
-        Ok((volume, vec![(Vec::new(), root, Directory { content, entries: Entries::new() })]))
+        let (content, told) = volume.clusters.directory(root)?;
+        Ok((volume, vec![(Vec::new(), root, Directory { content, entries: Entries::new(told) })]))
     });
     Tree::open(source, budget, opened)
 }
@@ -90,7 +90,7 @@ impl Volume for ExFat {
 
     fn next_entry(&mut self, directory: &mut Directory) -> Result<Entry<Directory>, Anomaly> {
         let Directory { content, entries } = directory;
-        let Some(entry) = entries.next(content.as_ref()) else { return Ok(Entry::End) };
+        let Some(entry) = entries.next(content.as_ref()) else { return Ok(entries.end()) };
         let [kind, secondary, _, _, attributes, ..] = entry;
         match kind {
             0 => return Ok(Entry::End),
@@ -155,7 +155,7 @@ impl ExFat {
             Ok((extents, None)) => {
                 let length = extents.length();
                 let content = extents.into_source(&self.clusters.source, length);
-                let directory = Directory { content, entries: Entries::new() };
+                let directory = Directory { content, entries: Entries::new(None) };
                 Entry::Directory { name, id: stream.first, directory }
             }
         }

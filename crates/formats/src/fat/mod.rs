@@ -36,9 +36,12 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
     let opened = Fat::open(source, budget).and_then(|(volume, root)| {
         let root = match root {
             Root::Cluster(first) => volume.clusters.directory(first)?,
-            Root::Region(start, length) => Arc::new(Part::new(Arc::clone(source), start, length)),
+            Root::Region(start, length) => {
+                let root: Arc<dyn Source> = Arc::new(Part::new(Arc::clone(source), start, length));
+                (root, None)
+            }
         };
-        Ok((volume, vec![(Vec::new(), 0, Directory::new(root))]))
+        Ok((volume, vec![(Vec::new(), 0, Directory::new(root.0, root.1))]))
     });
     Tree::open(source, budget, opened)
 }
@@ -114,28 +117,38 @@ impl Clusters {
         /// Clusters between two looks at the clock.
         const STEP: u64 = 1 << 14;
         let mut cluster = first;
-        let mut followed = 0;
+        // A circle meets the cluster that was kept when as many were followed as a power of two says (Brent).
+        let (mut followed, mut kept, mut keep) = (0_u64, first, 1_u64);
         while extents.length() < length {
             extents.push(Some(self.place(cluster)?), self.size)?;
             followed += 1;
-            if followed % STEP == 0 {
+            if followed.is_multiple_of(STEP) {
                 self.budget.check_time()?;
             }
-            match self.next(cluster)? {
-                Some(_) if followed > self.count => return Err(Anomaly::damaged("its chain of clusters is a circle")),
-                Some(next) => cluster = next,
-                None => break,
+            let Some(next) = self.next(cluster)? else { break };
+            if next == kept {
+                return Err(Anomaly::damaged("its chain of clusters is a circle"));
             }
+            if followed == keep {
+                (kept, keep) = (next, keep.saturating_mul(2));
+            }
+            cluster = next;
         }
         Ok(())
     }
 
-    fn directory(&self, first: u64) -> Result<Arc<dyn Source>, Anomaly> {
+    /// A directory, as far as its chain goes, and what is wrong with that.
+    fn directory(&self, first: u64) -> Result<(Arc<dyn Source>, Option<Anomaly>), Anomaly> {
         let mut extents = Extents::new(&self.budget);
         let most = LONGEST_DIRECTORY.min(self.count.saturating_mul(self.size));
-        self.chain(first, most, &mut extents)?;
-        let length = extents.length();
-        Ok(extents.into_source(&self.source, length))
+        let told = self.chain(first, most, &mut extents).err();
+        match told {
+            Some(anomaly) if matches!(anomaly.kind, dachs_base::AnomalyKind::Limit(_)) => Err(anomaly),
+            told => {
+                let length = extents.length();
+                Ok((extents.into_source(&self.source, length), told))
+            }
+        }
     }
 
     /// A file of so many bytes; `extents` are known already, or are the clusters of its chain.
@@ -259,11 +272,18 @@ struct Entries {
     at: u64,
     bytes: Vec<u8>,
     used: usize,
+    /// What is wrong with the clusters behind those that are read.
+    told: Option<Anomaly>,
 }
 
 impl Entries {
-    fn new() -> Entries {
-        Entries { at: 0, bytes: Vec::new(), used: 0 }
+    fn new(told: Option<Anomaly>) -> Entries {
+        Entries { at: 0, bytes: Vec::new(), used: 0, told }
+    }
+
+    /// What comes behind the last entry where no mark ends them.
+    fn end<D>(&mut self) -> Entry<D> {
+        self.told.take().map_or(Entry::End, |anomaly| Entry::Remark(Vec::new(), anomaly))
     }
 
     fn next(&mut self, content: &dyn Source) -> Option<[u8; 32]> {
@@ -281,8 +301,8 @@ impl Entries {
 }
 
 impl Directory {
-    fn new(content: Arc<dyn Source>) -> Directory {
-        Directory { content, entries: Entries::new(), long: Vec::new(), checksum: 0 }
+    fn new(content: Arc<dyn Source>, told: Option<Anomaly>) -> Directory {
+        Directory { content, entries: Entries::new(told), long: Vec::new(), checksum: 0 }
     }
 
     /// A piece of a long name: its number, five letters, attributes, type, checksum, six letters, cluster, two letters.
@@ -339,7 +359,9 @@ impl Volume for Fat {
         const LABEL: u8 = 0x08;
         const FOLDER: u8 = 0x10;
         const LONG: u8 = 0x0f;
-        let Some(entry) = directory.entries.next(directory.content.as_ref()) else { return Ok(Entry::End) };
+        let Some(entry) = directory.entries.next(directory.content.as_ref()) else {
+            return Ok(directory.entries.end());
+        };
         let mut reader = Reader::new(&entry, "entry of a directory");
         let short = reader.array::<11>()?;
         let (attributes, lower) = (reader.u8()?, reader.u8()?);
@@ -373,7 +395,7 @@ impl Volume for Fat {
 impl Fat {
     fn folder(&self, name: Vec<u8>, cluster: u64) -> Entry<Directory> {
         match self.clusters.directory(cluster) {
-            Ok(content) => Entry::Directory { name, id: cluster, directory: Directory::new(content) },
+            Ok((content, told)) => Entry::Directory { name, id: cluster, directory: Directory::new(content, told) },
             Err(anomaly) => Entry::Remark(name, anomaly),
         }
     }

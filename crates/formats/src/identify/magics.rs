@@ -100,6 +100,8 @@ pub(super) const MAGICS: &[Magic] = &[
     row(0, b"sqsh", SquashFs),
     row(512, b"EFI PART", Gpt),
     checked(512, b"PM\x00\x00", Apm, check::apm),
+    checked(1024, b"PM\x00\x00", Apm, check::apm),
+    checked(2048, b"PM\x00\x00", Apm, check::apm),
     row(3, b"NTFS    ", Ntfs),
     row(3, b"EXFAT   ", Fat),
     row(3, b"-FVE-FS-", BitLocker),

@@ -154,7 +154,7 @@ fn markup(text: &[u8]) -> Option<FileKind> {
     if is_uuencoded(body) {
         return Some(FileKind::Uuencode);
     }
-    find(text, b"(This file must be converted with BinHex").map(|_| FileKind::BinHex)
+    find(text, b"(This file must be converted").map(|_| FileKind::BinHex)
 }
 
 /// The document that an XML text is: by what ClamAV's signatures of kinds look for.

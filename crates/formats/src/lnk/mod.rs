@@ -48,6 +48,9 @@ impl Search for Shortcut {
         let blocks = self.strings(flags, strings)?;
         let end = self.blocks(blocks)?;
         let left = self.source.len().saturating_sub(end);
+        if end > self.source.len() {
+            return Err(Anomaly::damaged("a structure of the shortcut breaks off"));
+        }
         if left > 0 {
             let part = Part::new(Arc::clone(&self.source), end, left);
             self.found.member(Name::new(b"trailing data"), Arc::new(part), Some(left))?;

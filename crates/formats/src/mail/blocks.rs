@@ -14,7 +14,7 @@ use super::yenc::keyword;
 use crate::uuencode;
 
 /// The line that a BinHex file begins with.
-const BINHEX: &[u8] = b"(This file must be converted with BinHex";
+const BINHEX: &[u8] = b"(This file must be converted";
 
 /// How a block is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -195,6 +195,6 @@ impl Warc {
             extents.push(Some(first), count.min(end.saturating_sub(first)))?;
             at = first.saturating_add(count).saturating_add(2);
         }
-        Ok(())
+        Err(Anomaly::damaged("the chunks of the body break off"))
     }
 }

@@ -63,3 +63,73 @@ fn what_keeps_dachs_from_past_vulnerabilities_is_there() {
     let known = |name: &str| text.contains(name);
     assert!(["2019-1785", "2023-20032", "2026-20244"].into_iter().all(known));
 }
+
+/// The producers of each kind in `conformance/producers.txt`, and why there are fewer than three.
+fn producers(text: &str) -> Vec<(String, Vec<String>, Option<String>)> {
+    let mut kinds: Vec<(String, Vec<String>, Option<String>)> = Vec::new();
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        if let Some(kind) = line.strip_prefix("= ") {
+            let kind = kind.split(" in ").next().unwrap();
+            if kinds.iter().all(|(known, ..)| known != kind) {
+                kinds.push((kind.to_owned(), Vec::new(), None));
+            }
+            let at = kinds.iter().position(|(known, ..)| known == kind).unwrap();
+            let last = kinds.remove(at);
+            kinds.push(last);
+            continue;
+        }
+        let (_, names, reason) = kinds.last_mut().unwrap();
+        match line.strip_prefix("! ") {
+            Some(why) => *reason = Some(why.to_owned()),
+            None => names.push(line.split(" | ").next().unwrap().trim().to_owned()),
+        }
+        assert!(line.starts_with('!') || line.split(" | ").count() >= 4, "producers.txt: {line}");
+    }
+    kinds.sort();
+    kinds
+}
+
+/// Is there a test of the name that a reason gives?
+fn is_test(word: &str) -> bool {
+    let Some((file, test)) = word.split_once("::") else { return true };
+    let places = ["tests/FILE.rs", "src/FILE/tests.rs", "src/FILE/mod.rs"];
+    places.into_iter().any(|place| {
+        let path = format!("{}/{}", env!("CARGO_MANIFEST_DIR"), place.replace("FILE", file));
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains(&format!("fn {test}(")))
+    })
+}
+
+#[test]
+fn every_format_has_samples_of_three_producers_or_a_reason() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let kinds = producers(&std::fs::read_to_string(format!("{root}/conformance/producers.txt")).unwrap());
+    for kind in FileKind::ALL.iter().filter(|kind| looks_into(**kind)) {
+        let row = kinds.iter().find(|(name, ..)| name == kind.label());
+        let (_, names, reason) = row.unwrap_or_else(|| panic!("producers.txt says nothing of `{}`", kind.label()));
+        let different: std::collections::BTreeSet<_> = names.iter().map(|name| name.split(',').next()).collect();
+        let (label, count) = (kind.label(), different.len());
+        assert!(count >= 3 || reason.is_some(), "producers.txt: `{label}` has {count} producers and no reason");
+        assert!(reason.iter().flat_map(|reason| quoted(reason)).all(is_test), "producers.txt: `{label}`: no such test");
+    }
+    let row = |(kind, names, reason): &(String, Vec<String>, Option<String>)| {
+        format!("| `{kind}` | {} | {} |\n", names.join("; "), reason.as_deref().unwrap_or_default())
+    };
+    let path = format!("{root}/docs/samples.md");
+    let samples = format!("{SAMPLES}{}", kinds.iter().map(row).collect::<String>());
+    if std::env::var_os("DACHS_BLESS").is_some() {
+        std::fs::write(&path, &samples).unwrap();
+    }
+    assert!(std::fs::read_to_string(&path).unwrap() == samples, "docs/samples.md is old; see its head");
+}
+
+/// What stands above the table.
+const SAMPLES: &str = "# Who made the samples
+
+For each kind of object that is looked into ([formats.md](formats.md)): the programs that made samples with a planted file, which is
+found by its digest and at its path (`cargo conformance producers`; the commands are in `conformance/producers.txt`, of which this
+table is made: `DACHS_BLESS=1 cargo test -p dachs-formats --test docs`). The planted file is the EICAR test file, or the program in
+ClamAV's test files. Where fewer than three producers are there, the last column says why, and what is tested instead.
+
+| Kind | Producers | Why not more |
+|---|---|---|
+";

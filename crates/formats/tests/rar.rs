@@ -14,7 +14,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{Noise, Walked, eicar, tool, walk, walk_within};
+use common::{Noise, Walked, eicar, tool, walk, walk_with, walk_within};
 use dachs_base::{AnomalyKind, FileKind, Limits};
 
 fn folder() -> PathBuf {
@@ -188,4 +188,22 @@ fn broken_archives_end_within_their_limits_and_are_told() {
             let _ = walk_within(noise.cut(&whole), limits.clone());
         }
     }
+}
+
+#[test]
+fn a_member_that_goes_on_in_another_volume_is_told() {
+    let walked = walk(&sample("rar50.part1.rar"));
+    assert_eq!(kinds(&walked), [AnomalyKind::Unsupported], "{:?}", walked.anomalies);
+    assert_eq!(walked.told[0].object, "badger.bin");
+}
+
+#[test]
+fn members_with_different_passwords_are_told() {
+    let walked = walk_with(&sample("rar50-two-passwords.rar"), &["two", "one"]);
+    let opened = walked.objects.iter().skip(1).filter(|seen| seen.bytes.starts_with(b"badger")).count();
+    assert!(opened >= 1 && (opened == 2 || walked.gap()), "{walked:?}");
+    let none = walk(&sample("rar50-two-passwords.rar"));
+    assert!(
+        none.told.iter().any(|told| told.object == "one.txt") && none.told.iter().any(|told| told.object == "two.txt")
+    );
 }

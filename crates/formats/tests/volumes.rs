@@ -347,6 +347,31 @@ fn ntfs_with_streams_and_compression() {
 }
 
 /// So many streams that they take several records, and a list of them.
+/// CVE-2026-48095 of 7-Zip: the unit of compression is a power of two, and shifted by.
+#[test]
+fn ntfs_with_a_unit_of_compression_that_makes_no_sense() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain: Vec<u8> = (0..9000_u32).flat_map(u32::to_le_bytes).collect();
+    fs::write(folder.path().join("plain"), &plain).unwrap();
+    let copy = "truncate -s 2M image && mkntfs -q -F -Q image && ntfscp -q image plain badger";
+    if !make(folder.path(), &[&["ntfscp", "--version"], &["sh", "-c", copy]]) {
+        return;
+    }
+    let image = fs::read(folder.path().join("image")).unwrap();
+    let name: Vec<u8> = "badger".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let holds = |record: &[u8]| record.starts_with(b"FILE") && record.windows(12).any(|part| part == name);
+    let record = image.chunks(1024).rposition(holds).unwrap() * 1024;
+    let at = record + image[record..record + 1024].windows(5).position(|part| part == [0x80, 0, 0, 0, 0x48]).unwrap();
+    for unit in [1, 4, 16, 31, 32, 33, 63, 64, 255] {
+        let mut broken = image.clone();
+        broken[at + 12] |= 1;
+        broken[at + 34] = unit;
+        let walked = walk(&broken);
+        let whole = walked.at(&["badger"]).is_some_and(|seen| seen.bytes == plain);
+        assert!(whole || walked.gap(), "unit {unit}: {:?}", walked.anomalies);
+    }
+}
+
 #[test]
 fn ntfs_with_a_list_of_attributes() {
     let folder = tempfile::tempdir().unwrap();

@@ -27,12 +27,26 @@ pub(crate) struct Seen {
 pub(crate) struct Walked {
     pub(crate) objects: Vec<Seen>,
     pub(crate) anomalies: Vec<Anomaly>,
+    /// The same, with what each is about: names from the outermost on, joined by " > "; empty for the object itself.
+    pub(crate) told: Vec<Told>,
+}
+
+/// An anomaly, and what it is about.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) object: String,
+    pub(crate) anomaly: Anomaly,
 }
 
 impl Walked {
     /// The object with these names.
     pub(crate) fn at(&self, path: &[&str]) -> Option<&Seen> {
         self.objects.iter().find(|seen| seen.path == path)
+    }
+
+    fn tell(&mut self, path: impl Iterator<Item = String>, anomaly: Anomaly) {
+        self.anomalies.push(anomaly.clone());
+        self.told.push(Told { object: path.collect::<Vec<_>>().join(" > "), anomaly });
     }
 
     /// True if the report would be incomplete.
@@ -88,7 +102,10 @@ fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, passw
             if let Unpacking::Members(mut members) = unpack_with(kind, &source, budget, passwords) {
                 while let Some(item) = members.next_item() {
                     match item {
-                        Item::Anomaly { anomaly, .. } => walked.anomalies.push(anomaly),
+                        Item::Anomaly { member, anomaly } => {
+                            let name = member.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+                            walked.tell(path.iter().cloned().chain(name), anomaly);
+                        }
                         Item::Heuristic(_) | Item::Embedded(_) | Item::Also(_) | Item::Meta(_) => {}
                         Item::Member(member) => {
                             path.push(String::from_utf8_lossy(member.name.as_bytes()).into_owned());
@@ -101,7 +118,9 @@ fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, passw
             }
         }
     }
-    walked.anomalies.extend(source.problem());
+    if let Some(problem) = source.problem() {
+        walked.tell(path.iter().cloned(), problem);
+    }
 }
 
 /// Runs a public tool in a folder, with bytes on its standard input; `None`, and a loud line, if there is none.

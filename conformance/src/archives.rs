@@ -1,12 +1,13 @@
-//! Archives of other projects: does Dachs see all that public tools take out of them?
+//! Archives and documents of other projects: does Dachs see all that public tools take out of them?
 //!
-//! Every file of the given folders that `bsdtar` or `7z` opens without complaint is unpacked by both. What comes out is made
-//! into signatures, a digest for each member, and Dachs is asked about the archive itself: each digest must be found in it,
-//! and in an object that is called as the tool calls the member. Members of fewer than six bytes are not compared. What Dachs sees
-//! besides is not asked for: it looks deeper than the tools.
+//! Every file of the given folders that a tool opens without complaint is unpacked by each: archives by `bsdtar`, `7z` and
+//! `unrar-free`, documents by the programs of `documents.py`. What comes out is made into signatures, a digest for each member, and
+//! Dachs is asked about the file itself: each digest must be found in it, and in an object that is called as the tool calls the
+//! member. Members of fewer than six bytes are not compared. What Dachs sees besides is not asked for: it looks deeper than the tools.
 //!
-//! Differences that are meant stand in `archives.txt`, each with its reason; a line of it that covers nothing any more is
-//! told. The folders are those of `conformance/corpora`, which fetches public packages, and the sources of some crates that Cargo keeps.
+//! Differences that are meant stand in `archives.txt` and `documents.txt`, each with its reason; a line that covers nothing any more is
+//! told. A reason that begins with `name:` is about the name alone. The folders are those of `conformance/corpora`, which fetches
+//! public packages, and the sources of some crates that Cargo keeps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::dachs::{Dachs, FileResult};
+use crate::producers;
 use crate::scratch::Scratch;
 use crate::{Broken, Options};
 
@@ -38,46 +40,72 @@ struct Archive {
     sizes: BTreeMap<String, u64>,
 }
 
-/// Compares the archives below the given folders.
-pub(crate) fn run(options: &Options) -> Broken {
+/// What is compared with what.
+pub(crate) struct Subject {
+    name: &'static str,
+    /// The programs that open files.
+    tools: &'static [&'static str],
+    is_wanted: fn(&Path) -> bool,
+    /// The text of the differences that are meant.
+    reasons: &'static str,
+}
+
+/// Archives.
+pub(crate) const ARCHIVES: Subject = Subject {
+    name: "archives",
+    tools: &["bsdtar", "7z", "unrar-free"],
+    is_wanted: may_be_archive,
+    reasons: include_str!("../archives.txt"),
+};
+
+/// Documents and mail. The tools are those of `documents.py`.
+pub(crate) const DOCUMENTS: Subject = Subject {
+    name: "documents",
+    tools: &["olefile", "olevba", "rtfobj", "qpdf", "pdfdetach", "unzip", "ripmime", "munpack", "python-email", "tnef"],
+    is_wanted: may_be_document,
+    reasons: include_str!("../documents.txt"),
+};
+
+/// Compares the files below the given folders.
+pub(crate) fn run(subject: &Subject, options: &Options) -> Broken {
     let dachs = Dachs::find()?;
     let mut files = Vec::new();
     let given: Vec<PathBuf> = options.paths().into_iter().map(PathBuf::from).collect();
     for folder in if given.is_empty() { folders() } else { given } {
-        collect(&folder, &mut files);
+        collect(&folder, subject, &mut files);
     }
     files.sort();
     let archives: Vec<Archive> =
-        files.iter().filter_map(|path| unpacked(path).transpose()).collect::<Result<_, _>>()?;
+        files.iter().filter_map(|path| unpacked(path, subject).transpose()).collect::<Result<_, _>>()?;
     if archives.is_empty() {
-        eprintln!("SKIPPED: no archive that bsdtar or 7z opens; conformance/corpora fetches some");
+        eprintln!("SKIPPED: no file that {} opens; conformance/corpora fetches some", subject.tools.join(" or "));
         return Ok(0);
     }
     let mut sum = Sum::default();
-    let mut reasons = Reasons::read();
+    let mut reasons = Reasons::read(subject);
     for batch in archives.chunks(BATCH) {
         compare(&dachs, batch, &mut reasons, &mut sum)?;
     }
     let unused = if options.paths().is_empty() { reasons.unused() } else { 0 };
+    let name = subject.name;
     println!(
-        "archives: {} opened by bsdtar ({}) or 7z ({}), {} members of six bytes or more: {} found, {} of them called alike, {} differences explained, {} not, {unused} reasons cover nothing",
+        "{name}: {} opened by {:?}, {} members of six bytes or more: {} found, {} of them called alike, {} differences explained, {} not, {unused} reasons cover nothing",
         archives.len(),
-        sum.bsdtar,
-        sum.sevenzip,
+        sum.tools,
         sum.members,
         sum.found,
         sum.alike,
         sum.explained,
         sum.broken
     );
-    println!("archives: by kind {:?}", sum.kinds);
+    println!("{name}: by kind {:?}", sum.kinds);
     Ok(sum.broken + unused)
 }
 
 #[derive(Default)]
 struct Sum {
-    bsdtar: usize,
-    sevenzip: usize,
+    /// Files that each tool opened.
+    tools: BTreeMap<&'static str, usize>,
     members: usize,
     found: usize,
     alike: usize,
@@ -114,22 +142,39 @@ fn folders() -> Vec<PathBuf> {
 /// Crates whose sources hold archives.
 const CRATES: [&str; 7] = ["cab-", "delharc-", "lzma-rust2-", "rars-", "sevenz-rust2-", "tar-", "zip-"];
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+fn collect(path: &Path, subject: &Subject, files: &mut Vec<PathBuf>) {
+    /// Programs that the corpora are compared with; they are no samples.
+    const PROGRAMS: [&str; 3] = ["venv", "node_modules", "apt"];
     let Ok(metadata) = fs::symlink_metadata(path) else { return };
-    if metadata.is_dir() {
+    if metadata.is_dir() && !PROGRAMS.iter().any(|name| path.ends_with(name)) {
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
-        entries.for_each(|entry| collect(&entry.path(), files));
-    } else if metadata.is_file() && (1..=LARGEST).contains(&metadata.len()) && may_be_archive(path) {
+        entries.for_each(|entry| collect(&entry.path(), subject, files));
+    } else if metadata.is_file() && (1..=LARGEST).contains(&metadata.len()) && (subject.is_wanted)(path) {
         files.push(path.to_owned());
     }
 }
 
+fn head(path: &Path) -> Vec<u8> {
+    use std::io::Read;
+    let mut head = vec![0; 512];
+    let count = fs::File::open(path).and_then(|mut file| file.read(&mut head)).unwrap_or(0);
+    head.truncate(count);
+    head
+}
+
+/// Compound files, RTF, PDF, TNEF, and what is called as ZIP archives of documents or mails are.
+fn may_be_document(path: &Path) -> bool {
+    let magics: [&[u8]; 4] = [b"\xd0\xcf\x11\xe0", b"{\\rt", b"%PDF-", b"\x78\x9f\x3e\x22"];
+    let head = head(path);
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let package = ["doc", "xls", "xlt", "ppt", "pot", "od"].iter().any(|start| ending.starts_with(start));
+    let mail = matches!(ending.as_str(), "eml" | "mail" | "mbox" | "mht" | "mhtml");
+    magics.iter().any(|magic| head.starts_with(magic)) || mail || (package && head.starts_with(b"PK"))
+}
+
 /// Texts are none, nor are programs, which 7z takes apart into their sections.
 fn may_be_archive(path: &Path) -> bool {
-    use std::io::Read;
-    let mut head = [0; 512];
-    let Ok(count) = fs::File::open(path).and_then(|mut file| file.read(&mut head)) else { return false };
-    let head = head.get(..count).unwrap_or_default();
+    let head = head(path);
     let magics: [&[u8]; 9] = [
         b"MZ",
         b"\x7fELF",
@@ -147,33 +192,38 @@ fn may_be_archive(path: &Path) -> bool {
 }
 
 /// What the tools take out of a file; nothing if none opens it.
-fn unpacked(path: &Path) -> Result<Option<Archive>, String> {
+fn unpacked(path: &Path, subject: &Subject) -> Result<Option<Archive>, String> {
     let mut archive =
         Archive { path: path.to_owned(), tools: BTreeSet::new(), members: BTreeMap::new(), sizes: BTreeMap::new() };
-    for tool in ["bsdtar", "7z"] {
+    for tool in subject.tools.iter().copied() {
         let scratch = Scratch::new()?;
         let folder = scratch.folder("out")?;
         let mut command = Command::new("timeout");
-        command.arg(SECONDS).arg(tool);
+        command.arg(SECONDS);
         match tool {
-            "bsdtar" => command.args(["-x", "--no-same-owner", "--no-same-permissions", "-f"]).arg(path),
-            _ => command.args(["x", "-y", "-bd", "-p-", "-aou"]).arg(path),
+            "bsdtar" => command.args([tool, "-x", "--no-same-owner", "--no-same-permissions", "-f"]).arg(path),
+            "7z" => command.args([tool, "x", "-y", "-bd", "-p-", "-aou"]).arg(path),
+            "unrar-free" => command.args([tool, "--extract"]).arg(path),
+            _ => {
+                command.arg(producers::python()).arg(concat!(env!("CARGO_MANIFEST_DIR"), "/documents.py"));
+                command.arg(tool).arg(path)
+            }
         };
-        let status =
-            command.current_dir(&folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !status.map_err(|error| format!("timeout: {error}"))?.success() {
+        let output = command.current_dir(&folder).stdin(Stdio::null()).stderr(Stdio::null()).output();
+        let output = output.map_err(|error| format!("timeout: {error}"))?;
+        // unrar-free succeeds also where it does not.
+        if !output.status.success() || output.stdout.windows(6).any(|word| word == b"Failed") {
             continue;
         }
-        let before = archive.members.len();
-        members(&folder, &mut archive)?;
-        if archive.members.len() > before || before > 0 {
+        if members(&folder, &mut archive)? {
             archive.tools.insert(tool);
         }
     }
     Ok((!archive.members.is_empty()).then_some(archive))
 }
 
-fn members(folder: &Path, archive: &mut Archive) -> Result<(), String> {
+/// Notes what was unpacked into a folder; was there anything?
+fn members(folder: &Path, archive: &mut Archive) -> Result<bool, String> {
     let mut paths = Vec::new();
     walk(folder, &mut paths);
     paths.sort();
@@ -193,7 +243,7 @@ fn members(folder: &Path, archive: &mut Archive) -> Result<(), String> {
             }
         }
     }
-    Ok(())
+    Ok(!paths.is_empty())
 }
 
 /// Files with bytes. Names that are no UTF-8 are passed.
@@ -220,8 +270,7 @@ fn compare(dachs: &Dachs, archives: &[Archive], reasons: &mut Reasons, sum: &mut
     let results: BTreeMap<&Path, &FileResult> =
         answer.results.iter().map(|result| (result.path.as_path(), result)).collect();
     for archive in archives {
-        sum.bsdtar += usize::from(archive.tools.contains("bsdtar"));
-        sum.sevenzip += usize::from(archive.tools.contains("7z"));
+        archive.tools.iter().for_each(|tool| *sum.tools.entry(tool).or_default() += 1);
         let Some(result) = results.get(archive.path.as_path()) else {
             println!("{}: no result", archive.path.display());
             sum.broken += 1;
@@ -236,10 +285,15 @@ fn compare(dachs: &Dachs, archives: &[Archive], reasons: &mut Reasons, sum: &mut
 fn compare_one(archive: &Archive, result: &FileResult, reasons: &mut Reasons, sum: &mut Sum) {
     for (digest, names) in &archive.members {
         sum.members += 1;
-        let place = result.places.iter().find(|(name, _)| name.contains(digest.as_str())).map(|(_, place)| place);
-        let Some(place) = place else {
+        let places: Vec<&str> = result
+            .ways
+            .iter()
+            .filter(|(name, _)| name.contains(digest.as_str()))
+            .map(|(_, place)| place.as_str())
+            .collect();
+        if places.is_empty() {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            if names.iter().any(|name| reasons.explain(&archive.path, name)) {
+            if names.iter().any(|name| reasons.explain(&archive.path, name, false)) {
                 sum.explained += 1;
             } else {
                 sum.broken += 1;
@@ -252,9 +306,20 @@ fn compare_one(archive: &Archive, result: &FileResult, reasons: &mut Reasons, su
                 );
             }
             continue;
-        };
+        }
         sum.found += 1;
-        sum.alike += usize::from(names.iter().any(|name| alike(name, place)));
+        if names
+            .iter()
+            .any(|name| places.iter().any(|place| alike(name, place) || invented(&archive.path, name, place)))
+        {
+            sum.alike += 1;
+        } else if names.iter().any(|name| reasons.explain(&archive.path, name, true)) {
+            sum.explained += 1;
+        } else {
+            sum.broken += 1;
+            let shown = archive.path.display();
+            println!("{shown} ({}): called {names:?} by {:?}, and here {places:?}", result.kind, archive.tools);
+        }
     }
 }
 
@@ -262,38 +327,61 @@ fn compare_one(archive: &Archive, result: &FileResult, reasons: &mut Reasons, su
 fn alike(name: &str, place: &str) -> bool {
     let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    plain(place).contains(&plain(last))
+    // 7z writes the first sign of a stream's name as its number.
+    let numbered = last.strip_prefix('[').and_then(|rest| rest.split_once(']')).filter(|(number, _)| number.len() == 1);
+    let last = numbered.map_or(last, |(_, rest)| rest);
+    let (last, place) = (plain(last), plain(place));
+    !last.is_empty() && place.contains(&last)
+}
+
+/// Where a file holds one object without a name, tools call it as the file; here it is the content, or the disk.
+fn invented(archive: &Path, name: &str, place: &str) -> bool {
+    let stem = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.split('.').next().unwrap_or_default().to_owned()
+    };
+    let last = place.rsplit(" > ").next().unwrap_or(place);
+    matches!(last, "content" | "disk") && stem(archive) == stem(Path::new(name))
 }
 
 /// Why members may be missing: `part of the archive's path | part of the member's name ## reason`.
 struct Reasons {
-    lines: Vec<(String, String, usize)>,
+    lines: Vec<Reason>,
+}
+
+struct Reason {
+    archive: String,
+    member: String,
+    /// It is about the name alone.
+    of_name: bool,
+    /// What it covered.
+    count: usize,
 }
 
 impl Reasons {
-    fn read() -> Reasons {
-        let text = include_str!("../archives.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    fn read(subject: &Subject) -> Reasons {
+        let text = subject.reasons.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let rule = |line: &str| {
-            let (rule, _) = line.split_once(" ## ")?;
+            let (rule, why) = line.split_once(" ## ")?;
             let (archive, member) = rule.split_once('|')?;
-            Some((archive.trim().to_owned(), member.trim().to_owned(), 0))
+            let (archive, member) = (archive.trim().to_owned(), member.trim().to_owned());
+            Some(Reason { archive, member, of_name: why.starts_with("name:"), count: 0 })
         };
         Reasons { lines: text.filter_map(rule).collect() }
     }
 
-    fn explain(&mut self, archive: &Path, member: &str) -> bool {
+    fn explain(&mut self, archive: &Path, member: &str, of_name: bool) -> bool {
         let archive = archive.to_string_lossy();
-        let line = self
-            .lines
-            .iter_mut()
-            .find(|(part, name, _)| archive.contains(part.as_str()) && member.contains(name.as_str()));
-        line.map(|line| line.2 += 1).is_some()
+        let fits = |line: &&mut Reason| {
+            line.of_name == of_name && archive.contains(&line.archive) && member.contains(&line.member)
+        };
+        self.lines.iter_mut().find(fits).map(|line| line.count += 1).is_some()
     }
 
     /// Lines that covered nothing.
     fn unused(&self) -> usize {
-        let unused: Vec<_> = self.lines.iter().filter(|line| line.2 == 0).collect();
-        unused.iter().for_each(|(archive, member, _)| println!("archives.txt: covers nothing: {archive} | {member}"));
+        let unused: Vec<_> = self.lines.iter().filter(|line| line.count == 0).collect();
+        unused.iter().for_each(|line| println!("a reason covers nothing: {} | {}", line.archive, line.member));
         unused.len()
     }
 }

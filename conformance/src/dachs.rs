@@ -41,6 +41,8 @@ pub(crate) struct FileResult {
     pub(crate) names: Vec<String>,
     /// The way to the object in which each name was found first, with that object's kind.
     pub(crate) places: BTreeMap<String, String>,
+    /// The way to each object in which something was found, with the name.
+    pub(crate) ways: Vec<(String, String)>,
     /// What the anomalies are, with their details.
     pub(crate) anomalies: Vec<(String, String)>,
     pub(crate) milliseconds: f64,
@@ -123,12 +125,19 @@ fn names_in(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// A detection's name, without the ending of loose files, and where it is.
-fn place(detection: &Value) -> (String, String) {
-    let text = |key: &str| detection.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+/// A detection's name, without the ending of loose files, and the way to its object.
+fn way(detection: &Value) -> (String, String) {
+    let name = detection.get("name").and_then(Value::as_str).unwrap_or_default();
     let names = detection.get("object").and_then(Value::as_array).into_iter().flatten().skip(1);
     let path: Vec<&str> = names.filter_map(Value::as_str).collect();
-    (crate::clamav::plain(&text("name")), format!("{} ({})", path.join(" > "), text("kind")))
+    (crate::clamav::plain(name), path.join(" > "))
+}
+
+/// The same with the object's kind.
+fn place(detection: &Value) -> (String, String) {
+    let (name, way) = way(detection);
+    let kind = detection.get("kind").and_then(Value::as_str).unwrap_or_default();
+    (name, format!("{way} ({kind})"))
 }
 
 fn parse(line: &str) -> Result<FileResult, String> {
@@ -142,6 +151,7 @@ fn parse(line: &str) -> Result<FileResult, String> {
         verdict: text(&value, "verdict"),
         kind: text(&value, "kind"),
         places: list("detections").iter().rev().map(place).collect(),
+        ways: list("detections").iter().map(way).collect(),
         names: list("detections").iter().map(|detection| text(detection, "name")).collect(),
         anomalies: list("anomalies").iter().map(|anomaly| (text(anomaly, "what"), text(anomaly, "detail"))).collect(),
         milliseconds: value.get("ms").and_then(Value::as_f64).unwrap_or_default(),

@@ -8,7 +8,9 @@
 //! cargo conformance explain [FOLDER...]              every signature in words: do they say what its line says?
 //! cargo conformance counts [FOLDER...]                real databases: do both load as many signatures?
 //! cargo conformance regressions                       small cases kept from there: the same names again?
+//! cargo conformance producers [--only KIND]           samples of every kind by public programs: EICAR at the right path?
 //! cargo conformance archives [FOLDER...]              archives of other projects: all members that bsdtar and 7z see?
+//! cargo conformance documents [FOLDER...]             real documents and mails: all streams and files that oletools, qpdf, ripmime and others see?
 //! cargo conformance bombs                             archives made to exhaust: bounded time and memory, never clean
 //! cargo conformance mutations [--count N] [--seed N]  broken archives: no crash, no payload called clean
 //! cargo conformance sparse [--size 100G]              a signature at the end of a huge file
@@ -54,6 +56,7 @@ mod memory;
 mod mutations;
 mod peers;
 mod phishing;
+mod producers;
 mod race;
 mod random;
 mod real;
@@ -77,7 +80,8 @@ fn main() -> ExitCode {
     let Some((name, rest)) = arguments.split_first() else { return usage() };
     let options = Options { rest: rest.to_vec() };
     let broken = match name.as_str() {
-        "archives" => archives::run(&options),
+        "archives" => archives::run(&archives::ARCHIVES, &options),
+        "documents" => archives::run(&archives::DOCUMENTS, &options),
         "bombs" => bombs::run(),
         "clamd" => clamd::run(),
         "conversations" => load::nonsense(&options),
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         "mutations" => mutations::run(&options),
         "peers" => peers::run(&options),
         "phishing" => phishing::run(),
+        "producers" => producers::run(&options),
         "race" => race::run(&options),
         "restart" => race::restart(&options),
         "service" => load::run(&options),
@@ -116,7 +121,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "usage: cargo conformance archives|peers|views|regressions|loads|rejections|explain|counts|bombs|mutations|sparse|machine|phishing|real|clamd|keys|service|conversations\
+        "usage: cargo conformance producers|archives|documents|peers|views|regressions|loads|rejections|explain|counts|bombs|mutations|sparse|machine|phishing|real|clamd|keys|service|conversations\
          |race|restart|yara|malformed [OPTIONS]"
     );
     ExitCode::from(2)

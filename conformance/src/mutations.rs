@@ -1,8 +1,11 @@
 //! Broken archives: samples of every format with a harmless payload, cut off or with a few bytes changed.
 //!
 //! The promises: no worker dies on them, no file outlives its time, memory stays bounded, nothing is left on disk, and
-//! no file is called clean that still holds its payload. Whether it does is asked of libarchive (`bsdtar`, `bsdcat`), which
-//! reads all of these formats and is not ours. Besides, a compressed sample that was cut off must not be clean at all.
+//! no file is called clean that still holds its payload. Whether it does is asked of libarchive (`bsdtar`, `bsdcat`) and 7-Zip,
+//! which read most of these formats and are not ours. Besides, a compressed sample that was cut off must not be clean at all.
+//!
+//! Samples are those of the table here, of all producers (`producers.rs`) with the payload planted, and of the tests of
+//! `dachs-formats`. The promises about the payload are asked of those in which it is found whole.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,6 +13,7 @@ use std::process::Command;
 
 use crate::dachs::{Answer, Dachs, FileResult};
 use crate::memory::megabytes;
+use crate::producers;
 use crate::random::Random;
 use crate::scratch::Scratch;
 use crate::{Broken, Options};
@@ -22,6 +26,8 @@ const LIMIT: u64 = 20;
 const SLOW: f64 = 5000.0;
 /// Memory of one worker, in bytes.
 const MEMORY: u64 = 256 << 20;
+/// Larger samples are broken once for fifty of the others.
+const LARGE: usize = 64 << 10;
 
 /// How each sample is packed, from `payload` to `out`. `true`: a part of it is never the whole.
 const SAMPLES: &[(&str, bool, &str)] = &[
@@ -43,9 +49,11 @@ const SAMPLES: &[(&str, bool, &str)] = &[
 ];
 
 struct Sample {
-    name: &'static str,
+    name: String,
     compressed: bool,
     bytes: Vec<u8>,
+    /// The payload is found in it when it is whole.
+    holds: bool,
 }
 
 /// Scans `--count N` mutations, from seed `--seed N` on.
@@ -56,8 +64,9 @@ pub(crate) fn run(options: &Options) -> Broken {
     let scratch = Scratch::new()?;
     let payload = payload();
     let database = scratch.write("t.ndb", signature(&payload).as_bytes())?;
-    let samples = samples(&scratch, &payload)?;
-    let mut sum = Sum { broken: whole_samples(&dachs, &database, &samples)?, ..Sum::default() };
+    let mut samples = samples(&scratch, &payload)?;
+    let mut sum = Sum { broken: whole_samples(&dachs, &database, &mut samples)?, ..Sum::default() };
+    others(&dachs, &database, &payload, &mut samples)?;
     let mut done = 0;
     while done < count {
         let batch = BATCH.min(count - done);
@@ -119,7 +128,7 @@ fn samples(scratch: &Scratch, payload: &[u8]) -> Result<Vec<Sample>, String> {
         let done = Command::new("sh").args(["-c", command]).current_dir(scratch.path()).output();
         match std::fs::read(&out) {
             Ok(bytes) if done.is_ok_and(|output| output.status.success()) => {
-                samples.push(Sample { name, compressed: *compressed, bytes });
+                samples.push(Sample { name: (*name).to_owned(), compressed: *compressed, bytes, holds: true });
             }
             _ => eprintln!("SKIPPED: sample {name}: {command} does not work here"),
         }
@@ -127,10 +136,32 @@ fn samples(scratch: &Scratch, payload: &[u8]) -> Result<Vec<Sample>, String> {
     if samples.is_empty() { Err("no tool made a sample".to_owned()) } else { Ok(samples) }
 }
 
-/// The samples as they are: the payload is found in each.
-fn whole_samples(dachs: &Dachs, database: &Path, samples: &[Sample]) -> Result<usize, String> {
+/// The samples of the producers and of the tests. Not each of the former can take this payload.
+fn others(dachs: &Dachs, database: &Path, payload: &[u8], samples: &mut Vec<Sample>) -> Result<(), String> {
     let scratch = Scratch::new()?;
-    for sample in samples {
+    let recipes = producers::recipes();
+    let made = producers::make(&recipes, &scratch, payload)?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let mut paths: Vec<_> = made.iter().map(|made| (made.recipe.kind.clone(), made.path.clone())).collect();
+    for folder in ["", "mail", "office", "rar"] {
+        let entries = std::fs::read_dir(root.join("crates/formats/tests/samples").join(folder));
+        let files = entries.into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_file());
+        paths.extend(files.map(|path| (format!("sample-{}", keep_name(&path)), path)));
+    }
+    let files: Vec<_> = paths.iter().map(|(_, path)| path.clone()).collect();
+    let answer = dachs.scan(database, &[], &files)?;
+    for (name, path) in paths {
+        let holds = answer.results.iter().any(|result| result.path == path && result.verdict == "detected");
+        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        samples.extend((bytes.len() > 1).then_some(Sample { name, compressed: false, bytes, holds }));
+    }
+    Ok(())
+}
+
+/// The samples as they are: the payload is found in each.
+fn whole_samples(dachs: &Dachs, database: &Path, samples: &mut [Sample]) -> Result<usize, String> {
+    let scratch = Scratch::new()?;
+    for sample in samples.iter() {
         scratch.write(&format!("whole.{}", sample.name), &sample.bytes)?;
     }
     let answer = dachs.scan(database, &[], &[scratch.path().to_path_buf()])?;
@@ -153,17 +184,21 @@ fn one_batch(
     let scratch = Scratch::new()?;
     let mut cut = BTreeMap::new();
     for number in 0..count {
-        let sample = random.pick(samples);
+        let mut sample = random.pick(samples);
+        while sample.bytes.len() > LARGE && !random.once_in(50) {
+            sample = random.pick(samples);
+        }
         let (bytes, cut_off) = mutate(&sample.bytes, random);
         let path = scratch.write(&format!("{number}.{}", sample.name), &bytes)?;
-        cut.insert(path, cut_off && sample.compressed && bytes.len() >= 64);
+        cut.insert(path, (cut_off && sample.compressed && bytes.len() >= 64, sample.holds));
     }
     let limit = LIMIT.to_string() + "s";
     let answer = dachs.scan(database, &["--max-scan-time", &limit], &[scratch.path().to_path_buf()])?;
     judge(&answer, count, sum);
     for result in &answer.results {
         *sum.verdicts.entry(result.verdict.clone()).or_default() += 1;
-        judge_file(result, cut.get(&result.path).copied().unwrap_or(false), payload, sum);
+        let (cut_off, held) = cut.get(&result.path).copied().unwrap_or_default();
+        judge_file(result, cut_off, held.then_some(payload), sum);
     }
     Ok(())
 }
@@ -187,7 +222,7 @@ fn judge(answer: &Answer, count: usize, sum: &mut Sum) {
 }
 
 /// The promises about one file.
-fn judge_file(result: &FileResult, cut_off: bool, payload: &[u8], sum: &mut Sum) {
+fn judge_file(result: &FileResult, cut_off: bool, payload: Option<&[u8]>, sum: &mut Sum) {
     let name = keep_name(&result.path);
     if result.milliseconds > sum.slowest {
         (sum.slowest, sum.slowest_name) = (result.milliseconds, name.clone());
@@ -211,7 +246,7 @@ fn judge_file(result: &FileResult, cut_off: bool, payload: &[u8], sum: &mut Sum)
     }
     if cut_off {
         sum.wrong(&format!("{name} was cut off and is called clean; kept as {}", keep(&result.path)));
-    } else if holds(&result.path, payload) {
+    } else if payload.is_some_and(|payload| holds(&result.path, payload)) {
         sum.wrong(&format!("{name} still holds its payload and is called clean; kept as {}", keep(&result.path)));
     }
 }
@@ -229,9 +264,9 @@ fn keep(path: &Path) -> String {
     }
 }
 
-/// True if libarchive still gets the payload out of the file.
+/// True if libarchive or 7-Zip still gets the payload out of the file.
 fn holds(path: &Path, payload: &[u8]) -> bool {
-    let attempts: [(&str, &[&str]); 2] = [("bsdtar", &["-xOf"]), ("bsdcat", &[])];
+    let attempts: [(&str, &[&str]); 3] = [("bsdtar", &["-xOf"]), ("bsdcat", &[]), ("7z", &["x", "-so", "-p-"])];
     attempts.iter().any(|(tool, arguments)| {
         let output = Command::new(tool).args(*arguments).arg(path).output();
         output.is_ok_and(|output| output.stdout.windows(payload.len()).any(|window| window == payload))

@@ -89,3 +89,18 @@ fn repair(image: &mut [u8]) {
     let checksum = Sha256::new().chain_update(&image[..32]).chain_update(table).finalize();
     image[32..64].copy_from_slice(&checksum);
 }
+
+/// Takes the bytes as an expression and an object: what looks before the expression must not deny what it matches. The first
+/// two bytes choose the flags, and say how long the expression is.
+pub fn expression(data: &[u8]) {
+    let Some(([flags, length], rest)) = data.split_first_chunk::<2>() else { return };
+    let (text, object) = rest.split_at(usize::from(*length).min(rest.len()));
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let flags: String =
+        "ismAegr".chars().enumerate().filter(|(bit, _)| flags >> bit & 1 == 1).map(|(_, flag)| flag).collect();
+    let object = object.get(..object.len().min(4096)).unwrap_or_default();
+    assert!(
+        dachs_sigdb::screens_pass_matches(text, &flags, object),
+        "{text:?} with {flags:?} is denied what it matches"
+    );
+}

@@ -53,6 +53,7 @@ pub const ALL: &[Target] = &[
     ("sigc_signature", texts::signature),
     ("sigdb_changed", images::changed),
     ("sigdb_image", images::hostile),
+    ("sigdb_regex", images::expression),
     ("szdd", |data| unpacking::as_kind(FileKind::Szdd, data)),
     ("tar", |data| unpacking::as_kind(FileKind::Tar, data)),
     ("tnef", |data| unpacking::as_kind(FileKind::Tnef, data)),

@@ -145,3 +145,5 @@ pub use error::{ImageError, Refusal};
 pub use image::{Entries, Examined, Image, Info, SourceCounts, View};
 pub use links::LinkOptions;
 pub use members::Described;
+#[doc(hidden)]
+pub use regex::screens_pass_matches;

@@ -136,6 +136,23 @@ pub(crate) fn needles_of(regex: &Regex) -> Vec<u8> {
     needles::of(&regex.text, &regex.flags)
 }
 
+/// Do needles, the wide expression and the tail let an object pass in which the expression matches? True if it matches nothing
+/// or cannot be compiled. For fuzz targets.
+#[must_use]
+pub fn screens_pass_matches(text: &str, flags: &str, object: &[u8]) -> bool {
+    let regex = Regex { text: text.to_owned(), flags: flags.to_owned() };
+    let Ok(compiled) = Compiled::new(&regex) else { return true };
+    let (found, passed) = match &compiled {
+        Compiled::Linear(linear) => (linear.is_match(object), true),
+        Compiled::Backtracking(whole, screens) => {
+            (matches!(whole.find(object, 0), Ok(Some(_))), screens.pass(object, 0))
+        }
+    };
+    let (record, grams) = (needles_of(&regex), Grams::new(object));
+    let held = record.is_empty() || each_needle(&record).any(|needle| grams.may_hold(needle));
+    !found || (passed && held)
+}
+
 /// Where an expression is tried in an object.
 pub(crate) struct Window<'b> {
     /// The bytes that it sees.

@@ -48,6 +48,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "hfsplus::a_broken_chain_of_leaves_hides_nothing",
     ),
     ("hfsplus", "unknown kinds of compression", "hfsplus::an_unknown_compression_is_told_and_the_resource_fork_given"),
+    ("inno-setup", "encrypted files", "inno::files_of_all_versions_come_out"),
+    ("inno-setup", "broken or cut chunks and headers, versions before 5.1.5", "inno::what_cannot_be_read_is_told"),
     ("iso9660", "broken descriptors or directories", "disks::broken_images_end_within_their_limits"),
     ("iso9660", "interleaved files are given as they are", ""),
     ("lha", "broken or cut members", "lha_arj::every_cut_is_told"),
@@ -109,7 +111,8 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 ];
 
 /// Reasons that no test shows yet.
-const NOT_SHOWN: &[(&str, &str)] = &[("installshield", "files in several cabinets")];
+const NOT_SHOWN: &[(&str, &str)] =
+    &[("inno-setup", "files in other disks of a set"), ("installshield", "files in several cabinets")];
 
 /// The reasons of each kind that is looked into, as they stand.
 fn reasons() -> BTreeMap<String, String> {

@@ -1,8 +1,8 @@
 //! Digests of an object, computed while it is read.
 
 use crate::hashes::{DigestKind, Hashes};
+use crate::md5::Md5;
 use crate::model::Digest;
-use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
@@ -50,7 +50,7 @@ impl Digests {
 
     /// The digests of all bytes taken, in the order in which they are looked up: MD5, SHA-1, SHA-256.
     pub(crate) fn finish(self) -> impl Iterator<Item = Digest> {
-        let md5 = self.md5.map(|md5| Digest::Md5(md5.finalize().into()));
+        let md5 = self.md5.map(|md5| Digest::Md5(md5.finish()));
         let sha1 = self.sha1.map(|sha1| Digest::Sha1(sha1.finalize().into()));
         let sha256 = self.sha256.map(|sha256| Digest::Sha256(sha256.finalize().into()));
         [md5, sha1, sha256].into_iter().flatten()

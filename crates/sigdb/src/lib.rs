@@ -124,6 +124,7 @@ mod layout;
 mod leads;
 mod links;
 mod logic;
+mod md5;
 mod members;
 pub mod model;
 mod names;

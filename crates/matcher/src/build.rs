@@ -115,10 +115,10 @@ impl Builder {
             head.flags |= flags | WAITING | kind;
             head.second = second;
         }
-        if parts.iter().skip(1).any(|part| part.keys.as_ref().is_some_and(Keys::are_short))
-            && let Some(head) = self.parts.get_mut(first)
-        {
-            head.flags |= WAKES;
+        for (head, next) in self.parts.iter_mut().skip(first).zip(parts.iter().skip(1)) {
+            if next.keys.as_ref().is_some_and(Keys::are_short) {
+                head.flags |= WAKES;
+            }
         }
         self.costs.push(expect::cost(&parts));
         Ok(number)

@@ -78,23 +78,21 @@ impl Hash {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bitmap<'a> {
     words: &'a [U32],
-    /// The hash's bits that do not choose a word.
-    shift: u32,
 }
 
 impl<'a> Bitmap<'a> {
     /// Nothing passes it.
-    pub(crate) const EMPTY: Bitmap<'static> = Bitmap { words: &[U32::ZERO; 2], shift: 31 };
+    pub(crate) const EMPTY: Bitmap<'static> = Bitmap { words: &[U32::ZERO; 2] };
 
     /// Of a power of two of words, two at least; else nothing passes.
     pub(crate) fn new(words: &'a [U32]) -> Bitmap<'a> {
         if words.len() < 2 || !words.len().is_power_of_two() || words.len() > 1 << 31 {
             return Bitmap::EMPTY;
         }
-        Bitmap { words, shift: 32 - words.len().ilog2() }
+        Bitmap { words }
     }
 
-    /// Its words, two to the power of 32 less its shift of them.
+    /// Its words, a power of two of them.
     pub(crate) fn words(&self) -> &'a [U32] {
         self.words
     }
@@ -103,21 +101,15 @@ impl<'a> Bitmap<'a> {
     pub(crate) fn is_empty(&self) -> bool {
         self.words.len() == 2 && self.words.iter().all(|word| word.get() == 0)
     }
-
-    #[inline(always)]
-    pub(crate) fn has(&self, hash: Hash) -> bool {
-        let bits = hash.bits();
-        self.words.get(hash.index(self.shift)).is_some_and(|word| word.get() & bits == bits)
-    }
 }
 
 /// Could a long key begin with these eight bytes? Of a power of two of words; of none, it could.
 #[inline(always)]
 pub(crate) fn check(words: &[U32], eight: [u8; 8]) -> bool {
-    words.is_empty()
-        || check_bits(words.len(), eight)
-            .into_iter()
-            .any(|(word, bit)| words.get(word).is_some_and(|word| word.get() >> bit & 1 != 0))
+    let has = |(word, bit): (usize, u32)| words.get(word).is_some_and(|word| word.get() >> bit & 1 != 0);
+    // Both, so that nothing is jumped over: who asks for many positions waits for all their words at once.
+    let [by_eight, by_five] = check_bits(words.len(), eight).map(has);
+    words.is_empty() | by_eight | by_five
 }
 
 /// The word and the bit of a key that is eight known bytes, and of one that is five.

@@ -4,7 +4,8 @@
 //! a large one whose neighbours are alike, so the larger takes both. What passes is asked again of each set.
 //!
 //! Pairs of bytes are few in most sets. Vector instructions look them up in *classes*: a pair passes if its first byte and its
-//! second one have a class in common.
+//! second one have a class in common, in each of two divisions of the pairs, by their second bytes and by their first.
+//! Where there are more pairs than classes, one division lets pass several times as many as both.
 //!
 //! ```text
 //! pairs       4c 28   4c 00   3c 3f   3c 50        e9 ??  (any)
@@ -33,7 +34,8 @@ pub struct Filter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Short {
     pub(crate) pairs: Pairs,
-    pub(crate) classes: Classes,
+    /// By second bytes, and by first bytes.
+    pub(crate) classes: [Classes; 2],
 }
 
 /// The classes of the first byte of a pair and of its second, a bit for each, in two tables.
@@ -50,7 +52,7 @@ impl Filter {
         let (mut words, mut pairs) = (vec![0, 0], [0; PAIR_WORDS]);
         for set in sets {
             join(&mut words, &set.bitmap());
-            join_pairs(&mut pairs, set, (None, None));
+            join_pairs(&mut pairs, set, None);
         }
         Filter { words, short: Short::new(&pairs) }
     }
@@ -66,17 +68,15 @@ impl Short {
     /// Absent if there are no pairs.
     pub(crate) fn new(pairs: &Pairs) -> Option<Box<Short>> {
         let some = pairs.iter().any(|word| *word != 0);
-        some.then(|| Box::new(Short { pairs: *pairs, classes: Classes::new(pairs) }))
+        some.then(|| Box::new(Short { pairs: *pairs, classes: Classes::both(pairs) }))
     }
 }
 
-/// Adds the pairs of a set and those that woke in the object, but for those that are no longer looked for.
-pub(crate) fn join_pairs(pairs: &mut Pairs, set: &Patterns<'_>, (woken, dropped): (Option<&Pairs>, Option<&Pairs>)) {
-    let set = set.sections.short.words.iter().map(|word| word.get()).chain(std::iter::repeat(0));
-    let or_none = |pairs: Option<&'_ Pairs>| pairs.copied().unwrap_or([0; PAIR_WORDS]);
-    let (woken, dropped) = (or_none(woken), or_none(dropped));
-    for (((to, set), woken), dropped) in pairs.iter_mut().zip(set).zip(woken).zip(dropped) {
-        *to |= (set | woken) & !dropped;
+/// Adds the pairs of a set, or those that are looked for instead.
+pub(crate) fn join_pairs(pairs: &mut Pairs, set: &Patterns<'_>, instead: Option<&Pairs>) {
+    match instead {
+        Some(instead) => pairs.iter_mut().zip(instead).for_each(|(to, word)| *to |= word),
+        None => pairs.iter_mut().zip(set.sections.short.words).for_each(|(to, word)| *to |= word.get()),
     }
 }
 
@@ -100,21 +100,29 @@ fn join(words: &mut Vec<u32>, bitmap: &Bitmap<'_>) {
 }
 
 impl Classes {
-    fn new(pairs: &Pairs) -> Classes {
-        let mut classes = Classes { first: [[0; 256]; 2], second: [[0; 256]; 2] };
-        let pairs = each(pairs).collect::<Vec<_>>();
+    /// Of the pairs by their second bytes, and by their first ones.
+    fn both(pairs: &Pairs) -> [Classes; 2] {
+        let mut pairs = each(pairs).collect::<Vec<_>>();
         let mut counts = [0_usize; 256];
         for (first, _) in &pairs {
             counts.get_mut(usize::from(*first)).into_iter().for_each(|count| *count += 1);
         }
         let is_many = |first: u8| counts.get(usize::from(first)).is_some_and(|count| *count >= MANY);
-        let (many, single): (Vec<_>, Vec<_>) = pairs.into_iter().partition(|(first, _)| is_many(*first));
+        let many = pairs.iter().copied().filter(|(first, _)| is_many(*first)).collect::<Vec<_>>();
+        pairs.retain(|(first, _)| !is_many(*first));
+        let by_second = Classes::new(&pairs, &many);
+        pairs.sort_unstable();
+        [by_second, Classes::new(&pairs, &many)]
+    }
+
+    /// Of pairs in this order: neighbours have a class in common. The last class is that of bytes that make many pairs.
+    fn new(pairs: &[(u8, u8)], many: &[(u8, u8)]) -> Classes {
+        let mut classes = Classes { first: [[0; 256]; 2], second: [[0; 256]; 2] };
         let kept = 2 * CLASSES - 1;
-        // By their second bytes: pairs of one class share them.
-        for (rank, (first, second)) in single.iter().enumerate() {
-            classes.enter(rank * kept / single.len(), *first, *second);
+        for (rank, (first, second)) in pairs.iter().enumerate() {
+            classes.enter(rank * kept / pairs.len(), *first, *second);
         }
-        many.into_iter().for_each(|(first, second)| classes.enter(kept, first, second));
+        many.iter().for_each(|(first, second)| classes.enter(kept, *first, *second));
         classes
     }
 

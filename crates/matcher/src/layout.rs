@@ -12,7 +12,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What a set's bytes begin with; the last two are the version of the layout.
-pub(crate) const MAGIC: [u8; 8] = *b"dachsP04";
+pub(crate) const MAGIC: [u8; 8] = *b"dachsP05";
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -125,7 +125,7 @@ pub(crate) const ONCE: u8 = 2;
 pub(crate) const WAITING: u8 = 4;
 /// The bits that say what kind of keys the part has; see `keys`.
 pub(crate) const KEYS: u8 = 0b11_000;
-/// The part is the first of a pattern of which a later one is found by pairs, which nobody looks for until it is found.
+/// The next part of the pattern is found by pairs, which nobody looks for until this one is found.
 pub(crate) const WAKES: u8 = 0b100_000;
 
 /// The sections of a set.

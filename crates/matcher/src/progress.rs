@@ -139,6 +139,11 @@ impl Progress {
         self.settled.has(pattern)
     }
 
+    /// Is the pattern found up to this part?
+    pub(crate) fn has_come_to(&self, pattern: u32, order: u32) -> bool {
+        self.levels.get(&(pattern, order)).is_some_and(|level| !level.items.is_empty())
+    }
+
     /// Is a part behind the first not worth a look at the position `now`? Because nothing that it could continue was found;
     /// or because an open gap is behind it, and all that it could continue was continued already, with an earlier end.
     pub(crate) fn is_vain(&self, pattern: u32, order: u32, next: Option<u32>, now: u64) -> bool {

@@ -62,11 +62,10 @@ pub struct State {
     /// The patterns of which there were enough hits.
     muted: Bits,
     statistics: Statistics,
-    /// The pairs of the set that nobody looks for any more in this object; absent if there are none.
-    dropped: Option<Box<Pairs>>,
-    /// The pairs of parts behind the first, of patterns whose first part was found in this object; absent if there are none.
-    woken: Option<Box<Pairs>>,
-    /// The patterns of those parts.
+    /// The pairs that are looked for in this object; absent as long as they are the set's. Those that nobody looks for any more
+    /// are dropped, those of a part behind the first wake when the part before it is found.
+    pairs: Option<Box<Pairs>>,
+    /// The parts whose pairs woke.
     awake: Bits,
     /// Pairs woke at the candidate at hand: the filter did not look for them yet.
     woke: bool,
@@ -108,8 +107,7 @@ impl State {
         self.progress.clear();
         self.muted.clear();
         self.statistics = Statistics::default();
-        self.dropped = None;
-        self.woken = None;
+        self.pairs = None;
         self.awake.clear();
         self.woke = false;
         self.left = None;
@@ -121,7 +119,7 @@ impl State {
     /// Bytes of memory that it holds, roughly: 8 KiB for most objects, some 6 MB for the worst.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let flat = 2 * size_of::<Pairs>() + size_of::<Short>() + 2 * size_of::<Around>() + size_of::<State>();
+        let flat = size_of::<Pairs>() + size_of::<Short>() + 2 * size_of::<Around>() + size_of::<State>();
         let lists =
             self.candidates.capacity().saturating_mul(4).saturating_add(self.starts.capacity().saturating_mul(16));
         let bits = self.muted.memory().saturating_add(self.awake.memory());
@@ -177,9 +175,8 @@ impl Patterns<'_> {
     /// Looks at what the filter says of a position. Absent if the scan is to stop.
     fn examine(&self, state: &mut State, window: View<'_>, at: usize, hit: &mut dyn FnMut(Hit) -> Flow) -> Option<()> {
         let here = filter::load(window.bytes, at);
-        let hash = Hash::new(here);
-        if self.bitmap().has(hash) && filter::check(self.sections.checks, here) {
-            let number = filter::long_bucket(hash);
+        if filter::check(self.sections.checks, here) {
+            let number = filter::long_bucket(Hash::new(here));
             let bucket = filter::bucket(&self.sections.long, number);
             self.try_all(state, (window, at), (0, number, bucket), hit)?;
         }
@@ -192,8 +189,8 @@ impl Patterns<'_> {
                 let bucket = filter::bucket(&self.sections.short, number);
                 self.try_all(state, (window, at), (1, number, bucket), hit)?;
                 let mut alike = bucket.iter().filter(|entry| entry.tag == filter::tag(number));
-                if alike.all(|entry| self.part(entry.part.get()).is_none_or(|part| state.is_idle(part))) {
-                    state.drop_pair(pair);
+                if alike.all(|entry| self.is_idle(state, entry.part.get())) {
+                    self.change_pair(state, u16::from_le_bytes(pair), false);
                 }
             }
         }
@@ -258,22 +255,43 @@ impl Patterns<'_> {
         let found = self.extent(part, window, anchor, &mut starts, &mut ends);
         let flow = if found { state.found(part, window, at, (&starts, &ends), hit) } else { Some(()) };
         (state.starts, state.ends) = (starts, ends);
-        if found && part.flags & WAKES != 0 && !state.awake.has(part.pattern.get()) {
-            self.wake(state, part.pattern.get());
+        if found && part.flags & WAKES != 0 {
+            self.wake_next(state, (entry.part.get(), part));
         }
         flow
     }
 
-    /// The first part of a pattern was found: from now on the pairs of its others are looked for.
-    fn wake(&self, state: &mut State, pattern: u32) {
-        for (_, part) in self.parts_of(pattern).skip(1) {
-            for pair in self.short_keys(part) {
-                state.wake_pair(pair);
-            }
+    /// A part was found: if it continues what was found before, the pairs of the next are looked for from now on. The next
+    /// lies wholly behind this one, and so behind the position at hand.
+    fn wake_next(&self, state: &mut State, (number, part): (u32, &PartHead)) {
+        let next = number.saturating_add(1);
+        if state.awake.has(next) || !state.progress.has_come_to(part.pattern.get(), part.order.get()) {
+            return;
         }
-        state.awake.enter(pattern);
+        let pairs = self.part(next).map_or_else(Vec::new, |next| self.short_keys(next));
+        pairs.into_iter().for_each(|pair| self.change_pair(state, pair, true));
+        state.awake.enter(next);
         state.woke = true;
-        state.is_stale = true;
+    }
+
+    /// Looks for a pair from now on, or no more.
+    fn change_pair(&self, state: &mut State, pair: u16, wanted: bool) {
+        let pairs = state.pairs.get_or_insert_with(|| {
+            let mut pairs = Box::new([0; PAIR_WORDS]);
+            pairs.iter_mut().zip(self.sections.short.words).for_each(|(to, word)| *to = word.get());
+            pairs
+        });
+        if let Some(word) = pairs.get_mut(usize::from(pair >> 5)) {
+            let bit = 1 << (pair & 31);
+            *word = if wanted { *word | bit } else { *word & !bit };
+            state.is_stale = true;
+        }
+    }
+
+    /// Can nothing more be learnt from a part, or not until another of its pattern is found?
+    fn is_idle(&self, state: &State, number: u32) -> bool {
+        let part = self.part(number);
+        part.is_none_or(|part| state.is_done(part) || !(part.is_first() || state.awake.has(number)))
     }
 
     pub(crate) fn bitmap(&self) -> Bitmap<'_> {
@@ -283,10 +301,12 @@ impl Patterns<'_> {
     /// Is the pair still looked for?
     fn has_pair(&self, state: &State, pair: [u8; 2]) -> bool {
         let number = u16::from_le_bytes(pair);
-        let word = self.sections.short.words.get(usize::from(number >> 5));
-        let in_set = word.is_some_and(|word| word.get() >> (number & 31) & 1 != 0);
-        (in_set || state.woken.as_deref().is_some_and(|woken| filter::has_pair(woken, pair)))
-            && state.dropped.as_deref().is_none_or(|dropped| !filter::has_pair(dropped, pair))
+        let at = usize::from(number >> 5);
+        let word = match &state.pairs {
+            Some(pairs) => pairs.get(at).copied(),
+            None => self.sections.short.words.get(at).map(|word| word.get()),
+        };
+        word.unwrap_or(0) >> (number & 31) & 1 != 0
     }
 
     /// Finds where the part starts and ends if its anchor is at `anchor`; false if it does not match there.
@@ -340,7 +360,7 @@ fn scan_together<'s, 'p>(
     let to = window.bytes.len().saturating_sub(if window.last { 0 } else { needed });
     let mut from = usize::try_from(next.saturating_sub(window.base)).unwrap_or(usize::MAX);
     let mut candidates = sets.first_mut().map(|(_, state)| std::mem::take(&mut state.candidates)).unwrap_or_default();
-    let mut late = vec![Vec::new(); sets.len().saturating_sub(1)];
+    let (mut kept, mut late) = (Vec::new(), vec![Vec::new(); sets.len().saturating_sub(1)]);
     let way = arch::Way::best();
     while from < to {
         let until = from.saturating_add(CHUNK).min(to);
@@ -350,9 +370,11 @@ fn scan_together<'s, 'p>(
         let left = sets.first().and_then(|(_, state)| state.left.as_ref());
         arch::passing(way, &filter.filters(left), window.bytes, (sampled, until), &mut candidates);
         let Some(((first, state), rest)) = sets.split_first_mut() else { break };
-        first.examine_all(state, window, (&candidates, until), &mut |found| hit(0, found))?;
+        kept.clear();
+        first.sift(state, window, &candidates, &mut kept);
+        first.examine_all(state, window, (&kept, until), &mut |found| hit(0, found))?;
         for (number, ((patterns, state), late)) in (1..).zip(rest.iter_mut().zip(&mut late)) {
-            late.extend(candidates.iter().filter(|at| patterns.wants(state, window, **at as usize)));
+            patterns.sift(state, window, &candidates, late);
             if late.len() > LATE {
                 patterns.examine_all(state, window, (late, until), &mut |found| hit(number, found))?;
                 late.clear();
@@ -379,7 +401,7 @@ fn refresh<'s, 'p>(sets: &mut [(&'s Patterns<'p>, &'s mut State)]) {
     }
     let mut pairs = [0; PAIR_WORDS];
     for (patterns, state) in sets.iter_mut() {
-        joint::join_pairs(&mut pairs, patterns, (state.woken.as_deref(), state.dropped.as_deref()));
+        joint::join_pairs(&mut pairs, patterns, state.pairs.as_deref());
         state.is_stale = false;
     }
     if let Some((_, state)) = sets.first_mut() {
@@ -388,11 +410,26 @@ fn refresh<'s, 'p>(sets: &mut [(&'s Patterns<'p>, &'s mut State)]) {
 }
 
 impl Patterns<'_> {
-    /// Does the position pass the filters of this set?
-    fn wants(&self, state: &State, window: View<'_>, at: usize) -> bool {
-        let here = filter::load(window.bytes, at);
-        (self.bitmap().has(Hash::new(here)) && filter::check(self.sections.checks, here))
-            || filter::pairs_of(here).into_iter().any(|pair| self.has_pair(state, pair))
+    /// Adds those of the candidates to `kept` that this set may have a part for: by the second check of long keys, or by
+    /// the set's own pairs. Without a branch, since what stands in an object cannot be foretold; so the words of many
+    /// positions are waited for at once.
+    fn sift(&self, state: &State, window: View<'_>, candidates: &[u32], kept: &mut Vec<u32>) {
+        let mut count = kept.len();
+        kept.resize(count.saturating_add(candidates.len()), 0);
+        let has_long = !self.sections.long.entries.is_empty();
+        for at in candidates {
+            let here = filter::load(window.bytes, *at as usize);
+            let wanted = (has_long & filter::check(self.sections.checks, here)) | self.has_pairs(state, here);
+            kept.get_mut(count).into_iter().for_each(|place| *place = *at);
+            count = count.saturating_add(usize::from(wanted));
+        }
+        kept.truncate(count);
+    }
+
+    /// Is one of the pairs that begin at a sampled position and behind it looked for?
+    fn has_pairs(&self, state: &State, here: [u8; 8]) -> bool {
+        let [one, two] = filter::pairs_of(here);
+        !self.sections.short.words.is_empty() && (self.has_pair(state, one) | self.has_pair(state, two))
     }
 
     /// Looks at all candidates, which are all that the filter passes before `until`. Once pairs wake, at every sampled position
@@ -424,11 +461,6 @@ impl State {
         self.muted.has(pattern) || (part.order.get() == 0 && self.progress.was_settled(pattern))
     }
 
-    /// Can nothing more be learnt from a part, or not until another of its pattern is found?
-    fn is_idle(&self, part: &PartHead) -> bool {
-        self.is_done(part) || !(part.is_first() || self.awake.has(part.pattern.get()))
-    }
-
     /// Can nothing more be learnt from a part that the filter finds at `now`?
     fn is_vain(&mut self, part: &PartHead, now: u64) -> bool {
         let pattern = part.pattern.get();
@@ -447,25 +479,6 @@ impl State {
             Some(place) => *place = Some(Box::new(around)),
             None => {}
         }
-    }
-
-    /// Looks for a pair no more.
-    fn drop_pair(&mut self, pair: [u8; 2]) {
-        let pair = u16::from_le_bytes(pair);
-        let dropped = self.dropped.get_or_insert_with(|| Box::new([0; PAIR_WORDS]));
-        if let Some(word) = dropped.get_mut(usize::from(pair >> 5)) {
-            *word |= 1 << (pair & 31);
-            self.is_stale = true;
-        }
-    }
-
-    /// Looks for a pair that was not looked for.
-    fn wake_pair(&mut self, pair: u16) {
-        let (word, bit) = (usize::from(pair >> 5), 1 << (pair & 31));
-        let woken = self.woken.get_or_insert_with(|| Box::new([0; PAIR_WORDS]));
-        woken.get_mut(word).into_iter().for_each(|word| *word |= bit);
-        let dropped = self.dropped.as_deref_mut().and_then(|dropped| dropped.get_mut(word));
-        dropped.into_iter().for_each(|word| *word &= !bit);
     }
 
     /// A part was found, with any of the starts and any of the ends. Absent if the scan is to stop.

@@ -16,7 +16,7 @@ fn noise(mut seed: u64, count: usize) -> Vec<u8> {
 
 #[test]
 fn all_ways_find_what_the_filters_say() {
-    let bytes = noise(7, 3000);
+    let bytes = noise(7, 30_000);
     let words = |count: usize, seed| -> Vec<u32> {
         let bytes = noise(seed, count * 4);
         bytes.as_chunks::<4>().0.iter().map(|four| u32::from_le_bytes(*four)).collect()
@@ -40,7 +40,18 @@ fn all_ways_find_what_the_filters_say() {
                 let pair = |pair: [u8; 2]| short.as_ref().is_some_and(|short| filter::has_pair(&short.pairs, pair));
                 joint::has_long(&words, shift, Hash::new(eight)) || filter::pairs_of(eight).into_iter().any(pair)
             };
-            for (first, to) in [(0, 3000), (1, 2999), (2, 2), (5, 40), (17, 2990), (2990, 3000), (2936, 3000), (8, 3)] {
+            for (first, to) in [
+                (0, 3000),
+                (1, 30_000),
+                (2, 29_999),
+                (2, 2),
+                (5, 40),
+                (17, 2990),
+                (2990, 3000),
+                (2936, 3000),
+                (8, 3),
+                (29_990, 30_000),
+            ] {
                 let expected: Vec<u32> =
                     (first..to).step_by(STRIDE).filter(passes).map(|at| u32::try_from(at).unwrap()).collect();
                 for way in Way::all() {

@@ -143,9 +143,11 @@ fn others(dachs: &Dachs, database: &Path, payload: &[u8], samples: &mut Vec<Samp
     let made = producers::make(&recipes, &scratch, payload)?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let mut paths: Vec<_> = made.iter().map(|made| (made.recipe.kind.clone(), made.path.clone())).collect();
-    for folder in ["", "mail", "office", "rar"] {
+    for folder in ["", "inno", "mail", "office", "rar"] {
         let entries = std::fs::read_dir(root.join("crates/formats/tests/samples").join(folder));
-        let files = entries.into_iter().flatten().flatten().map(|entry| entry.path()).filter(|path| path.is_file());
+        let files = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+        // That one holds 70 MB, which are decoded again for each of its faults.
+        let files = files.filter(|path| path.is_file() && !path.ends_with("rar50-big.rar"));
         paths.extend(files.map(|path| (format!("sample-{}", keep_name(&path)), path)));
     }
     let files: Vec<_> = paths.iter().map(|(_, path)| path.clone()).collect();
@@ -246,7 +248,7 @@ fn judge_file(result: &FileResult, cut_off: bool, payload: Option<&[u8]>, sum: &
     }
     if cut_off {
         sum.wrong(&format!("{name} was cut off and is called clean; kept as {}", keep(&result.path)));
-    } else if payload.is_some_and(|payload| holds(&result.path, payload)) {
+    } else if payload.is_some_and(|payload| holds(result, payload)) {
         sum.wrong(&format!("{name} still holds its payload and is called clean; kept as {}", keep(&result.path)));
     }
 }
@@ -264,11 +266,13 @@ fn keep(path: &Path) -> String {
     }
 }
 
-/// True if libarchive or 7-Zip still gets the payload out of the file.
-fn holds(path: &Path, payload: &[u8]) -> bool {
+/// True if libarchive or 7-Zip still gets the payload out of the file. The latter searches what begins like nothing for streams in its
+/// midst, so it is asked only about files of a known kind.
+fn holds(result: &FileResult, payload: &[u8]) -> bool {
     let attempts: [(&str, &[&str]); 3] = [("bsdtar", &["-xOf"]), ("bsdcat", &[]), ("7z", &["x", "-so", "-p-"])];
-    attempts.iter().any(|(tool, arguments)| {
-        let output = Command::new(tool).args(*arguments).arg(path).output();
+    let asked = attempts.iter().filter(|(tool, _)| *tool != "7z" || result.kind != "data");
+    asked.into_iter().any(|(tool, arguments)| {
+        let output = Command::new(tool).args(*arguments).arg(&result.path).output();
         output.is_ok_and(|output| output.stdout.windows(payload.len()).any(|window| window == payload))
     })
 }

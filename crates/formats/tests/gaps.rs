@@ -87,6 +87,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("vmdk", "a parent", "disks::what_a_disk_builds_on_is_told_as_missing"),
     ("rar", "encryption that no password opens", "rar::what_is_encrypted_is_told_by_name"),
     ("rar", "members with different passwords", "rar::members_with_different_passwords_are_told"),
+    ("rar", "alternate streams of files", "rar::streams_of_files_are_told"),
     ("rar", "members that go on in other volumes", "rar::a_member_that_goes_on_in_another_volume_is_told"),
     ("rar", "broken or cut members", "rar::broken_archives_end_within_their_limits_and_are_told"),
     ("rar", "an end that is cut (what is whole is given)", "rar::a_cut_archive_gives_what_is_whole_and_is_told"),

@@ -207,3 +207,19 @@ fn members_with_different_passwords_are_told() {
         none.told.iter().any(|told| told.object == "one.txt") && none.told.iter().any(|told| told.object == "two.txt")
     );
 }
+
+/// An archive of version 5 with a service behind its member: what Windows keeps as a stream of the file.
+#[test]
+fn streams_of_files_are_told() {
+    let whole = stored("e", &eicar());
+    let end = whole.len() - 8;
+    let mut service = vec![3, 2, 6, 4, 6, 0x20];
+    service.extend(crc32fast::hash(b"badger").to_le_bytes());
+    service.extend([0, 1, 3]);
+    service.extend(b"STM");
+    let body = [vec![service.len() as u8], service].concat();
+    let block = [&crc32fast::hash(&body).to_le_bytes()[..], &body, b"badger"].concat();
+    let walked = walk(&[&whole[..end], &block, &whole[end..]].concat());
+    assert_eq!(walked.at(&["e"]).unwrap().bytes, eicar());
+    assert_eq!(kinds(&walked), [AnomalyKind::Unsupported], "{:?}", walked.anomalies);
+}

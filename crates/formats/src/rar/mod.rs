@@ -93,6 +93,9 @@ impl Rar {
             Err(error) if error.kind() == ErrorKind::PasswordRequired => {
                 let (archive, password) = lock::open_headers(&self.source, &self.budget, &self.passwords)?;
                 self.found.heuristic(Heuristic::EncryptedRar);
+                if let Some(anomaly) = streams(&archive) {
+                    self.found.remark(None, anomaly);
+                }
                 self.archive = Some(Arc::new(Opened { archive, password: Some(Ok(password)) }));
                 return Ok(());
             }
@@ -111,6 +114,9 @@ impl Rar {
         let password = encrypted.then(|| lock::find(&archive, &self.budget, &self.passwords));
         if password.as_ref().is_some_and(Result::is_ok) {
             self.found.heuristic(Heuristic::EncryptedRar);
+        }
+        if let Some(anomaly) = streams(&archive) {
+            self.found.remark(None, anomaly);
         }
         self.archive = Some(Arc::new(Opened { archive, password }));
         Ok(())
@@ -141,6 +147,15 @@ impl Rar {
         }
         Ok(())
     }
+}
+
+/// Alternate streams of files (NTFS) are services called `STM` (technote, "Service headers"); they are not decoded.
+fn streams(archive: &Archive) -> Option<Anomaly> {
+    let new = archive.as_rar50().map_or(0, |archive| archive.services().filter(|file| file.name == b"STM").count());
+    let old =
+        archive.as_rar15_40().map_or(0, |archive| archive.new_subs().filter(|sub| sub.file.name == b"STM").count());
+    let text = "alternate streams of files were not looked into";
+    (new.saturating_add(old) > 0).then(|| Anomaly::unsupported(text))
 }
 
 /// Limits of the decoder.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Takes a document apart with one public tool, into the current folder: documents.py TOOL FILE. Fails if the tool does not open it.
 
-Used by `cargo conformance documents`. olefile, olevba, rtfobj, qpdf (through pikepdf) are modules of PyPI, the others programs of Debian.
+Used by `cargo conformance documents`. olefile, rtfobj (of oletools) and qpdf (through pikepdf) are modules of PyPI, the others programs of Debian.
 """
 import email
 import email.policy
@@ -40,18 +40,6 @@ if tool == "olefile":
     with olefile.OleFileIO(data) as document:
         for entry in document.listdir():
             put(entry[-1].lstrip("\x01\x02\x03\x05\x06"), document.openstream(entry).read())
-elif tool == "olevba":
-    from oletools import olevba
-
-    require(data.startswith((b"PK", b"\xd0\xcf\x11\xe0")))
-    parser = olevba.VBA_Parser(path, data=data)
-    require(parser.detect_vba_macros())
-    for project in parser.find_vba_projects() or []:
-        root, _, directory = project
-        document = parser.ole_file or next(iter(parser.ole_subfiles)).ole_file
-        info = olevba.VBA_Project(document, root, project[1], directory)
-        for module in info.modules if hasattr(info, "modules") else []:
-            put(module.name, module.code)
 elif tool == "rtfobj":
     from oletools import rtfobj
 

@@ -61,7 +61,7 @@ pub(crate) const ARCHIVES: Subject = Subject {
 /// Documents and mail. The tools are those of `documents.py`.
 pub(crate) const DOCUMENTS: Subject = Subject {
     name: "documents",
-    tools: &["olefile", "olevba", "rtfobj", "qpdf", "pdfdetach", "unzip", "ripmime", "munpack", "python-email", "tnef"],
+    tools: &["olefile", "rtfobj", "qpdf", "pdfdetach", "unzip", "ripmime", "munpack", "python-email", "tnef"],
     is_wanted: may_be_document,
     reasons: include_str!("../documents.txt"),
 };
@@ -191,11 +191,27 @@ fn may_be_archive(path: &Path) -> bool {
     !program && (!text || head.starts_with(b"0707") || head.starts_with(b"!<arch>"))
 }
 
+/// Could this tool open what begins like this?
+fn suits(tool: &str, head: &[u8]) -> bool {
+    let begins = |magic: &[u8]| head.starts_with(magic);
+    match tool {
+        "olefile" => begins(b"\xd0\xcf\x11\xe0"),
+        "rtfobj" => begins(b"{\\rt"),
+        "qpdf" | "pdfdetach" => begins(b"%PDF"),
+        "unzip" => begins(b"PK"),
+        "tnef" => begins(b"\x78\x9f\x3e\x22"),
+        "unrar-free" => begins(b"Rar!") || begins(b"RE~^") || begins(b"MZ"),
+        "ripmime" | "munpack" | "python-email" => !head.iter().take(512).any(|byte| *byte == 0),
+        _ => true,
+    }
+}
+
 /// What the tools take out of a file; nothing if none opens it.
 fn unpacked(path: &Path, subject: &Subject) -> Result<Option<Archive>, String> {
     let mut archive =
         Archive { path: path.to_owned(), tools: BTreeSet::new(), members: BTreeMap::new(), sizes: BTreeMap::new() };
-    for tool in subject.tools.iter().copied() {
+    let head = head(path);
+    for tool in subject.tools.iter().copied().filter(|tool| suits(tool, &head)) {
         let scratch = Scratch::new()?;
         let folder = scratch.folder("out")?;
         let mut command = Command::new("timeout");

@@ -22,6 +22,10 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
     Box::new(Package { source: Arc::clone(source), found: Found::new(budget) })
 }
 
+/// What a payload begins with: gzip, bzip2, xz, LZMA, Zstandard, or cpio as it is (docs/manual/format.md, "Payload").
+const PAYLOADS: [&[u8]; 8] =
+    [b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\0\0", b"\x28\xb5\x2f\xfd", b"0707", b"\xc7\x71", b"\x71\xc7"];
+
 struct Package {
     source: Arc<dyn Source>,
     found: Found,
@@ -39,6 +43,11 @@ impl Search for Package {
         let length = header_length(self.source.as_ref(), header)?;
         self.give(b"header", header, length)?;
         let payload = header.saturating_add(length);
+        let start = read_vec_at(self.source.as_ref(), payload, 6);
+        if !PAYLOADS.iter().any(|magic| start.starts_with(magic)) {
+            let anomaly = Anomaly::damaged("the payload is not where the headers of the package say");
+            self.found.remark(None, anomaly);
+        }
         self.give(b"payload", payload, self.source.len().saturating_sub(payload))
     }
 }

@@ -51,6 +51,8 @@ fn archives() -> Vec<Case> {
     let inside = [0xcafe_babe_u32, 1, 7, 3, 4, 8, 0].map(u32::to_be_bytes).concat();
     let universal = "slices past the end or in the header";
     let rpm = [&b"\xed\xab\xee\xdb\x03\0\0\0"[..], &[0; 88], b"badger, and no header of a package", &[7; 64]].concat();
+    let header = [&b"\x8e\xad\xe8\x01\0\0\0\0"[..], &[0; 8]].concat();
+    let shifted = [&b"\xed\xab\xee\xdb\x03\0\0\0"[..], &[0; 88], &header, &header, b"x\x1f\x8b\x08badger"].concat();
     let xar =
         [&b"xar!\0\x1c\0\x01"[..], &20_u64.to_be_bytes(), &20_u64.to_be_bytes(), &[0, 0, 0, 1], &[7; 40]].concat();
     let cabinet =
@@ -66,7 +68,8 @@ fn archives() -> Vec<Case> {
             .about("a"),
         case(FileKind::MachOUniversal, universal, Damaged, "", [slices, vec![0; 64]].concat()).about("architecture 0"),
         case(FileKind::MachOUniversal, universal, Damaged, "its own header", [inside, vec![0; 64]].concat()),
-        case(FileKind::Rpm, "broken headers", Damaged, "", rpm),
+        case(FileKind::Rpm, "broken headers", Damaged, "header of the package is broken", rpm),
+        case(FileKind::Rpm, "broken headers", Damaged, "the payload is not where", shifted),
         case(FileKind::Xar, "a broken table of contents", Damaged, "", xar),
         case(
             FileKind::InstallShield,

@@ -4,6 +4,7 @@ mod disks;
 mod files;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use dachs_base::{AnomalyKind, FileKind, Limits};
 
@@ -21,11 +22,10 @@ pub(crate) struct Case {
     pub(crate) member: &'static str,
 }
 
-/// All cases that can be made here.
-pub(crate) fn cases() -> Vec<Case> {
-    let mut cases = disks::cases();
-    cases.extend(files::cases());
-    cases
+/// All cases that can be made here. They are made once.
+pub(crate) fn cases() -> &'static [Case] {
+    static CASES: OnceLock<Vec<Case>> = OnceLock::new();
+    CASES.get_or_init(|| disks::cases().into_iter().chain(files::cases()).collect())
 }
 
 /// A case with the usual limits, about the object itself.

@@ -7,6 +7,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, as in fuzz/Cargo.toml.
 pub const ALL: &[Target] = &[
+    ("alz", |data| unpacking::as_kind(FileKind::Alz, data)),
     ("ar", |data| unpacking::as_kind(FileKind::Ar, data)),
     ("binhex", |data| unpacking::as_kind(FileKind::BinHex, data)),
     ("arj", |data| unpacking::as_kind(FileKind::Arj, data)),
@@ -19,6 +20,7 @@ pub const ALL: &[Target] = &[
     ("compress", |data| unpacking::as_kind(FileKind::Compress, data)),
     ("cpio", |data| unpacking::as_kind(FileKind::Cpio, data)),
     ("disks", unpacking::as_disk),
+    ("egg", |data| unpacking::as_kind(FileKind::Egg, data)),
     ("encoded", unpacking::as_text),
     ("facts", facts::ask),
     ("gzip", |data| unpacking::as_kind(FileKind::Gzip, data)),

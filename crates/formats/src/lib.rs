@@ -4,6 +4,7 @@
 //! a folder of its own with its specification cited.
 #![forbid(unsafe_code)]
 
+mod alz;
 mod ar;
 mod arj;
 mod asar;
@@ -17,6 +18,7 @@ mod compress;
 mod cpio;
 mod crypt;
 mod dmg;
+mod egg;
 mod encoded;
 mod ext;
 mod facts;
@@ -194,6 +196,7 @@ fn keyed_reader(kind: FileKind) -> Option<OpenKeyed> {
 /// The reader for objects of a kind.
 fn reader(kind: FileKind) -> Option<Open> {
     Some(match kind {
+        FileKind::Alz => alz::open,
         FileKind::Ar | FileKind::Deb => ar::open,
         FileKind::BinHex => binhex::open,
         FileKind::Apm => partitions::open_apm,
@@ -206,6 +209,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
         FileKind::Dmg => dmg::open,
+        FileKind::Egg => egg::open,
         FileKind::EncodedScript => screnc::open,
         FileKind::Ext => ext::open,
         FileKind::Fat => fat::open,

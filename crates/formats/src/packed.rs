@@ -1,4 +1,4 @@
-//! Archives whose members are compressed one by one, each behind a header of its own: LHA, ARJ.
+//! Archives whose members are compressed one by one, each behind a header of its own: LHA, ARJ, ALZ.
 //!
 //! A format is a [`Walk`] from header to header. [`Packed`] makes an unpacker of it. Entries without bytes are no members:
 //! there is nothing to scan. Bytes behind the archive's end are a member of their own.
@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use dachs_base::{Anomaly, AnomalyKind, Budget, Meta, Name, Part, Source};
 
-use crate::codec::Decoder;
 use crate::codec::lzh::{self, Form};
 use crate::codec::lzss::{Lzss, WINDOW};
+use crate::codec::{self, Decoder};
 use crate::stream::{Fenced, Replay, SourceRead, remark};
 use crate::{Item, Member, Unpack};
 
@@ -58,6 +58,9 @@ pub(crate) enum Method {
     /// LArc's `lz5`.
     Lz5,
     Lzh(Form),
+    Deflate,
+    /// bzip2 as ALZip writes it.
+    BareBzip2,
     /// It cannot be opened, and why.
     Refused(Anomaly),
 }
@@ -188,6 +191,8 @@ impl<W: Walk> Unpack for Packed<W> {
 impl Method {
     fn decoder(&self, input: SourceRead, length: u64, budget: &Budget) -> io::Result<Decoder> {
         match self {
+            Method::Deflate => codec::deflate(input, budget),
+            Method::BareBzip2 => codec::alz_bzip2(input, budget),
             Method::Lzh(form) => lzh::decoder(*form, input, length, budget),
             Method::Lz5 => {
                 let make = || Ok(Lzss::with_window(input, WINDOW - 18, lz5_window()).take(length));

@@ -265,6 +265,27 @@ fn what_stays_closed_is_told() {
 }
 
 #[test]
+fn what_is_signed_comes_out() {
+    let sample = |name: &str| {
+        std::fs::read(format!("{}/tests/samples/mail/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    for name in ["smime-whole.eml", "smime-pieces.eml"] {
+        let whole = sample(name);
+        let walked = walk(&whole);
+        assert_eq!(walked.anomalies, [], "{name}");
+        assert!(walked.at(&["smime.p7m (content)"]).unwrap().bytes.starts_with(b"Content-Type: multipart/mixed"));
+        assert_eq!(walked.at(&["eicar.com"]).unwrap().bytes, common::eicar(), "{name}");
+        for bit in (300 * 8..700 * 8).step_by(5) {
+            let mut broken = whole.clone();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            walk(&broken);
+        }
+    }
+    let kinds: Vec<AnomalyKind> = walk(&sample("smime-sealed.eml")).anomalies.iter().map(|told| told.kind).collect();
+    assert_eq!(kinds, [AnomalyKind::Encrypted]);
+}
+
+#[test]
 fn parts_inside_parts_end() {
     let mut text = message("Content-Type: multipart/mixed; boundary=b0\n\n");
     for level in 0..100 {

@@ -1,14 +1,18 @@
-//! bzip2 as NSIS writes it: blocks without a header of the stream, without checksums and without randomisation (`Source/bzip2`
-//! of NSIS; otherwise the bzip2 format specification by J. Tsai).
+//! bzip2 as NSIS and ALZip write it: blocks without a header of the stream, without checksums and without randomisation
+//! (`Source/bzip2` of NSIS, "ALZ Archive Format" 5.1; otherwise the bzip2 format specification by J. Tsai).
 //!
 //! ```text
-//! 0x31, origin 24 bits, symbols in use, selectors, codes, data ...  0x17 at the end
+//! mark, origin 24 bits, symbols in use, selectors, codes, data ...  another mark at the end
 //! ```
 //!
 //! Blocks have up to 900,000 bytes. A block is decoded at once, and read out in the order of its transformation.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
+/// What stands before a block, and at the end.
+pub(super) type Marks = &'static [&'static [u8]; 2];
+pub(super) const NSIS: Marks = &[b"\x31", b"\x17"];
+pub(super) const ALZ: Marks = &[b"DLZ\x01", b"DLZ\x02"];
 /// The longest block.
 const BLOCK: usize = 900_000;
 /// What a decoder needs: a word for each byte of a block.
@@ -20,6 +24,7 @@ const GROUP: usize = 50;
 /// Decodes one stream.
 pub(super) struct BareBzip2<R> {
     bits: Bits<R>,
+    marks: Marks,
     /// For each byte of the block: its value, and above it where the next one stands.
     chain: Vec<u32>,
     /// The entry at hand, and how many are left.
@@ -35,10 +40,10 @@ pub(super) struct BareBzip2<R> {
 
 impl<R: BufRead> BareBzip2<R> {
     /// Begins at the next byte of `input`.
-    pub(super) fn new(input: R) -> BareBzip2<R> {
+    pub(super) fn new(input: R, marks: Marks) -> BareBzip2<R> {
         let bits = Bits { input: input.bytes(), bits: 0, count: 0 };
         let (chain, failed) = (Vec::new(), None);
-        BareBzip2 { bits, chain, at: 0, left: 0, last: None, run: 0, again: 0, ended: false, failed }
+        BareBzip2 { bits, marks, chain, at: 0, left: 0, last: None, run: 0, again: 0, ended: false, failed }
     }
 
     fn next_byte(&mut self) -> io::Result<Option<u8>> {
@@ -78,10 +83,16 @@ impl<R: BufRead> BareBzip2<R> {
 
     /// Decodes a block; false at the end.
     fn begin(&mut self) -> io::Result<bool> {
-        match self.bits.take(8)? {
-            0x17 => return Ok(false),
-            0x31 => {}
-            _ => return Err(invalid()),
+        let [block, end] = *self.marks;
+        let mut mark = Vec::with_capacity(block.len());
+        for _ in block {
+            mark.push(u8::try_from(self.bits.take(8)?).unwrap_or(0));
+        }
+        if mark == end {
+            return Ok(false);
+        }
+        if mark != block {
+            return Err(invalid());
         }
         (self.run, self.again, self.last) = (0, 0, None);
         let origin = self.bits.take(8)? << 16 | self.bits.take(16)?;
@@ -290,7 +301,7 @@ mod tests {
     use std::io::Write;
 
     /// A stream of one block by the usual writer, without what NSIS leaves out.
-    fn bare(plain: &[u8]) -> Vec<u8> {
+    fn bare(plain: &[u8], [block, last]: Marks) -> Vec<u8> {
         let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
         encoder.write_all(plain).unwrap();
         let usual = encoder.finish().unwrap();
@@ -303,7 +314,8 @@ mod tests {
         let end = all.windows(48).rposition(|window| window == end_mark).unwrap();
         // "BZh9" 32, magic of the block 48, checksum 32, randomised 1; origin 24 ...
         let number = |byte: u8| (0..8).rev().map(move |bit| byte >> bit & 1);
-        let bits: Vec<u8> = number(0x31).chain(all[113..end].iter().copied()).chain(number(0x17)).collect();
+        let mark = |mark: &[u8]| mark.iter().flat_map(|byte| number(*byte)).collect::<Vec<u8>>();
+        let bits = [mark(block), all[113..end].to_vec(), mark(last)].concat();
         bits.chunks(8).map(|byte| byte.iter().enumerate().map(|(at, bit)| bit << (7 - at)).sum()).collect()
     }
 
@@ -318,24 +330,26 @@ mod tests {
             words,
             b"aaaaabbbbbbbbcaaaa".to_vec(),
         ] {
-            let packed = bare(&plain);
-            let mut got = Vec::new();
-            BareBzip2::new(&packed[..]).read_to_end(&mut got).unwrap();
-            assert!(got == plain, "{} of {} bytes", got.len(), plain.len());
-            for cut in (0..packed.len()).step_by(997) {
-                assert!(BareBzip2::new(&packed[..cut]).read_to_end(&mut Vec::new()).is_err());
+            for marks in [NSIS, ALZ] {
+                let packed = bare(&plain, marks);
+                let mut got = Vec::new();
+                BareBzip2::new(&packed[..], marks).read_to_end(&mut got).unwrap();
+                assert!(got == plain, "{} of {} bytes", got.len(), plain.len());
+                for cut in (0..packed.len()).step_by(997) {
+                    assert!(BareBzip2::new(&packed[..cut], marks).read_to_end(&mut Vec::new()).is_err());
+                }
             }
         }
     }
 
     #[test]
     fn broken_blocks_end() {
-        let packed = bare(&b"badger digs, badger eats, badger sleeps".repeat(9));
+        let packed = bare(&b"badger digs, badger eats, badger sleeps".repeat(9), NSIS);
         for at in 0..packed.len() {
             for bit in 0..8 {
                 let mut broken = packed.clone();
                 broken[at] ^= 1 << bit;
-                let _ = BareBzip2::new(&broken[..]).take(10 << 20).read_to_end(&mut Vec::new());
+                let _ = BareBzip2::new(&broken[..], NSIS).take(10 << 20).read_to_end(&mut Vec::new());
             }
         }
     }

@@ -44,6 +44,24 @@ pub(crate) fn deflate(input: impl BufRead + Send + 'static, budget: &Budget) -> 
     fenced(budget, 64 * KIB, || Ok(inflate::Inflate::new(input)))
 }
 
+/// True if the bytes are deflate, as far as they go, and make `least` plain bytes; `whole` if no more follow. Noise ends within
+/// few bytes.
+pub(crate) fn is_deflate(head: &[u8], whole: bool, least: u64) -> bool {
+    const MOST: u64 = 16 * KIB;
+    let mut state = flate2::Decompress::new(false);
+    let mut plain = vec![0; usize::try_from(MOST).unwrap_or(0)];
+    let status = state.decompress(head, &mut plain, flate2::FlushDecompress::None);
+    let (made, length) = (state.total_out(), u64::try_from(head.len()).unwrap_or(u64::MAX));
+    // Behind the end stands zlib's checksum, or the last group of base64 is filled up.
+    let left = length.saturating_sub(state.total_in());
+    made >= least
+        && match status {
+            Ok(flate2::Status::StreamEnd) => whole && left <= 8,
+            Ok(_) => made == MOST || !whole,
+            Err(_) => false,
+        }
+}
+
 /// Deflate64: deflate with a window of 64 KiB (APPNOTE 4.4.5, method 9).
 pub(crate) fn deflate64(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
     fenced(budget, 320 * KIB, || Ok(deflate64::Deflate64Decoder::with_buffer(input)))
@@ -56,7 +74,12 @@ pub(crate) fn loose_deflate(input: impl BufRead + Send + 'static, budget: &Budge
 
 /// bzip2 as NSIS writes it.
 pub(crate) fn bare_bzip2(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
-    fenced(budget, bare_bzip2::MEMORY, || Ok(bare_bzip2::BareBzip2::new(input)))
+    fenced(budget, bare_bzip2::MEMORY, || Ok(bare_bzip2::BareBzip2::new(input, bare_bzip2::NSIS)))
+}
+
+/// bzip2 as ALZip writes it in ALZ archives.
+pub(crate) fn alz_bzip2(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
+    fenced(budget, bare_bzip2::MEMORY, || Ok(bare_bzip2::BareBzip2::new(input, bare_bzip2::ALZ)))
 }
 
 /// PKZIP's shrink, of this plain length.

@@ -7,7 +7,7 @@
 //!
 //! A stretch has to be long to be believed ([`scan`]), longer if nothing before it speaks of decoding. Each is given as a member
 //! named by its coding and offset. What it decodes to is asked for its kind: archives and documents are given as objects in the
-//! midst of others, so that damage there hides nothing: the text was matched as it is. What is DEFLATE (RFC 1951), bare or in
+//! midst of others. Kinds without a magic number (LZMA, compress) are chance, and not given. What is DEFLATE (RFC 1951), bare or in
 //! zlib's wrapping (RFC 1950), as of `gzinflate` and `DeflateStream`, is given inflated as well.
 //!
 //! Texts in UTF-16 are read by their low bytes. This is one more view of bytes that were looked at: after [`MOST`] stretches the
@@ -21,7 +21,6 @@ mod scan;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Name, Source, read_vec_at};
-use flate2::{Decompress, FlushDecompress, Status};
 
 use self::digits::{Decoded, Form};
 use self::narrow::Narrow;
@@ -133,6 +132,9 @@ impl Encoded {
         let decoded: Arc<dyn Source> = Arc::new(replay);
         let name = format!("{} at {}", form.name(), start.saturating_mul(self.width));
         let kind = crate::identify(decoded.as_ref()).kind;
+        if matches!(kind, FileKind::Lzma | FileKind::Compress) {
+            return Ok(());
+        }
         match kind.class() {
             Class::Archive | Class::Stream | Class::Document => {
                 return self.found.embedded(Name::new(name.as_bytes()), decoded);
@@ -149,7 +151,7 @@ impl Encoded {
         let head = read_vec_at(decoded.as_ref(), 0, TRIED);
         let wrapped = is_zlib(&head);
         let skipped = if wrapped { 2 } else { 0 };
-        let plausible = is_deflate(head.get(skipped..).unwrap_or_default(), head.len() < TRIED);
+        let plausible = codec::is_deflate(head.get(skipped..).unwrap_or_default(), head.len() < TRIED, ENOUGH);
         drop(memory);
         if !plausible {
             return Ok(());
@@ -167,22 +169,6 @@ impl Encoded {
 fn is_zlib(head: &[u8]) -> bool {
     matches!(head, [method, flags, ..]
         if method & 0x0F == 8 && method >> 4 < 8 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31) && flags & 0x20 == 0)
-}
-
-/// True if the bytes are DEFLATE, as far as they go; `whole` if no more follow. Noise ends within few bytes.
-fn is_deflate(head: &[u8], whole: bool) -> bool {
-    let mut state = Decompress::new(false);
-    let mut plain = vec![0; TRIED];
-    let status = state.decompress(head, &mut plain, FlushDecompress::None);
-    let made = state.total_out();
-    // Behind the end stands zlib's checksum, or the last group of base64 is filled up.
-    let left = as_u64(head.len()).saturating_sub(state.total_in());
-    made >= ENOUGH
-        && match status {
-            Ok(Status::StreamEnd) => whole && left <= 8,
-            Ok(_) => made == as_u64(TRIED) || !whole,
-            Err(_) => false,
-        }
 }
 
 fn as_u64(count: usize) -> u64 {

@@ -105,7 +105,7 @@ mod tests {
                 }
                 let target = relative + base + at + 5;
                 for byte in 0..3 {
-                    bytes[at + 1 + byte] = (target >> (8 * byte) & 0xFF) as u8;
+                    bytes[at + 1 + byte] = target.to_le_bytes()[byte];
                 }
             }
             at += 5;
@@ -118,7 +118,7 @@ mod tests {
         let plain: Vec<u8> = (0..200_000)
             .map(|_| {
                 noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                [0xE8, 0xE9, 0, 0xFF, (noise >> 8) as u8, 1, 2, 3][(noise >> 29) as usize]
+                [0xE8, 0xE9, 0, 0xFF, noise.to_le_bytes()[1], 1, 2, 3][usize::from(noise.to_le_bytes()[3] >> 5)]
             })
             .collect();
         for form in [Form::Plain, Form::Turned] {

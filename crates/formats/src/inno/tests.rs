@@ -21,7 +21,7 @@ fn lines() -> Vec<u8> {
 
 /// The program of the samples, with calls in it.
 fn code() -> Vec<u8> {
-    let byte = |at: usize| if at % 7 != 0 { [0xE8, 0, 0, 0, 0][at % 5] } else { (at * 37 % 256) as u8 };
+    let byte = |at: usize| if at.is_multiple_of(7) { (at * 37).to_le_bytes()[0] } else { [0xE8, 0, 0, 0, 0][at % 5] };
     (0..70_000).map(byte).collect()
 }
 

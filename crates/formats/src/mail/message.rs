@@ -11,9 +11,10 @@ use dachs_base::{Anomaly, Budget, Charge, FileKind, LimitReached, Name, Part, So
 
 use super::base64::Base64;
 use super::blocks::{Block, Blocks, Code};
+use super::cms;
 use super::frame::{Frame, boundary, is_dashes};
 use super::header::{self, Encoding, Header};
-use super::kinds::{is_message, not_opened, part_name};
+use super::kinds::{is_message, may_be_signed, not_opened, part_name};
 use super::lines::{Line, Lines};
 use super::parameters::LONGEST_BOUNDARY;
 use super::quoted::Quoted;
@@ -59,7 +60,7 @@ struct Dashes {
 /// What a body is.
 enum What {
     /// The content of a part.
-    Part { name: Vec<u8>, kind: Vec<u8>, number: String, encodings: Vec<Encoding> },
+    Part { name: Vec<u8>, kind: Vec<u8>, number: String, encodings: Vec<Encoding>, signed: bool },
     /// Before the first part, or behind the last; named.
     Beside(&'static str, String),
     /// A text that is looked through for files and not given itself.
@@ -230,7 +231,8 @@ impl Message {
             .iter()
             .any(|encoding| matches!(encoding, Encoding::Identity | Encoding::Uuencode | Encoding::Yenc));
         let watched = plain && !is_message(&kind);
-        self.enter(What::Part { name, kind, number, encodings }, watched);
+        let signed = may_be_signed(&kind, header);
+        self.enter(What::Part { name, kind, number, encodings, signed }, watched);
     }
 
     /// The number of the part at hand.
@@ -346,10 +348,13 @@ impl Message {
             return;
         }
         match body.what {
-            What::Part { name, kind, number, encodings } => {
+            What::Part { name, kind, number, encodings, signed } => {
                 let name = part_name(&name, &number, &kind);
                 for encoding in encodings {
-                    self.give_part(&name, &kind, range, encoding, body.found);
+                    let source = self.give_part(&name, &kind, range, encoding, body.found);
+                    if let Some(source) = source.filter(|_| signed) {
+                        self.give_signed(&name, &source, range);
+                    }
                 }
             }
             What::Beside(what, prefix) if !body.blank => {
@@ -361,10 +366,17 @@ impl Message {
         }
     }
 
-    fn give_part(&mut self, name: &Name, kind: &[u8], range: (u64, u64), encoding: Encoding, found: u64) {
+    fn give_part(
+        &mut self,
+        name: &Name,
+        kind: &[u8],
+        range: (u64, u64),
+        encoding: Encoding,
+        found: u64,
+    ) -> Option<Arc<dyn Source>> {
         let source: Arc<dyn Source> = match encoding {
             // The file that stands in the part is what it holds.
-            Encoding::Uuencode | Encoding::Yenc if found > 0 => return,
+            Encoding::Uuencode | Encoding::Yenc if found > 0 => return None,
             Encoding::Identity | Encoding::Uuencode | Encoding::Yenc => Arc::new(self.stored(range)),
             Encoding::Quoted => Arc::new(decoded(&self.source, range, &self.budget, Quoted::default)),
             Encoding::Base64 => {
@@ -376,6 +388,20 @@ impl Message {
         self.give(name.clone(), Arc::clone(&source), range);
         if is_message(kind) {
             self.inner.extend(unless_told(&source, &self.budget, self.level.saturating_add(1)));
+        }
+        Some(source)
+    }
+
+    /// Gives the content of signed data; it is a part like others, with a header of its own.
+    fn give_signed(&mut self, name: &Name, source: &Arc<dyn Source>, range: (u64, u64)) {
+        match cms::content(source, &self.budget) {
+            Ok(None) => {}
+            Ok(Some(content)) => {
+                let content_name = [name.as_bytes(), b" (content)"].concat();
+                self.give(Name::new(&content_name), Arc::clone(&content), range);
+                self.inner.extend(unless_told(&content, &self.budget, self.level.saturating_add(1)));
+            }
+            Err(anomaly) => self.found.remark(Some(name.clone()), anomaly),
         }
     }
 

@@ -31,11 +31,12 @@
 //! * Files in texts (uuencode, yEnc, BinHex) are members besides the text.
 //! * A message in a message is a member; if it is not told to be mail by its first lines, it is read here at once.
 //!
-//! Not done: fragments (`message/partial`) are not put together, signed or encrypted S/MIME data and PGP are not opened; the
+//! Not done: fragments (`message/partial`) are not put together, encrypted S/MIME data and PGP are not opened; the
 //! report says so. Texts that are encoded are not searched for further files.
 
 mod base64;
 mod blocks;
+mod cms;
 mod frame;
 mod header;
 mod kinds;

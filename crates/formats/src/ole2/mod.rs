@@ -21,19 +21,23 @@
 //! | `\1Ole10Native` | the file in it, [`crate::ole1`] |
 //! | `PowerPoint Document` | embedded objects, [`slides`] |
 //! | `EncryptedPackage`, `Workbook`, `WordDocument` | their plain form, if a password opens them, [`lock`] |
-//! | the same, and others | a remark if the document is encrypted, or has Excel 4 macros, [`office`] |
+//! | `Workbook` | the formulas of its macro sheets of Excel 4, as text, [`xlm`] |
+//! | those of Hangul word processor documents | their plain form, if they are compressed, [`hwp`] |
+//! | the same, and others | a remark if the document is encrypted, [`office`] |
 //!
-//! Not done: compiled VBA, formulas of Excel 4, WordBasic macros of Word 6.
+//! Not done: compiled VBA, WordBasic macros of Word 6.
 
 mod chain;
 mod directory;
 mod file;
 mod header;
+mod hwp;
 mod lock;
 mod name;
 mod office;
 mod slides;
 mod vba;
+mod xlm;
 
 use std::sync::Arc;
 
@@ -63,7 +67,10 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget, passwords: &Passwo
         }
     };
     let passwords = passwords.clone();
-    Box::new(Compound { passwords, file, found, next: 0, inner: Inner::Nothing, projects: 0, told: false })
+    let mut compound =
+        Compound { passwords, file, found, next: 0, hwp: None, inner: Inner::Nothing, projects: 0, told: false };
+    compound.look_for_hwp();
+    Box::new(compound)
 }
 
 struct Compound {
@@ -75,6 +82,8 @@ struct Compound {
     next: u32,
     inner: Inner,
     projects: u32,
+    /// It is a document of Hangul word processor.
+    hwp: Option<hwp::Document>,
     /// True once a stream outside the tree was told.
     told: bool,
 }
@@ -140,9 +149,7 @@ impl Compound {
         }
         let lower = entry.name.to_lowercase();
         let remarks = office::remarks(&lower, &stream, &file.budget);
-        if office::has_old_macros(&remarks) {
-            self.found.heuristic(Heuristic::MacrosXlm);
-        }
+        let budget = file.budget.clone();
         let plain = self.unlocked(index, &lower, &folder, &stream);
         for anomaly in remarks {
             let anomaly = match &plain {
@@ -153,10 +160,39 @@ impl Compound {
             self.found.remark(Some(path.clone()), anomaly);
         }
         self.found.member(path.clone(), Arc::clone(&stream), Some(entry.size))?;
+        let readable =
+            plain.as_ref().and_then(|plain| plain.as_ref().ok()?.first()).map(|(_, source)| Arc::clone(source));
         for (name, source) in plain.into_iter().flatten().flatten() {
             self.found.member(Name::new(name.as_bytes()), source, None)?;
         }
+        let path_text = format!("{folder}{}", entry.name);
+        if matches!(lower.as_str(), "workbook" | "book") {
+            self.old_macros(&path_text, readable.as_ref().unwrap_or(&stream), &budget)?;
+        }
+        if let Some(source) = self.hwp.and_then(|hwp| hwp.plain(&path_text.to_lowercase(), &stream, &budget)) {
+            self.found.member(Name::new(format!("{path_text} (plain)").as_bytes()), source, None)?;
+        }
         self.look_inside(index, &lower, &path, folder, stream)
+    }
+
+    /// Gives the formulas of a workbook's macro sheets.
+    fn old_macros(&mut self, path: &str, stream: &Arc<dyn Source>, budget: &Budget) -> Result<(), LimitReached> {
+        if !office::has_old_macros(stream, budget) {
+            return Ok(());
+        }
+        self.found.heuristic(Heuristic::MacrosXlm);
+        let text = Arc::new(xlm::text(stream, budget));
+        self.found.member(Name::new(format!("{path} (formulas)").as_bytes()), text, None)
+    }
+
+    /// Reads what a document of Hangul word processor says of itself.
+    fn look_for_hwp(&mut self) {
+        let Some(file) = self.file.as_mut() else { return };
+        let named = |index: u32| file.directory.entry(index).filter(|entry| entry.name == "FileHeader");
+        let Some(entry) = file.directory.streams_in(0).find_map(named) else { return };
+        self.hwp = hwp::Document::read(&file.stream(&entry));
+        let remark = self.hwp.and_then(hwp::Document::remark);
+        remark.into_iter().for_each(|anomaly| self.found.remark(None, anomaly));
     }
 
     /// The plain forms of an encrypted stream, and of those that are encrypted with it; absent if it is not encrypted in a
@@ -175,6 +211,10 @@ impl Compound {
                 let (_, info) = self.sibling(index, "encryptioninfo")?;
                 let plain = lock::package(info.as_ref(), stream, &budget, &passwords);
                 return Some(plain.map(|plain| vec![(format!("{folder}document"), plain)]));
+            }
+            "workbook" | "book" if lock::stated(stream).is_some() => {
+                let plain = lock::obfuscated(lock::stated(stream)?, stream, &budget, &passwords);
+                return Some(plain.map(|plain| vec![(format!("{folder}{lower} (plain)"), plain)]));
             }
             "workbook" | "book" => {
                 let header = lock::workbook_header(stream)?;

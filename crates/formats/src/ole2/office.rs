@@ -1,4 +1,4 @@
-//! What the streams of Office documents say of themselves: encryption, and macros of the old kind.
+//! What the streams of Office documents say of themselves: encryption, and sheets with macros of the old kind.
 //!
 //! Only the first records are looked at. The bytes of an encrypted document are given as they are, and the document is told
 //! as encrypted.
@@ -6,7 +6,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, AnomalyKind, Budget, Reader, Short, Source, read_vec_at};
+use dachs_base::{Anomaly, Budget, Reader, Short, Source, read_vec_at};
 
 use crate::stream::SourceRead;
 
@@ -20,10 +20,6 @@ const BOF: [u16; 4] = [0x0809, 0x0409, 0x0209, 0x0009];
 const BOUND_SHEET: u16 = 0x0085;
 const END_OF_SHEET: u16 = 0x000a;
 const FILE_PASS: u16 = 0x002f;
-/// True if it was remarked that there are macros of Excel 4.
-pub(super) fn has_old_macros(remarks: &[Anomaly]) -> bool {
-    remarks.iter().any(|remark| remark.kind == AnomalyKind::Unsupported)
-}
 
 /// MS-XLS 2.4.28: the sheet holds macros of Excel 4.
 const MACRO_SHEET: u8 = 1;
@@ -37,7 +33,9 @@ pub(super) fn remarks(name: &str, stream: &Arc<dyn Source>, budget: &Budget) -> 
         "\u{9}drmcontent" => vec![Anomaly::encrypted("the document is encrypted by rights management")],
         "worddocument" => word(stream.as_ref()).into_iter().collect(),
         "current user" => presentation(stream.as_ref()).into_iter().collect(),
-        "workbook" | "book" => workbook(stream, budget),
+        "workbook" | "book" if workbook(stream, budget).encrypted => {
+            vec![Anomaly::encrypted("the workbook is encrypted")]
+        }
         _ => Vec::new(),
     }
 }
@@ -61,10 +59,22 @@ fn presentation(stream: &dyn Source) -> Option<Anomaly> {
     (reader.u32_le().ok()? == ENCRYPTED_SLIDES).then(|| Anomaly::encrypted("the presentation is encrypted"))
 }
 
+/// True if a workbook has macro sheets of Excel 4.
+pub(super) fn has_old_macros(stream: &Arc<dyn Source>, budget: &Budget) -> bool {
+    workbook(stream, budget).macros
+}
+
+/// What the first part of a workbook says.
+#[derive(Default)]
+struct Workbook {
+    encrypted: bool,
+    macros: bool,
+}
+
 /// Walks through the first part of a workbook, which describes all others.
-fn workbook(stream: &Arc<dyn Source>, budget: &Budget) -> Vec<Anomaly> {
+fn workbook(stream: &Arc<dyn Source>, budget: &Budget) -> Workbook {
     let mut input = SourceRead::new(Arc::clone(stream));
-    let (mut remarks, mut sheets) = (Vec::new(), 0_u32);
+    let mut workbook = Workbook::default();
     for number in 0..RECORDS {
         let mut header = [0; 4];
         if budget.check_time().is_err() || input.read_exact(&mut header).is_err() {
@@ -76,21 +86,17 @@ fn workbook(stream: &Arc<dyn Source>, budget: &Budget) -> Vec<Anomaly> {
         match kind {
             _ if number == 0 && !BOF.contains(&kind) => break,
             FILE_PASS => {
-                remarks.push(Anomaly::encrypted("the workbook is encrypted"));
+                workbook.encrypted = true;
                 break;
             }
             BOUND_SHEET => {
                 let (sheet, got) = input.peek::<6>();
-                sheets = sheets.saturating_add(u32::from(got == 6 && sheet[5] == MACRO_SHEET));
+                workbook.macros |= got == 6 && sheet[5] == MACRO_SHEET;
             }
             END_OF_SHEET => break,
             _ => {}
         }
         input.go_to(next);
     }
-    if sheets > 0 {
-        let text = format!("{sheets} sheets of Excel 4 macros, whose formulas are not decoded");
-        remarks.push(Anomaly::unsupported(text));
-    }
-    remarks
+    workbook
 }

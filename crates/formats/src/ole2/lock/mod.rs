@@ -4,17 +4,19 @@
 //! |---|---|---|
 //! | OOXML in a compound file | agile or standard: `EncryptionInfo` says how, `EncryptedPackage` is the document | [`agile`], [`standard`] |
 //! | `Workbook` | RC4 with MD5 or SHA-1: the record FilePass says how | [`rc4`] |
+//! | `Workbook` | XOR obfuscation: the record FilePass says so | [`xor`] |
 //! | `WordDocument` with `0Table` or `1Table`, and `Data` | the same: the table begins with what FilePass says | [`rc4`] |
 //!
 //! Excel and PowerPoint open documents with passwords of their own without asking, so that whoever gets such a document needs
 //! none: those are among the agreed ones of [`Passwords`].
 //!
-//! Not done: presentations before 2007, XOR obfuscation (2.3.7), other ciphers than AES and RC4, certificates instead of
+//! Not done: presentations before 2007, XOR obfuscation of other documents than workbooks, other ciphers than AES and RC4, certificates instead of
 //! passwords. All of that stays told as encrypted.
 
 mod agile;
 mod rc4;
 mod standard;
+mod xor;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ use crate::crypt::{Passwords, closed, wide};
 use crate::stream::Replay;
 
 pub(super) use rc4::{Shape, table_header, workbook_header};
+pub(super) use xor::{Stated, stated};
 
 /// `EncryptionInfo` is no longer.
 const LONGEST_INFO: usize = 64 * 1024;
@@ -94,6 +97,24 @@ pub(super) fn stream(
     for (_, password) in passwords.tries(None) {
         if let Some(key) = rc4::open(header, &wide(password), budget).map_err(|reached| not_all(&reached))? {
             return Ok(streams.iter().map(|(stream, shape)| rc4::plain(&key, stream, *shape, budget)).collect());
+        }
+    }
+    Err(closed())
+}
+
+/// The plain form of a workbook that is obfuscated by XOR.
+///
+/// # Errors
+/// When no password opens it.
+pub(super) fn obfuscated(
+    stated: Stated,
+    stream: &Arc<dyn Source>,
+    budget: &Budget,
+    passwords: &Passwords,
+) -> Result<Arc<dyn Source>, Anomaly> {
+    for (_, password) in passwords.tries(None) {
+        if let Some(array) = xor::open(stated, password, budget).map_err(|reached| not_all(&reached))? {
+            return Ok(xor::plain(array, stream, budget));
         }
     }
     Err(closed())

@@ -13,16 +13,16 @@ use crate::crypt::rc4::{Rc4, rc4};
 use crate::stream::{Replay, SourceRead};
 
 /// MS-XLS 2.4.117.
-const FILE_PASS: u16 = 0x002f;
+pub(super) const FILE_PASS: u16 = 0x002f;
 /// Records that are looked at before FilePass, which comes second or third.
-const RECORDS: u32 = 16;
+pub(super) const RECORDS: u32 = 16;
 /// Longer descriptions make no sense.
 const LONGEST: usize = 4096;
 /// MS-XLS 2.2.10: records whose data are plain: BOF (of all versions), FilePass, UsrExcl, FileLock, InterfaceHdr, RRDInfo,
 /// RRDHead.
-const PLAIN: [u16; 10] = [0x0809, 0x0409, 0x0209, 0x0009, FILE_PASS, 0x0194, 0x0195, 0x00E1, 0x0196, 0x0138];
+pub(super) const PLAIN: [u16; 10] = [0x0809, 0x0409, 0x0209, 0x0009, FILE_PASS, 0x0194, 0x0195, 0x00E1, 0x0196, 0x0138];
 /// BoundSheet8: its first four bytes are plain.
-const BOUND_SHEET: u16 = 0x0085;
+pub(super) const BOUND_SHEET: u16 = 0x0085;
 
 /// What of a stream is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,11 @@ use gap_cases::{Case, cases};
 
 /// Reasons that other tests show. One that is only a remark, or cannot be noticed, has none.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
+    (
+        "alz",
+        "broken or cut members, encryption, files in several volumes",
+        "alzip::what_of_the_older_form_cannot_be_read_is_told",
+    ),
     ("ar cpio tar", "entries past the end", "archives::cut_archives_are_damaged_and_give_what_there_is"),
     ("tar", "broken headers", "archives::a_broken_tar_header_hides_nothing"),
     ("arj", "broken or cut members", "lha_arj::every_cut_is_told"),
@@ -36,6 +41,11 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("compress", "a cut stream cannot be noticed", ""),
     ("dmg", "broken tables or chunks", "images::dmg_bears_damage"),
     ("dmg", "encryption", "images::an_encrypted_dmg_is_told"),
+    (
+        "egg",
+        "broken or cut blocks, encryption, ALZip's own method (AZO), solid archives, several volumes",
+        "alzip::what_of_the_newer_form_cannot_be_read_is_told",
+    ),
     ("encoded-script", "scripts of pages in UTF-16", "gaps::every_case_is_told_about_the_right_member"),
     (
         "ext",
@@ -54,7 +64,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("iso9660", "interleaved files are given as they are", ""),
     ("lha", "broken or cut members", "lha_arj::every_cut_is_told"),
     ("lha", "methods other than lh0, lh1, lh4 to lh7, lz4, lz5, lzs", "lha_arj::what_cannot_be_unpacked_is_told"),
-    ("mail", "S/MIME and PGP data", "mail::what_stays_closed_is_told"),
+    ("mail", "encrypted S/MIME and PGP data", "mail::what_stays_closed_is_told"),
     ("mail", "fragments", "mail::what_stays_closed_is_told"),
     ("mail", "headers over 256 KiB", "mail::a_header_without_end_is_told"),
     ("mail", "more than 64 levels of parts", "mail::parts_inside_parts_end"),
@@ -70,8 +80,13 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "documents that no password opens (their streams are given as they are)",
         "passwords::office_documents_are_opened_by_their_password_alone",
     ),
-    ("ole2", "XOR obfuscation, encrypted presentations", "ole::encrypted_documents_and_old_macros_are_told"),
-    ("ole2", "Excel 4 macro sheets", "ole::encrypted_documents_and_old_macros_are_told"),
+    ("ole2", "encrypted presentations", "ole::encrypted_documents_are_told"),
+    (
+        "ole2",
+        "formulas of Excel 4 with unknown tokens (the others are given as text)",
+        "office::unknown_tokens_are_told_and_noise_is_survived",
+    ),
+    ("ole2", "Hangul documents for distribution", "office::streams_of_hangul_documents_are_inflated"),
     ("ole2", "macro modules without source", "ole::a_module_without_source_is_told"),
     ("pdf", "cut streams", "pdf::a_cut_is_never_silent_about_a_stream"),
     ("pdf", "broken or cut compressed data, unknown filters", "pdf::what_cannot_be_decoded_is_told"),

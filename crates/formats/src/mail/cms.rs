@@ -127,7 +127,7 @@ impl Values<'_> {
     fn octets(&mut self, extents: &mut Extents) -> Result<Option<()>, Anomaly> {
         let Some(first) = self.head() else { return Ok(None) };
         if first.tag == OCTETS {
-            return Ok(self.piece(&first, extents)?);
+            return self.piece(&first, extents);
         }
         if first.tag != PIECES {
             return Ok(None);

@@ -150,6 +150,7 @@ impl Compound {
         let lower = entry.name.to_lowercase();
         let remarks = office::remarks(&lower, &stream, &file.budget);
         let budget = file.budget.clone();
+        let encrypted = remarks.iter().any(|remark| remark.kind == AnomalyKind::Encrypted);
         let plain = self.unlocked(index, &lower, &folder, &stream);
         for anomaly in remarks {
             let anomaly = match &plain {
@@ -166,7 +167,7 @@ impl Compound {
             self.found.member(Name::new(name.as_bytes()), source, None)?;
         }
         let path_text = format!("{folder}{}", entry.name);
-        if matches!(lower.as_str(), "workbook" | "book") {
+        if matches!(lower.as_str(), "workbook" | "book") && (readable.is_some() || !encrypted) {
             self.old_macros(&path_text, readable.as_ref().unwrap_or(&stream), &budget)?;
         }
         if let Some(source) = self.hwp.and_then(|hwp| hwp.plain(&path_text.to_lowercase(), &stream, &budget)) {

@@ -85,10 +85,7 @@ fn workbook(stream: &Arc<dyn Source>, budget: &Budget) -> Workbook {
         let next = input.position().saturating_add(length);
         match kind {
             _ if number == 0 && !BOF.contains(&kind) => break,
-            FILE_PASS => {
-                workbook.encrypted = true;
-                break;
-            }
+            FILE_PASS => workbook.encrypted = true,
             BOUND_SHEET => {
                 let (sheet, got) = input.peek::<6>();
                 workbook.macros |= got == 6 && sheet[5] == MACRO_SHEET;

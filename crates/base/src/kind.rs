@@ -209,6 +209,7 @@ kinds! {
     Pe, "pe", Executable, Pe, "MSEXE", "Portable Executable or DOS program.";
     Png, "png", Media, Graphics, "PNG", "PNG picture.";
     PostScript, "postscript", Document, Other, "PS", "PostScript.";
+    Pst, "pst", Archive, Other, "BINARY_DATA", "Outlook's store of mail (pst, ost).";
     Pyc, "pyc", Executable, Other, "PYTHON_COMPILED", "Compiled Python.";
     Qcow, "qcow", Archive, Other, "BINARY_DATA", "QEMU disk image.";
     Rar, "rar", Archive, Other, "RAR", "RAR archive.";

@@ -62,6 +62,7 @@ pub(super) const MAGICS: &[Magic] = &[
     checked(2, b"-lh", Lha, check::lha),
     checked(2, b"-lz", Lha, check::lha),
     checked(2, b"-pm", Lha, check::lha),
+    checked(0, b"!BDN", Pst, check::store_of_mail),
     row(0, b"StuffIt (c)1997-", StuffIt),
     row(10, b"rLau", StuffIt),
     row(4, b"\xef\xbe\xad\xdeNullsoftInst", Nsis),

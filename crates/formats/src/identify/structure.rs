@@ -38,6 +38,11 @@ pub(in crate::identify) fn inno_setup(head: &[u8]) -> bool {
         && padding.iter().all(|byte| *byte == 0)
 }
 
+/// MS-PST 2.2.2.6: which program the store is for: Outlook's own, one for a server's copy, or an address book.
+pub(super) fn store_of_mail(head: &[u8]) -> bool {
+    head.get(8..10).is_some_and(|client| [b"SM", b"SO", b"AB"].iter().any(|known| client == *known))
+}
+
 /// An ASAR header is a Chromium pickle around JSON that begins with the list of files.
 pub(super) fn asar(head: &[u8]) -> bool {
     head.get(16..).is_some_and(|json| json.starts_with(b"{\"files\""))

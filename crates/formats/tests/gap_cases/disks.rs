@@ -125,7 +125,7 @@ fn by_tools() -> Vec<Case> {
     let disc = "mkdir d && cp input d/badger && genisoimage -quiet -R -o out d";
     if let Some(image) = made("genisoimage", disc, &[&b"\xef\x22\x55\xa1\xbc\x1b\x95\xa0"[..], &[0; 40]].concat()) {
         let kind = FileKind::Iso9660;
-        cases.push(case(kind, "the second version of zisofs", Unsupported, "second version", image).about("badger"));
+        cases.push(case(kind, "zisofs with an unknown method", Unsupported, "unknown method", image).about("badger"));
     }
     if let Some(image) = made("genisoimage", disc, &[7; 600_000]) {
         let cut = image[..400_000].to_vec();

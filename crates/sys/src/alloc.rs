@@ -32,6 +32,26 @@ pub fn arm(limit: u64, code: i32) {
     LIMIT.store(limit.min(u64::MAX - 1), Relaxed);
 }
 
+/// Buffers from so many bytes on are mapped, and given back to the kernel when they are freed.
+#[cfg(target_env = "gnu")]
+const MAPPED: libc::c_int = 1 << 20;
+/// So much of freed memory is kept for the next request.
+#[cfg(target_env = "gnu")]
+const KEPT: libc::c_int = 8 << 20;
+
+/// From now on, more of what is freed is kept for the next request.
+///
+/// Left alone, the allocator of glibc gives windows and blocks of streams back to the kernel as soon as an object is done, and the
+/// next object has them cleared and mapped again, page by page: a sixth of the time of a scan of mails. Other allocators are
+/// left as they are.
+pub fn keep_freed() {
+    #[cfg(target_env = "gnu")]
+    for (option, bytes) in [(libc::M_MMAP_THRESHOLD, MAPPED), (libc::M_TRIM_THRESHOLD, KEPT)] {
+        // SAFETY: numbers that say how much the allocator keeps; no memory changes hands.
+        let _ = unsafe { libc::mallopt(option, bytes) };
+    }
+}
+
 /// Bytes allocated and not freed since the limit was [armed](arm).
 #[must_use]
 pub fn used() -> u64 {

@@ -295,6 +295,7 @@ impl Loose<'_> {
         if plan.has(Layer::Filter) {
             filter.enter().map_err(|why| JailError { layer: "system calls", why })?;
         }
+        crate::alloc::keep_freed();
         crate::alloc::arm(plan.memory.saturating_add(bounds::MARGIN), plan.memory_code);
         Ok(Jailed(()))
     }

@@ -44,32 +44,33 @@ impl<R: Read> Normalise<R> {
     pub(super) fn new(reader: R) -> Normalise<R> {
         Normalise { reader, after_blank: false }
     }
+}
 
-    /// Normalises `bytes` in place and tells how many are left. Each byte is written, and then counted or not: words are so short
-    /// that a branch for each blank would be foretold wrongly more often than not.
-    fn squeeze(&mut self, bytes: &mut [u8]) -> usize {
-        let cells = std::cell::Cell::from_mut(bytes).as_slice_of_cells();
-        let mut after_blank = u8::from(self.after_blank);
-        let mut kept = 0_usize;
-        for cell in cells {
-            let (byte, class) = ACTIONS.get(usize::from(cell.get())).copied().unwrap_or((0, 0));
-            if let Some(place) = cells.get(kept) {
-                place.set(byte);
-            }
-            let (is_kept, is_blank) = (class & KEEP, class >> 1);
-            kept = kept.wrapping_add(usize::from(is_kept | (is_blank & (after_blank ^ 1))));
-            after_blank = (after_blank & (is_kept ^ 1)) | is_blank;
+/// Normalises `bytes` in place and tells how many are left; `after_blank`: whether the last byte before them was a blank, and the
+/// last of them is. Each byte is written, and then counted or not: words are so short that a branch for each blank would be
+/// foretold wrongly more often than not.
+pub(super) fn squeeze(bytes: &mut [u8], after_blank: &mut bool) -> usize {
+    let cells = std::cell::Cell::from_mut(bytes).as_slice_of_cells();
+    let mut after = u8::from(*after_blank);
+    let mut kept = 0_usize;
+    for cell in cells {
+        let (byte, class) = ACTIONS.get(usize::from(cell.get())).copied().unwrap_or((0, 0));
+        if let Some(place) = cells.get(kept) {
+            place.set(byte);
         }
-        self.after_blank = after_blank != 0;
-        kept
+        let (is_kept, is_blank) = (class & KEEP, class >> 1);
+        kept = kept.wrapping_add(usize::from(is_kept | (is_blank & (after ^ 1))));
+        after = (after & (is_kept ^ 1)) | is_blank;
     }
+    *after_blank = after != 0;
+    kept
 }
 
 impl<R: Read> Read for Normalise<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let got = self.reader.read(buffer)?;
-            let kept = self.squeeze(buffer.get_mut(..got).unwrap_or_default());
+            let kept = squeeze(buffer.get_mut(..got).unwrap_or_default(), &mut self.after_blank);
             if got == 0 || kept > 0 {
                 return Ok(kept);
             }

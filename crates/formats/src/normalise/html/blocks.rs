@@ -45,6 +45,6 @@ fn cut(bytes: &[u8]) -> usize {
 }
 
 /// White space as in the C locale.
-pub(super) fn is_space(byte: u8) -> bool {
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }

@@ -10,6 +10,7 @@ use super::blocks::is_space;
 use super::reference::{self, Reference};
 use super::tag::{Attributes, Value};
 use super::wide::{self, Group};
+use crate::normalise::text::squeeze;
 use crate::screnc::Decoder;
 
 /// Where in a page the machine stands.
@@ -98,8 +99,8 @@ impl Machine {
     /// Takes the next bytes of the page, of which zeros and carriage returns are dropped.
     pub(super) fn go(&mut self, mut bytes: &[u8], output: &mut Output) {
         while let Some((first, rest)) = bytes.split_first() {
-            if let Some(decoder) = self.decoder.take() {
-                self.decode(decoder, *first, output);
+            if self.decoder.is_some() {
+                self.decode(*first, output);
                 bytes = rest;
                 continue;
             }
@@ -112,7 +113,8 @@ impl Machine {
     }
 
     /// Takes a byte of a script that is encoded.
-    fn decode(&mut self, mut decoder: Decoder, byte: u8, output: &mut Output) {
+    fn decode(&mut self, byte: u8, output: &mut Output) {
+        let Some(mut decoder) = self.decoder.take() else { return };
         decoder.take(byte, &mut |plain| {
             if !is_dropped(plain) {
                 self.step(plain, output);
@@ -127,32 +129,22 @@ impl Machine {
             return 0;
         }
         match self.state {
-            State::Text if bytes.first().is_some_and(|byte| is_blank(*byte)) => {
-                self.pending = !self.skip;
-                self.blank(output);
-                first_of(bytes, is_blank).len()
-            }
             State::Text => {
-                let word = first_of(bytes, |byte| is_plain(byte) && !is_space(byte));
-                if !word.is_empty() {
-                    self.flush(output);
-                    self.blank = false;
-                    write_lower(word, &mut output.nocomment);
-                    write_lower(word, &mut output.notags);
-                }
-                word.len()
+                let text = first_of(bytes, PLAIN);
+                self.write_text(text, output);
+                text.len()
             }
             State::Script => {
-                let code = first_of(bytes, is_plain);
+                let code = first_of(bytes, PLAIN);
                 write_code(code, output);
                 if let Some(scripts) = output.scripts.as_mut().filter(|_| !self.style) {
                     scripts.at_hand.extend_from_slice(code);
                 }
                 code.len()
             }
-            State::Comment => first_of(bytes, |byte| byte != b'>').len(),
+            State::Comment => memchr::memchr(b'>', bytes).unwrap_or(bytes.len()),
             State::Name => {
-                let name = first_of(bytes, is_of_name);
+                let name = first_of(bytes, NAME);
                 name.iter().for_each(|byte| self.name.push(*byte));
                 write_lower(name, &mut output.nocomment);
                 name.len()
@@ -176,12 +168,10 @@ impl Machine {
 
     /// Takes the next byte of the page.
     fn take(&mut self, byte: u8, output: &mut Output) {
-        if let Some(address) = self.address.take() {
-            self.blank(output);
-            output.notags.extend(address);
-            output.notags.push(b' ');
+        if self.address.is_some() {
+            self.write_address(output);
         }
-        if !self.refer(byte, output) {
+        if self.reference.is_some() && !self.refer(byte, output) {
             return;
         }
         if matches!(self.state, State::Text | State::Script) && !self.gather(byte, output) {
@@ -198,6 +188,39 @@ impl Machine {
             State::ScriptTag => self.script_tag(byte, output),
             State::ScriptName => self.script_name(byte, output),
             State::ScriptComment => self.script_comment(byte, output),
+        }
+    }
+
+    fn write_address(&mut self, output: &mut Output) {
+        let Some(address) = self.address.take() else { return };
+        self.blank(output);
+        output.notags.extend_from_slice(&address);
+        output.notags.push(b' ');
+    }
+
+    /// Takes words of the text, and the blanks between them.
+    fn write_text(&mut self, text: &[u8], output: &mut Output) {
+        let Some(words) = text.iter().position(|byte| !is_space(*byte)).and_then(|at| text.get(at..)) else {
+            return self.write_blanks(text, output);
+        };
+        if words.len() < text.len() {
+            self.write_blanks(text, output);
+        }
+        self.flush(output);
+        let start = output.nocomment.len();
+        output.nocomment.extend_from_slice(words);
+        let kept = squeeze(output.nocomment.get_mut(start..).unwrap_or_default(), &mut false);
+        output.nocomment.truncate(start.saturating_add(kept));
+        output.notags.extend_from_slice(output.nocomment.get(start..).unwrap_or_default());
+        self.blank = output.nocomment.pop_if(|last| *last == b' ').is_some();
+        self.pending = self.blank;
+    }
+
+    /// Takes blanks of the text, if there are any.
+    fn write_blanks(&mut self, blanks: &[u8], output: &mut Output) {
+        if !blanks.is_empty() {
+            self.pending = !self.skip;
+            self.blank(output);
         }
     }
 
@@ -409,18 +432,20 @@ impl Machine {
     }
 }
 
-/// As [`write_script`], of bytes of a script that mean nothing but themselves.
-fn write_code(mut code: &[u8], output: &mut Output) {
-    while let Some((first, rest)) = code.split_first() {
-        let stretch = first_of(code, |byte| byte != b'\'' && !is_space(byte));
-        if stretch.is_empty() {
-            write_script(*first, output);
-            code = rest;
-        } else {
-            write_lower(stretch, &mut output.nocomment);
-            code = code.get(stretch.len()..).unwrap_or(&[]);
+/// As [`write_script`], of bytes of a script that mean nothing but themselves. Each is written, and then counted or not.
+fn write_code(code: &[u8], output: &mut Output) {
+    let start = output.nocomment.len();
+    output.nocomment.extend_from_slice(code);
+    let written = std::cell::Cell::from_mut(output.nocomment.get_mut(start..).unwrap_or_default()).as_slice_of_cells();
+    let mut kept = 0_usize;
+    for cell in written {
+        let byte = cell.get();
+        if let Some(place) = written.get(kept) {
+            place.set(if byte == b'\'' { b'"' } else { byte.to_ascii_lowercase() });
         }
+        kept = kept.wrapping_add(usize::from(!is_space(byte)));
     }
+    output.nocomment.truncate(start.saturating_add(kept));
 }
 
 /// Writes letters in lower case.
@@ -437,25 +462,48 @@ fn write_script(byte: u8, output: &mut Output) {
     }
 }
 
-/// The bytes before the first that is not `wanted`.
-pub(super) fn first_of(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> &[u8] {
-    let count = bytes.iter().position(|byte| !wanted(*byte)).unwrap_or(bytes.len());
+/// The bytes before the first that is not of this class.
+pub(super) fn first_of(bytes: &[u8], class: u8) -> &[u8] {
+    let is_other = |byte: &u8| CLASSES.get(usize::from(*byte)).is_none_or(|classes| classes & class == 0);
+    let count = bytes.iter().position(is_other).unwrap_or(bytes.len());
     bytes.get(..count).unwrap_or(bytes)
 }
 
-/// Does the byte mean nothing but itself, in texts and scripts? White space does where it is written.
-fn is_plain(byte: u8) -> bool {
-    (is_space(byte) && byte != b'\r') || (matches!(byte, b' '..=127) && !matches!(byte, b'<' | b'&'))
-}
+/// Means nothing but itself in texts and scripts; white space means that where it is written.
+const PLAIN: u8 = 1;
+/// May stand in the name of a tag.
+const NAME: u8 = 2;
+/// May stand in the name of an attribute.
+pub(super) const ATTRIBUTE: u8 = 4;
+/// Means nothing but itself in a value.
+pub(super) const VALUE: u8 = 8;
 
-/// White space that forms hold.
-fn is_blank(byte: u8) -> bool {
-    is_space(byte) && byte != b'\r'
-}
+/// The classes of each byte.
+const CLASSES: [u8; 256] = classes();
 
-/// May the byte stand in the name of a tag?
-fn is_of_name(byte: u8) -> bool {
-    !is_space(byte) && !matches!(byte, 0 | b'>')
+const fn classes() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut number = 0;
+    while number < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "the number is below 256")]
+        let byte = number as u8;
+        let space = is_space(byte);
+        let plain = (space && byte != b'\r') || (matches!(byte, b' '..=127) && !matches!(byte, b'<' | b'&'));
+        let name = !space && !matches!(byte, 0 | b'>');
+        let attribute = name && byte != b'=';
+        let value = matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'&' | b'\'' | b':' | b'>');
+        let classes = [(plain, PLAIN), (name, NAME), (attribute, ATTRIBUTE), (value, VALUE)];
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; the indices are below the lengths")]
+        {
+            let mut at = 0;
+            while at < classes.len() {
+                table[number] |= if classes[at].0 { classes[at].1 } else { 0 };
+                at += 1;
+            }
+        }
+        number += 1;
+    }
+    table
 }
 
 /// Bytes that no form holds.

@@ -6,7 +6,7 @@
 
 use super::Output;
 use super::blocks::is_space;
-use super::machine::{Machine, State, Word, first_of, write_lower};
+use super::machine::{ATTRIBUTE, Machine, State, VALUE, Word, first_of, write_lower};
 use super::reference::Reference;
 use super::wide::{Group, Grown};
 
@@ -67,7 +67,7 @@ impl Attributes {
     /// Bytes of the value as they are.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
         let room = LONGEST.saturating_sub(self.value.len());
-        self.value.extend(bytes.iter().take(room));
+        self.value.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or(bytes));
     }
 
     /// The value is complete.
@@ -108,11 +108,13 @@ impl Attributes {
 impl Machine {
     /// Takes as many bytes of an attribute's name as there are, and tells how many.
     pub(super) fn stretch_of_attribute(&mut self, bytes: &[u8], output: &mut Output) -> usize {
-        let name = first_of(bytes, |byte| !is_space(byte) && !matches!(byte, 0 | b'=' | b'>'));
-        for byte in name {
-            self.attributes.name(*byte, self.pending);
-            self.flush(output);
+        let name = first_of(bytes, ATTRIBUTE);
+        if name.is_empty() {
+            return 0;
         }
+        let mut new = self.pending;
+        name.iter().for_each(|byte| self.attributes.name(*byte, std::mem::take(&mut new)));
+        self.flush(output);
         write_lower(name, &mut output.nocomment);
         name.len()
     }
@@ -122,7 +124,7 @@ impl Machine {
         if !matches!(value, Value::Plain | Value::Quoted(_)) || !self.attributes.group.is_empty() {
             return 0;
         }
-        let plain = first_of(bytes, |byte| matches!(byte, b'!'..=b'~') && !b"\"&':>".contains(&byte));
+        let plain = first_of(bytes, VALUE);
         if value == Value::Plain && !plain.is_empty() {
             self.skip = false;
         }

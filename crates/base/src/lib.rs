@@ -36,5 +36,5 @@ pub use reader::{Reader, Short};
 pub use report::{
     Cause, Coverage, Detection, Finding, Heuristic, MatchedString, Name, ObjectPath, Report, Strength, Verdict,
 };
-pub use source::{Held, Memory, Part, Source, read_exact_at, read_vec_at};
+pub use source::{HELD, Held, Memory, Part, Source, bytes_at, copy_at, read_exact_at, read_vec_at};
 pub use switches::{Alerts, Closed, Form, Structured, Switches};

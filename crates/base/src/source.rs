@@ -6,7 +6,11 @@
 //! which the engine asks for when it is done with the object. So no reader can forget to report one.
 
 use crate::{Anomaly, Charge};
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// What is not in memory anyway is [held](Source::held) there if it has at most so many bytes.
+pub const HELD: u64 = 1 << 20;
 
 /// Random access to an object's bytes.
 pub trait Source: Send + Sync {
@@ -31,6 +35,12 @@ pub trait Source: Send + Sync {
         offset
     }
 
+    /// All bytes, if they lie in memory in one piece, or are few enough ([`HELD`]) to be brought there at once. Asked by those
+    /// who go through the whole object: it is read or decoded once then, and nobody copies it.
+    fn held(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// What went wrong while reading so far: damage, a limit, an I/O error. Bytes after it were not given.
     fn problem(&self) -> Option<Anomaly> {
         None
@@ -53,6 +63,29 @@ pub fn read_vec_at(source: &dyn Source, offset: u64, count: usize) -> Vec<u8> {
     bytes
 }
 
+/// As [`read_vec_at`], but without a copy of what is [held](Source::held), if that is not much more than is asked for.
+#[must_use]
+pub fn bytes_at(source: &dyn Source, offset: u64, count: usize) -> Cow<'_, [u8]> {
+    let most = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(4);
+    match source.known_len().filter(|length| *length <= most).and_then(|_| source.held()) {
+        Some(held) => {
+            let rest = usize::try_from(offset).ok().and_then(|start| held.get(start..)).unwrap_or(&[]);
+            Cow::Borrowed(rest.get(..count).unwrap_or(rest))
+        }
+        None => Cow::Owned(read_vec_at(source, offset, count)),
+    }
+}
+
+/// Copies of `bytes` what stands from `offset` on, as much as there is and as the buffer takes.
+pub fn copy_at(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let rest = usize::try_from(offset).ok().and_then(|start| bytes.get(start..)).unwrap_or(&[]);
+    let count = rest.len().min(buffer.len());
+    if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
+        to.copy_from_slice(from);
+    }
+    count
+}
+
 /// Bytes in memory.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -69,40 +102,43 @@ impl Memory {
 
 impl Source for Memory {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        let rest = usize::try_from(offset).ok().and_then(|start| self.bytes.get(start..)).unwrap_or(&[]);
-        let count = rest.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), rest.get(..count)) {
-            to.copy_from_slice(from);
-        }
-        count
+        copy_at(&self.bytes, offset, buffer)
     }
 
     fn len(&self) -> u64 {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
     }
+
+    fn held(&self) -> Option<&[u8]> {
+        Some(&self.bytes)
+    }
 }
 
 /// Bytes in memory that were reserved, for as long as they live.
 pub struct Held {
-    bytes: Memory,
+    bytes: Vec<u8>,
     _memory: Vec<Charge>,
 }
 
 impl Held {
     /// A source of these bytes, which `memory` was set aside for.
     #[must_use]
-    pub fn new(bytes: impl Into<Arc<[u8]>>, memory: impl IntoIterator<Item = Charge>) -> Held {
-        Held { bytes: Memory::new(bytes), _memory: memory.into_iter().collect() }
+    pub fn new(bytes: impl Into<Vec<u8>>, memory: impl IntoIterator<Item = Charge>) -> Held {
+        Held { bytes: bytes.into(), _memory: memory.into_iter().collect() }
     }
 }
 
 impl Source for Held {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
-        self.bytes.read_at(offset, buffer)
+        copy_at(&self.bytes, offset, buffer)
     }
 
     fn len(&self) -> u64 {
-        self.bytes.len()
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
+    }
+
+    fn held(&self) -> Option<&[u8]> {
+        Some(&self.bytes)
     }
 }
 
@@ -150,6 +186,12 @@ impl Source for Part {
         self.parent.next_data(self.start.saturating_add(offset)).saturating_sub(self.start).max(offset)
     }
 
+    fn held(&self) -> Option<&[u8]> {
+        let held = self.parent.held()?;
+        let rest = usize::try_from(self.start).ok().and_then(|start| held.get(start..)).unwrap_or(&[]);
+        Some(usize::try_from(self.length).ok().and_then(|length| rest.get(..length)).unwrap_or(rest))
+    }
+
     fn problem(&self) -> Option<Anomaly> {
         let short = self.present() < self.length;
         short.then(|| Anomaly::damaged("its bytes reach past the end of the file that holds it"))
@@ -179,6 +221,18 @@ mod tests {
         let past = Part::new(parent, 4, u64::MAX);
         assert_eq!((read_vec_at(&past, 0, 10), past.len()), (b"er".to_vec(), 2));
         assert!(past.problem().is_some());
+        assert_eq!((part.held(), past.held()), (Some(&b"adg"[..]), Some(&b"er"[..])));
+    }
+
+    #[test]
+    fn what_is_held_is_what_is_read() {
+        let memory: Arc<dyn Source> = Arc::new(Memory::new(*b"badger"));
+        for (start, length) in [(0, 6), (1, 3), (4, 9), (6, 1), (9, 2), (0, u64::MAX)] {
+            let part = Part::new(Arc::clone(&memory), start, length);
+            for (offset, count) in [(0, 10), (1, 2), (2, 0), (7, 1), (u64::MAX, 1)] {
+                assert_eq!(bytes_at(&part, offset, count), read_vec_at(&part, offset, count), "{start} {length}");
+            }
+        }
     }
 
     #[test]

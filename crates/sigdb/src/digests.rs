@@ -1,14 +1,28 @@
 //! Digests of an object, computed while it is read.
+//!
+//! Most sizes do not occur among the signatures, and an object of such a size needs no digest. The size of a compressed stream, or
+//! of a normalised text, shows only at its end: so nothing is digested of it until then, or until [`WAITED`] bytes were read. If its
+//! size does occur, it is read once more, out of the memory that holds it.
 
 use crate::hashes::{DigestKind, Hashes};
+use crate::layout::length;
 use crate::md5::Md5;
 use crate::model::Digest;
+use crate::windows::Windows;
+use dachs_base::Source;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
+
+/// Of an object whose size is not known, so many bytes are read before it is digested anyway: a stream keeps at least as many.
+const WAITED: u64 = 1 << 20;
+/// Bytes that are read again at once.
+const CHUNK: usize = 1 << 16;
 
 /// The digests of an object that are wanted.
 #[derive(Default)]
 pub(crate) struct Digests {
+    /// Nothing was digested yet: it may be that nothing has to be.
+    waits: bool,
     md5: Option<Md5>,
     sha1: Option<Sha1>,
     sha256: Option<Sha256>,
@@ -30,9 +44,46 @@ impl Digests {
         digests
     }
 
+    /// As [`Digests::wanted`], for objects whose windows are [taken](Digests::take): of a size yet unknown, it waits for it.
+    pub(crate) fn awaited(hashes: &Hashes<'_>, size: Option<u64>) -> Digests {
+        let digests = Digests::wanted(hashes, size);
+        Digests { waits: size.is_none() && !digests.is_empty(), ..digests }
+    }
+
     /// True if none is wanted.
     pub(crate) fn is_empty(&self) -> bool {
         self.md5.is_none() && self.sha1.is_none() && self.sha256.is_none()
+    }
+
+    /// Takes the window at hand of `source`, which is the `last` or not.
+    pub(crate) fn take(&mut self, hashes: &Hashes<'_>, source: &dyn Source, windows: &Windows<'_>, last: bool) {
+        let position = windows.position();
+        if !self.waits {
+            self.update(windows.fresh());
+        } else if last || position > WAITED {
+            *self = Digests::wanted(hashes, last.then_some(position));
+            match windows.whole() {
+                _ if self.is_empty() => {}
+                Some(whole) => self.update(whole.bytes),
+                None => self.read(source, position),
+            }
+        }
+    }
+
+    /// Takes the bytes of `source` up to `end`.
+    fn read(&mut self, source: &dyn Source, end: u64) {
+        let mut buffer = vec![0; CHUNK];
+        let mut at = 0;
+        while at < end {
+            let wanted = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
+            let Some(place) = buffer.get_mut(..wanted) else { return };
+            let got = source.read_at(at, place).min(wanted);
+            if got == 0 {
+                return;
+            }
+            self.update(buffer.get(..got).unwrap_or(&[]));
+            at = at.saturating_add(length(got));
+        }
     }
 
     /// Takes the object's next bytes.

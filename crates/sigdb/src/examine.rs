@@ -106,7 +106,7 @@ impl<'e, 'a> Examination<'e, 'a> {
     /// Reads the object and judges it; gives the bytes looked at.
     fn read(&mut self) -> (u64, Result<(), LimitReached>) {
         let source = self.judge.object.source;
-        let mut digests = Digests::wanted(&self.judge.image.hashes, source.known_len());
+        let mut digests = Digests::awaited(&self.judge.image.hashes, source.known_len());
         let mut active = match self.active() {
             Ok(active) => active,
             Err(limit) => return (0, Err(limit)),
@@ -171,7 +171,7 @@ impl<'e, 'a> Examination<'e, 'a> {
                 windows.leave_hole(end);
             }
             let last = windows.read(self.judge.budget)?;
-            digests.update(windows.fresh());
+            digests.take(&self.judge.image.hashes, self.judge.object.source, windows, last);
             if last && windows.position() <= TINY {
                 return Ok(true);
             }
@@ -246,7 +246,7 @@ struct Judge<'e, 'a> {
     found: Found,
     limit: Option<LimitReached>,
     /// The whole object, once a regular expression asked for it, or why it cannot be had.
-    whole: Option<Result<Whole, LimitReached>>,
+    whole: Option<Result<Whole<'e>, LimitReached>>,
 }
 
 /// Whether a match of a subsignature may start where it does.

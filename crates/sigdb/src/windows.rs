@@ -5,11 +5,13 @@
 //!                                 |overlap|=============window============|
 //! ```
 //!
+//! An object that is held in memory is one window, of its own bytes.
+//!
 //! A hole is a stretch that the source knows to be zero. A match that crosses its border lies within `overlap` bytes of
 //! it, so of a hole only its first and its last `overlap` bytes are given out, and no bytes are read for it.
 
 use crate::layout::length;
-use dachs_base::{Budget, Charge, LimitReached, Source};
+use dachs_base::{Budget, Charge, HELD, LimitReached, Source};
 use dachs_matcher::Window;
 
 /// Fresh bytes in a window: few enough to stay in a core's second cache until they are scanned.
@@ -23,8 +25,10 @@ const WORTH: u64 = 1 << 16;
 pub(crate) struct Windows<'s> {
     source: &'s dyn Source,
     overlap: usize,
+    /// The whole object, if it is in memory anyway; then there is no buffer.
+    held: Option<&'s [u8]>,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that are in the window.
+    /// Bytes of the buffer, or of what is held, that are in the window.
     filled: usize,
     /// Bytes of the window that were in the one before.
     kept: usize,
@@ -36,8 +40,12 @@ pub(crate) struct Windows<'s> {
 impl<'s> Windows<'s> {
     /// Windows over all of `source`.
     pub(crate) fn new(source: &'s dyn Source, overlap: usize, budget: &Budget) -> Result<Windows<'s>, LimitReached> {
+        let held = source.held().filter(|held| length(held.len()) <= HELD);
         let mut windows =
-            Windows { source, overlap, buffer: Vec::new(), filled: 0, kept: 0, base: 0, charges: Vec::new() };
+            Windows { source, overlap, held, buffer: Vec::new(), filled: 0, kept: 0, base: 0, charges: Vec::new() };
+        if held.is_some() {
+            return Ok(windows);
+        }
         let known = source.known_len().map(|known| usize::try_from(known).unwrap_or(usize::MAX).saturating_add(1));
         match known {
             // The whole object is one window, and one byte more shows that it ends there.
@@ -50,6 +58,10 @@ impl<'s> Windows<'s> {
 
     /// Reads the next window. True if it is the last.
     pub(crate) fn read(&mut self, budget: &Budget) -> Result<bool, LimitReached> {
+        if let Some(held) = self.held {
+            self.filled = held.len();
+            return Ok(true);
+        }
         if self.base == 0 && self.filled > 0 {
             self.make_room(budget)?;
         }
@@ -62,6 +74,9 @@ impl<'s> Windows<'s> {
 
     /// Where a hole ends that starts behind the window, if it is worth a jump.
     pub(crate) fn hole(&self) -> Option<u64> {
+        if self.held.is_some() {
+            return None;
+        }
         let (position, known) = (self.position(), self.source.known_len()?);
         let worth = length(self.overlap).saturating_mul(4).max(WORTH);
         // Where no hole can be long enough, nobody is asked.
@@ -94,17 +109,22 @@ impl<'s> Windows<'s> {
 
     /// The window.
     pub(crate) fn window(&self, last: bool) -> Window<'_> {
-        Window { bytes: self.buffer.get(..self.filled).unwrap_or(&[]), base: self.base, last }
+        Window { bytes: self.bytes().get(..self.filled).unwrap_or(&[]), base: self.base, last }
     }
 
     /// The object, if it is in one window.
     pub(crate) fn whole(&self) -> Option<Window<'_>> {
-        (self.base == 0 && self.filled < self.buffer.len()).then(|| self.window(true))
+        let ended = self.held.is_some() || self.filled < self.buffer.len();
+        (self.base == 0 && ended).then(|| self.window(true))
     }
 
     /// Those bytes of the window that were not in the one before.
     pub(crate) fn fresh(&self) -> &[u8] {
-        self.buffer.get(self.kept..self.filled).unwrap_or(&[])
+        self.bytes().get(self.kept..self.filled).unwrap_or(&[])
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.held.unwrap_or(&self.buffer)
     }
 
     /// The offset behind the window.
@@ -136,7 +156,11 @@ impl<'s> Windows<'s> {
     fn enlarge(&mut self, to: usize, budget: &Budget) -> Result<(), LimitReached> {
         let Some(more) = to.checked_sub(self.buffer.len()) else { return Ok(()) };
         self.charges.push(budget.reserve(length(more))?);
-        self.buffer.resize(to, 0);
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; to];
+        } else {
+            self.buffer.resize(to, 0);
+        }
         Ok(())
     }
 }

@@ -144,6 +144,37 @@ fn holes_are_read_where_zeros_can_match_or_a_digest_is_wanted() {
     assert_eq!(found(&Image::new(&bytes).unwrap(), &make()), [("digest", None)]);
 }
 
+/// Whether the size is known beforehand or shows at the end, whatever it is: the digest of all bytes is found, if its size occurs.
+#[test]
+fn a_digest_is_found_whether_the_size_is_known_or_not() {
+    let sizes = [6, 100, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 200_000, 1 << 20, (1 << 20) + 1, 1_500_000, 3 << 20];
+    let bytes_of = |size: u64| (0..size).map(|at| (at.wrapping_mul(at) >> 7) as u8).collect::<Vec<u8>>();
+    let mut builder = builder();
+    for size in sizes {
+        let bytes = bytes_of(size);
+        hash(&mut builder, &format!("{size}"), md5(&bytes), Some(size));
+        hash(&mut builder, &format!("{size} sha1"), sha1(&bytes), Some(size));
+        hash(&mut builder, &format!("{size} wrong"), sha256(&bytes), Some(size + 1));
+    }
+    // With a digest of any size, each object is digested.
+    let sized = builder.finish();
+    let mut builder = self::builder();
+    sizes.iter().for_each(|size| hash(&mut builder, &format!("any {size}"), sha256(&bytes_of(*size)), None));
+    let unsized_ = builder.finish();
+    for size in sizes {
+        for known in [true, false] {
+            let source = Dense { bytes: bytes_of(size), known };
+            let found = |image: &[u8]| {
+                let image = Image::new(image).unwrap();
+                let examined = examine_source(&image, &source, FileKind::Data, &Facts::default(), true);
+                names(&image, &examined.findings).into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+            };
+            assert_eq!(found(&sized), [format!("{size}"), format!("{size} sha1")], "{known}");
+            assert_eq!(found(&unsized_), [format!("any {size}")], "{known}");
+        }
+    }
+}
+
 /// The same object with and without its holes told gives the same findings.
 #[test]
 fn holes_change_no_finding() {

@@ -2,11 +2,12 @@
 //!
 //! Read with `pread`, never mapped: a file that is cut short under a map kills the reader. Its size is what it was when
 //! it was opened; a read that ends before is a problem, bytes behind are not looked at. Small reads, as parsers of headers
-//! make them by the thousand, are served from a few windows that are kept: a read goes to the kernel once per window.
+//! make them by the thousand, are served from a few windows that are kept: a read goes to the kernel once per window. A small file
+//! is read once for all who go through it.
 
-use dachs_base::{Anomaly, AnomalyKind, Source};
+use dachs_base::{Anomaly, AnomalyKind, HELD, Source, copy_at};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Size of a window in bytes; a power of two.
 const WINDOW: usize = 16 << 10;
@@ -21,6 +22,8 @@ pub struct FileSource {
     file: OwnedFd,
     size: u64,
     state: Mutex<State>,
+    /// All bytes, once somebody asked for them; the absence inside means that there are too many, or that they could not be read.
+    whole: OnceLock<Option<Vec<u8>>>,
 }
 
 #[derive(Debug, Default)]
@@ -40,11 +43,18 @@ impl FileSource {
     /// A file that had `size` bytes when it was opened.
     #[must_use]
     pub fn new(file: OwnedFd, size: u64) -> FileSource {
-        FileSource { file, size, state: Mutex::default() }
+        FileSource { file, size, state: Mutex::default(), whole: OnceLock::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_all(&self) -> Option<Vec<u8>> {
+        let size = usize::try_from(self.size).ok().filter(|_| self.size <= HELD)?;
+        let mut bytes = vec![0; size];
+        let got = self.read_at(0, &mut bytes);
+        (got == size).then_some(bytes)
     }
 
     /// Reads a small range that may lie across the edge of a window.
@@ -91,6 +101,9 @@ impl FileSource {
 
 impl Source for FileSource {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        if let Some(Some(whole)) = self.whole.get() {
+            return copy_at(whole, offset, buffer);
+        }
         let count = clip(self.size.saturating_sub(offset), buffer.len());
         let Some(wanted) = buffer.get_mut(..count).filter(|wanted| !wanted.is_empty()) else { return 0 };
         // A file of one window is read once, whoever asks for how much of it.
@@ -114,6 +127,10 @@ impl Source for FileSource {
             Ok(None) => self.size,
             Err(_) => offset,
         }
+    }
+
+    fn held(&self) -> Option<&[u8]> {
+        self.whole.get_or_init(|| self.read_all()).as_deref()
     }
 
     fn problem(&self) -> Option<Anomaly> {
@@ -163,6 +180,9 @@ mod tests {
                 let read = read_vec_at(&file, u64::try_from(offset).unwrap(), count);
                 assert!(read == bytes[start..end], "{count} bytes at {offset}");
             }
+            if offset == 40_000 {
+                assert!(file.held() == Some(&bytes[..]));
+            }
         }
         assert_eq!(file.problem(), None);
         assert_eq!(read_vec_at(&file, u64::MAX, 10), b"");
@@ -174,7 +194,7 @@ mod tests {
             let file = source(b"badger", size);
             assert_eq!(file.problem(), None);
             assert_eq!(read_vec_at(&file, 2, 100_000), b"dger");
-            assert_eq!(file.problem().unwrap().kind, AnomalyKind::Unreadable);
+            assert_eq!((file.problem().unwrap().kind, file.held()), (AnomalyKind::Unreadable, None));
         }
     }
 

@@ -20,7 +20,7 @@ mod scan;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Name, Source, read_vec_at};
+use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Name, Source, bytes_at, read_vec_at};
 
 use self::digits::{Decoded, Form};
 use self::narrow::Narrow;
@@ -69,7 +69,8 @@ impl Search for Encoded {
     }
 
     fn step(&mut self) -> Result<(), Anomaly> {
-        let window = read_vec_at(self.source.as_ref(), self.at, STEP);
+        let source = Arc::clone(&self.source);
+        let window = bytes_at(source.as_ref(), self.at, STEP);
         let last = window.len() < STEP;
         let fresh = if last { window.len() } else { STEP - AGAIN };
         for (start, form) in scan::places(&window, fresh) {

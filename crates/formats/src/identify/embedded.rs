@@ -18,7 +18,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Class, FileKind, Limit, LimitReached, Name, Part, Source, read_vec_at};
+use dachs_base::{Anomaly, Budget, Class, FileKind, Limit, LimitReached, Name, Part, Source, bytes_at};
 
 use crate::Identity;
 use crate::unpack::{Found, Search, Unpack};
@@ -70,7 +70,8 @@ impl Search for Embedded {
 
     fn step(&mut self) -> Result<(), Anomaly> {
         self.at = self.source.next_data(self.at);
-        let window = read_vec_at(self.source.as_ref(), self.at, STEP);
+        let source = Arc::clone(&self.source);
+        let window = bytes_at(source.as_ref(), self.at, STEP);
         let last = window.len() < STEP;
         if self.for_tags {
             self.look_for_tags(&window);

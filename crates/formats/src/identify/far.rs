@@ -1,6 +1,6 @@
 //! Signs that stand far from the start of an object: in sectors of discs, at the end, behind a program.
 
-use dachs_base::{FileKind, Source, read_vec_at};
+use dachs_base::{FileKind, Source, bytes_at, read_vec_at};
 use memchr::memmem;
 
 use crate::{facts::sections, installshield};
@@ -44,7 +44,7 @@ pub(super) fn disc(source: &dyn Source) -> Vec<FileKind> {
 pub(super) fn tail(source: &dyn Source, length: u64, kind: FileKind) -> Vec<FileKind> {
     let wanted = END_RECORD + LONGEST_COMMENT;
     let start = length.saturating_sub(u64::try_from(wanted).unwrap_or(u64::MAX));
-    let tail = read_vec_at(source, start, usize::try_from(length - start).unwrap_or(wanted));
+    let tail = bytes_at(source, start, usize::try_from(length - start).unwrap_or(wanted));
     let trailer = tail.len().checked_sub(512).and_then(|at| tail.get(at..)).unwrap_or(&[]);
     let mut kinds = Vec::new();
     if ends_as_zip(source, start, &tail, kind == FileKind::Ole2) {

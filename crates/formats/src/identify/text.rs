@@ -71,11 +71,13 @@ pub(super) fn tags(text: &[u8]) -> Tags {
     // One search tells of all links that an address stands behind.
     let mut addressed = None;
     let mut tag = |rest: &[u8]| {
+        // Few tags begin like one of these.
+        rest.get(1).filter(|letter| matches!(*letter | 0x20, b'a' | b'h' | b'i' | b'o' | b's' | b't'))?;
         let named = |tag: &&[u8]| rest.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
-        let tag = ANYWHERE.iter().find(|tag| named(tag));
-        tag.is_some_and(|tag| *tag != LINK || *addressed.get_or_insert_with(|| holds_address(rest)))
+        let tag = ANYWHERE.iter().find(|tag| named(tag))?;
+        (*tag != LINK || *addressed.get_or_insert_with(|| holds_address(rest))).then_some(())
     };
-    let first = memchr::memchr_iter(b'<', text).find(|at| tag(text.get(*at..).unwrap_or(NO_TEXT)));
+    let first = memchr::memchr_iter(b'<', text).find(|at| tag(text.get(*at..).unwrap_or(NO_TEXT)).is_some());
     Tags { first, link: addressed.is_some() }
 }
 

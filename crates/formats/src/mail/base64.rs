@@ -56,6 +56,24 @@ impl Base64 {
         Base64 { stops: true, ..Base64::new(Arc::default()) }
     }
 
+    /// Decodes groups of four characters of the alphabet, as long as there is nothing else, and gives the rest.
+    fn whole_groups<'i>(&self, mut input: &'i [u8], out: &mut Vec<u8>) -> &'i [u8] {
+        if self.count > 0 || self.pads > 0 || self.padded {
+            return input;
+        }
+        while let Some((group, rest)) = input.split_first_chunk::<4>() {
+            let values = group.map(value);
+            if values.iter().fold(0, |all, value| all | value) >= 64 {
+                break;
+            }
+            let bits = values.iter().fold(0, |bits, value| bits << 6 | u32::from(*value));
+            let [_, first, second, third] = bits.to_be_bytes();
+            out.extend_from_slice(&[first, second, third]);
+            input = rest;
+        }
+        input
+    }
+
     fn add(&mut self, value: u8, out: &mut Vec<u8>) {
         self.pads = 0;
         self.bits = (self.bits << 6) | u32::from(value);
@@ -90,8 +108,11 @@ impl Base64 {
 }
 
 impl Turn for Base64 {
-    fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
-        for byte in input {
+    fn feed(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> bool {
+        loop {
+            input = self.whole_groups(input, out);
+            let Some((byte, rest)) = input.split_first() else { return true };
+            input = rest;
             match value(*byte) {
                 NONE if *byte == b'=' => self.pad(out),
                 NONE => {}
@@ -105,7 +126,6 @@ impl Turn for Base64 {
                 }
             }
         }
-        true
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> io::Result<()> {

@@ -51,7 +51,7 @@ impl Lines {
         loop {
             // A `SourceRead` gives no errors.
             let chunk = self.input.fill_buf().unwrap_or_default();
-            let stop = chunk.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let stop = memchr::memchr2(b'\n', b'\r', chunk);
             let piece = chunk.get(..stop.unwrap_or(chunk.len())).unwrap_or_default();
             let room = most.saturating_sub(line.text.len()).min(piece.len());
             line.text.extend_from_slice(piece.get(..room).unwrap_or_default());

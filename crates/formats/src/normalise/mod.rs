@@ -8,7 +8,7 @@ mod script;
 mod text;
 
 use crate::stream::{Replay, SourceRead};
-use dachs_base::{Budget, Class, FileKind, Source, Target};
+use dachs_base::{Budget, Class, FileKind, HELD, Held, Source, Target};
 use std::sync::Arc;
 
 /// A normalised form of an object.
@@ -30,8 +30,23 @@ pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<V
 }
 
 fn normalised_text(source: &Arc<dyn Source>, budget: &Budget) -> Arc<dyn Source> {
+    if let Some(text) = normalised_at_once(&**source, budget) {
+        return Arc::new(text);
+    }
     let source = Arc::clone(source);
     Arc::new(Replay::new(budget, move || Ok(Box::new(text::Normalise::new(SourceRead::new(Arc::clone(&source)))))))
+}
+
+/// The same of a text that is held in memory, charged alike.
+fn normalised_at_once(source: &dyn Source, budget: &Budget) -> Option<Held> {
+    let text = source.held()?;
+    let length = u64::try_from(text.len()).ok().filter(|length| *length <= HELD.min(budget.limits().object_size))?;
+    let memory = budget.reserve(length).ok()?;
+    let mut bytes = text.to_vec();
+    let kept = text::squeeze(&mut bytes, &mut false);
+    bytes.truncate(kept);
+    budget.charge_bytes(u64::try_from(kept).ok()?).ok()?;
+    Some(Held::new(bytes, [memory]))
 }
 
 fn normalised_page(source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {

@@ -180,6 +180,19 @@ impl Cursor {
         block.and_then(|block| block.bytes.get(inside % BLOCK..until)).unwrap_or(&[])
     }
 
+    /// All `length` bytes of the stream, if the window still holds them; it is empty then.
+    pub(super) fn take_all(&mut self, length: u64) -> Option<Vec<u8>> {
+        if self.start > 0 || self.end != length {
+            return None;
+        }
+        let mut blocks = std::mem::take(&mut self.blocks).into_iter().map(|block| block.bytes);
+        let mut bytes = blocks.next().unwrap_or_default();
+        bytes.reserve_exact(narrow(length).saturating_sub(bytes.len()));
+        blocks.for_each(|block| bytes.extend_from_slice(&block));
+        bytes.truncate(narrow(length));
+        Some(bytes)
+    }
+
     /// The newest `count` bytes of the newest block.
     pub(super) fn newest(&self, count: usize) -> &[u8] {
         let filled = self.filled();

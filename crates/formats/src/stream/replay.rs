@@ -11,6 +11,8 @@
 //! run 2            [ window ]>                              reads the member at hand
 //! ```
 //!
+//! A stream of few bytes ([`HELD`]) is decoded to its end and laid out in one piece when somebody asks for all of it.
+//!
 //! Every decoded byte is charged, those of later runs as well: whoever makes it decode again and again meets the limit of
 //! unpacked bytes.
 //!
@@ -21,9 +23,9 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dachs_base::{Anomaly, Budget, Limit, LimitReached, Source};
+use dachs_base::{Anomaly, Budget, HELD, Held, Limit, LimitReached, Source};
 
 use super::cursor::Cursor;
 
@@ -43,6 +45,8 @@ pub struct Replay {
     length: Option<u64>,
     crc32: Option<u32>,
     state: Mutex<State>,
+    /// All bytes in one piece; the absence inside means that there are too many, or no memory for them.
+    whole: OnceLock<Option<Held>>,
 }
 
 #[derive(Default)]
@@ -66,7 +70,14 @@ impl Replay {
         opener: impl Fn() -> io::Result<Box<dyn Read + Send>> + Send + Sync + 'static,
     ) -> Replay {
         let state = Mutex::new(State::default());
-        Replay { opener: Box::new(opener), budget: budget.clone(), length: None, crc32: None, state }
+        Replay {
+            opener: Box::new(opener),
+            budget: budget.clone(),
+            length: None,
+            crc32: None,
+            state,
+            whole: OnceLock::new(),
+        }
     }
 
     /// Compares the stream with what its container says of it: `length` in bytes, `crc32` as in ISO 3309.
@@ -77,6 +88,24 @@ impl Replay {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Decodes all and lays it out in one piece, unless there is too much of it.
+    fn gather(&self) -> Option<Held> {
+        let mut state = self.lock();
+        while state.length.is_none() {
+            let farthest = state.cursors.iter().map(Cursor::end).max().unwrap_or(0);
+            if farthest > HELD || self.budget.check_time().is_err() {
+                return None;
+            }
+            let index = self.cursor_for(&mut state, farthest)?;
+            self.advance(&mut state, index);
+        }
+        let length = state.length.filter(|length| *length <= HELD)?;
+        let memory = self.budget.reserve(length).ok()?;
+        let bytes = state.cursors.iter_mut().find_map(|cursor| cursor.take_all(length))?;
+        state.cursors.clear();
+        Some(Held::new(bytes, [memory]))
     }
 
     /// Decodes one step with the given run. False if there is nothing more.
@@ -186,6 +215,9 @@ impl State {
 
 impl Source for Replay {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        if let Some(Some(whole)) = self.whole.get() {
+            return whole.read_at(offset, buffer);
+        }
         let mut state = self.lock();
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -219,6 +251,10 @@ impl Source for Replay {
 
     fn known_len(&self) -> Option<u64> {
         self.lock().length
+    }
+
+    fn held(&self) -> Option<&[u8]> {
+        self.whole.get_or_init(|| self.gather()).as_ref()?.held()
     }
 
     fn problem(&self) -> Option<Anomaly> {

@@ -92,7 +92,14 @@ impl SourceRead {
 
     fn refill(&mut self) {
         let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.resize(BUFFER, 0);
+        // As much as there is of a small source: most are.
+        let known = self.source.known_len().unwrap_or(u64::MAX).min(self.end).saturating_sub(self.next);
+        let wanted = usize::try_from(known).unwrap_or(BUFFER).clamp(1, BUFFER);
+        if buffer.capacity() == 0 {
+            buffer = vec![0; wanted];
+        } else {
+            buffer.resize(wanted, 0);
+        }
         let got = self.fetch(&mut buffer);
         buffer.truncate(got);
         self.buffer = buffer;

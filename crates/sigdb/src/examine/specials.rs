@@ -15,23 +15,27 @@ use crate::rules::{Expression, RuleRecord, RuleSet, Special, Sub};
 use crate::tally::Tally;
 use crate::{compare, offsets, recount, regex};
 use dachs_base::{Budget, Charge, Limit, LimitReached, Source, read_vec_at};
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// All bytes of an object.
-pub(super) struct Whole {
-    bytes: Vec<u8>,
+pub(super) struct Whole<'e> {
+    bytes: Cow<'e, [u8]>,
     /// Made when it is first asked for, if there is memory for it.
     grams: Option<Option<(Grams, Charge)>>,
-    _charge: Charge,
+    _charge: Option<Charge>,
 }
 
-impl Whole {
-    fn read(source: &dyn Source, size: u64, budget: &Budget) -> Result<Whole, LimitReached> {
+impl<'e> Whole<'e> {
+    fn read(source: &'e dyn Source, size: u64, budget: &Budget) -> Result<Whole<'e>, LimitReached> {
+        if let Some(held) = source.held().filter(|held| length(held.len()) == size && size <= regex::LARGEST) {
+            return Ok(Whole { bytes: Cow::Borrowed(held), grams: None, _charge: None });
+        }
         let allowed = regex::LARGEST;
         let refused = || LimitReached { limit: Limit::Memory, allowed };
         let count = usize::try_from(size).ok().filter(|_| size <= allowed).ok_or_else(refused)?;
         let charge = budget.reserve(size)?;
-        Ok(Whole { bytes: read_vec_at(source, 0, count), grams: None, _charge: charge })
+        Ok(Whole { bytes: Cow::Owned(read_vec_at(source, 0, count)), grams: None, _charge: Some(charge) })
     }
 
     /// Could an expression match of which one of these needles must occur?

@@ -119,7 +119,8 @@ impl Source for FileSource {
     }
 
     fn next_data(&self, offset: u64) -> u64 {
-        if offset >= self.size {
+        // What was read at once is not worth a question.
+        if offset >= self.size || matches!(self.whole.get(), Some(Some(_))) {
             return offset;
         }
         match dachs_sys::fd::next_data(self.file.as_fd(), offset) {

@@ -99,6 +99,11 @@ fn plain(bytes: &[u8], mut before: u8, in_tag: bool) -> usize {
     let mut at = 0;
     while let Some(mark) = bytes.get(at..).and_then(|rest| next_mark(rest, in_tag)) {
         let rest = bytes.get(at + mark..).unwrap_or(&[]);
+        let last = (at + mark).checked_sub(1).and_then(|last| bytes.get(last));
+        if rest.first().zip(last).is_some_and(|(mark, last)| is_in_vain(*mark, *last)) {
+            at += mark + 1;
+            continue;
+        }
         let begins = |edge: &&&[u8]| rest.get(..edge.len()).is_some_and(|start| start.eq_ignore_ascii_case(edge));
         match [&b"<script"[..], b"</script"].iter().find(begins) {
             Some(edge) => return begun.min(at + mark + edge.len() - 1),
@@ -107,6 +112,16 @@ fn plain(bytes: &[u8], mut before: u8, in_tag: bool) -> usize {
         }
     }
     begun
+}
+
+/// Is nothing complete with this mark behind that byte? A scheme ends in `a:`, perhaps with white space between, the mark of an
+/// encoded script in `~^`.
+fn is_in_vain(mark: u8, last: u8) -> bool {
+    match mark {
+        b':' => !last.is_ascii_whitespace() && !last.eq_ignore_ascii_case(&b'a'),
+        b'^' => last != b'~',
+        _ => false,
+    }
 }
 
 /// The first byte at which more must be looked at: one that stops, or a `<`.

@@ -65,8 +65,6 @@ struct Place {
     pattern: u32,
     value: u32,
     mask: u32,
-    /// How many bytes from its start it can need.
-    reach: u64,
 }
 
 impl Places {
@@ -87,9 +85,8 @@ impl Places {
                 }
             };
             known = Some((offset, decoded, start));
-            let reach = rules.patterns.as_ref().and_then(|patterns| patterns.reach(pattern));
-            let (Some(decoded), Some(start), Some(reach)) = (decoded, start, reach) else { continue };
-            let place = Place { start, pattern, value, mask, reach };
+            let (Some(decoded), Some(start)) = (decoded, start) else { continue };
+            let place = Place { start, pattern, value, mask };
             match (decoded.base, size) {
                 (OffsetBase::End(_), None) => places.unsized_yet.push((decoded, place)),
                 _ => places.waiting.push(place),
@@ -117,7 +114,7 @@ impl Places {
         let mut waiting = std::mem::take(&mut self.waiting);
         let mut flow = Flow::Go;
         waiting.retain(|place| {
-            let ready = window.last || place.start.saturating_add(place.reach) <= end;
+            let ready = window.last || place.is_inside(patterns, end);
             let found = if ready && flow != Flow::Stop && place.start <= end {
                 place.find(patterns, source, window)
             } else {
@@ -134,6 +131,13 @@ impl Places {
 }
 
 impl Place {
+    /// Does all that the pattern can need stand before `end`? What it needs is asked of the set, whose records lie scattered, only
+    /// where it matters: hardly ever, as most objects are one window.
+    fn is_inside(&self, patterns: &Patterns<'_>, end: u64) -> bool {
+        let reach = || patterns.reach(self.pattern);
+        self.start < end && reach().is_none_or(|reach| self.start.saturating_add(reach) <= end)
+    }
+
     /// The hit, if the pattern is there.
     fn find(&self, patterns: &Patterns<'_>, source: &dyn Source, window: Window<'_>) -> Option<Hit> {
         let found = |window: Window<'_>| {
@@ -144,14 +148,19 @@ impl Place {
             end.and_then(|start| patterns.match_at(self.pattern, window, start))
         };
         let inside = self.start >= window.base.saturating_add(BORDER) || window.base == 0;
-        let end = if inside { found(window) } else { self.read(source, found) };
+        let end = if inside { found(window) } else { self.read(patterns, source, found) };
         end.map(|end| Hit { pattern: self.pattern, start: self.start, end })
     }
 
     /// Reads what the windows left behind or jumped over.
-    fn read(&self, source: &dyn Source, found: impl Fn(Window<'_>) -> Option<u64>) -> Option<u64> {
+    fn read(
+        &self,
+        patterns: &Patterns<'_>,
+        source: &dyn Source,
+        found: impl Fn(Window<'_>) -> Option<u64>,
+    ) -> Option<u64> {
         let base = self.start.saturating_sub(BORDER);
-        let wanted = usize::try_from(self.reach.saturating_add(BORDER)).ok()?;
+        let wanted = usize::try_from(patterns.reach(self.pattern)?.saturating_add(BORDER)).ok()?;
         let bytes = read_vec_at(source, base, wanted);
         found(Window { bytes: &bytes, base, last: bytes.len() < wanted })
     }

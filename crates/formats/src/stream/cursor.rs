@@ -71,7 +71,7 @@ impl Cursor {
         }
         let step = self.step_size(expected).min(left);
         self.pay(budget, step)?;
-        self.make_room(budget)?;
+        self.make_room(budget, expected)?;
         let filled = self.filled();
         let Some(decoder) = self.decoder.as_mut() else { return Ok(0) };
         let Some(block) = self.blocks.back_mut() else { return Ok(0) };
@@ -107,11 +107,12 @@ impl Cursor {
         Ok(())
     }
 
-    /// Makes sure that the newest block has room.
-    fn make_room(&mut self, budget: &Budget) -> Result<(), Anomaly> {
+    /// Makes sure that the newest block has room. The first takes what the stream is expected to be, and shows that it ends.
+    fn make_room(&mut self, budget: &Budget, expected: Option<u64>) -> Result<(), Anomaly> {
         let filled = self.filled();
         if self.blocks.is_empty() || filled >= BLOCK {
-            return self.add_block(budget);
+            let first = expected.map_or(narrow(FIRST_STEP), |length| narrow(length).saturating_add(1).min(BLOCK));
+            return self.add_block(budget, first);
         }
         match self.blocks.back_mut() {
             Some(block) if filled >= block.bytes.len() => {
@@ -123,7 +124,7 @@ impl Cursor {
         Ok(())
     }
 
-    fn add_block(&mut self, budget: &Budget) -> Result<(), Anomaly> {
+    fn add_block(&mut self, budget: &Budget, first: usize) -> Result<(), Anomaly> {
         let may_grow = wide(self.held().saturating_add(BLOCK)) <= budget.memory_left() / 2;
         if !may_grow && !self.sliding {
             self.slide();
@@ -134,7 +135,7 @@ impl Cursor {
             return Ok(());
         }
         let memory = budget.reserve(wide(BLOCK))?;
-        let size = if self.blocks.is_empty() { narrow(FIRST_STEP) } else { BLOCK };
+        let size = if self.blocks.is_empty() { first } else { BLOCK };
         self.blocks.push_back(Block { bytes: vec![0; size], _memory: memory });
         Ok(())
     }

@@ -174,6 +174,8 @@ pub struct Loose<'a>(&'a Closed);
 /// # Errors
 /// When a layer that must be there cannot be entered.
 pub fn close(plan: Plan) -> Result<Closed, JailError> {
+    // For the workers, which inherit it.
+    crate::alloc::keep_freed();
     let sizes = bounds::sizes(plan.mapped);
     let worker = worker_filter(&plan)?;
     let own = zygote_filter(&plan)?;
@@ -295,7 +297,6 @@ impl Loose<'_> {
         if plan.has(Layer::Filter) {
             filter.enter().map_err(|why| JailError { layer: "system calls", why })?;
         }
-        crate::alloc::keep_freed();
         crate::alloc::arm(plan.memory.saturating_add(bounds::MARGIN), plan.memory_code);
         Ok(Jailed(()))
     }

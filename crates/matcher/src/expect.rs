@@ -9,6 +9,7 @@
 use crate::keys::{Keys, known_value};
 use crate::rarity;
 use crate::split::Part;
+use crate::usual;
 
 /// One for each byte: a nanosecond.
 const UNIT: u32 = 40;
@@ -33,9 +34,11 @@ pub(crate) fn cost_at_place(part: &Part) -> u64 {
     (share(whole(part)) << PLACED).clamp(1, 1 << UNIT)
 }
 
-/// How rare a part is: its rarest four bytes, and a quarter of what the others would add.
+/// How rare a part is: its rarest four bytes, and a quarter of what the others would add. What files hold because of their kind
+/// counts for nothing.
 fn whole(part: &Part) -> u32 {
-    let bytes = part.elements.iter().map(known_value).collect::<Vec<_>>();
+    let mut bytes = part.elements.iter().map(known_value).collect::<Vec<_>>();
+    usual::forget(&mut bytes);
     let fours = bytes.split(Option::is_none).flat_map(|stretch| {
         let known = stretch.iter().copied().flatten().collect::<Vec<u8>>();
         known.chunks(4).filter(|four| four.len() == 4).map(rarity::of_long).collect::<Vec<u32>>()

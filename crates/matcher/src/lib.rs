@@ -177,6 +177,7 @@ mod select;
 mod set;
 mod split;
 mod tables;
+mod usual;
 
 pub use build::{Builder, Refusal};
 pub use joint::Filter;

@@ -1,0 +1,153 @@
+//! What files hold because of their kind: the names of sections, the words of version information, what nearly each program asks
+//! the system for.
+//!
+//! In a collection of files each of these is rare, once or twice in a file of some hundred thousand bytes, so the table of
+//! [`crate::rarity`] cannot tell them from what hardly any file holds; and a long one looks rarer than a short one. But whoever
+//! looks for one of them finds it in nearly each object. So they count for nothing where that is weighed ([`crate::expect`]).
+//!
+//! ```text
+//! pattern     V.S._.V.E.R.S.I.O.N._.I.N.F.O.          nothing is left: found in each object
+//! pattern     OriginalFilename kfjwq8                  kfjwq8 is left
+//! ```
+//!
+//! A stretch of [`LEAST`] bytes of one of them is enough, in either case, and with a zero behind each byte; shorter ones have to begin
+//! the pattern. The list is by hand: from Microsoft's PE format (section names, 4) and VERSIONINFO resource, ECMA-335 (streams of
+//! metadata, II.24.2), the ELF specification, and the first bytes that other formats prescribe. A wrong entry costs time, never a hit.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+/// So many bytes of an entry in succession are known again.
+const LEAST: usize = 5;
+/// What does not tell the case of letters.
+const UPPER: u8 = 0xDF;
+
+/// The first bytes of formats.
+const BEGINNINGS: [&[u8]; 9] =
+    [b"\x89PNG", b"\xFF\xD8\xFF", b"GIF8", b"%PDF", b"\x7FELF", b"PK\x03\x04", b"\xD0\xCF\x11\xE0", b"Rar!", b"RIFF"];
+
+/// Words; those on one line are looked for each.
+const WORDS: [&str; 9] = [
+    ".text .rsrc .data .rdata .reloc .idata .edata .pdata .shstrtab .dynamic .comment .symtab",
+    "VS_VERSION_INFO StringFileInfo VarFileInfo Translation CompanyName FileDescription FileVersion InternalName \
+     LegalCopyright LegalTrademarks OriginalFilename ProductName ProductVersion PrivateBuild SpecialBuild Comments",
+    "KERNEL32.dll USER32.dll ADVAPI32.dll GDI32.dll SHELL32.dll COMCTL32.dll ole32.dll OLEAUT32.dll ntdll.dll msvcrt.dll \
+     WS2_32.dll WININET.dll SHLWAPI.dll VERSION.dll mscoree.dll MSVBVM60.dll",
+    "GetProcAddress LoadLibrary FreeLibrary GetModuleHandle GetModuleFileName VirtualAlloc VirtualFree VirtualProtect \
+     ExitProcess TerminateProcess GetLastError SetLastError CreateFile ReadFile WriteFile CloseHandle CreateThread \
+     GetCurrentProcess GetCurrentThread GetTickCount GetVersion GetCommandLine GetStartupInfo GetStdHandle HeapAlloc HeapFree \
+     CriticalSection UnhandledExceptionFilter QueryPerformanceCounter MultiByteToWideChar WideCharToMultiByte \
+     RegOpenKey RegCloseKey RegQueryValue MessageBox IsDebuggerPresent RtlUnwind WaitForSingleObject",
+    "__getmainargs __set_app_type _initterm _XcptFilter _controlfp memcpy memset malloc strlen printf",
+    "DllMain DllRegisterServer DllUnregisterServer DllCanUnloadNow DllGetClassObject _CorExeMain _CorDllMain",
+    "mscorlib #Strings #GUID #Blob v4.0.30319 v2.0.50727 <Module> System.Reflection System.Runtime CompilerServices \
+     RuntimeCompatibilityAttribute CompilationRelaxationsAttribute DebuggableAttribute AssemblyTitleAttribute",
+    "GLIBC_2. libc.so.6 ld-linux __libc_start_main __gmon_start__ _ITM_deregisterTMCloneTable",
+    "http:// https:// www.w3.org schemas.microsoft.com <script </script> function document <html </html> <body",
+];
+
+/// Sentences.
+const SENTENCES: [&str; 6] = [
+    "This program cannot be run in DOS mode.\r\r\n$",
+    "This program must be run under Win32",
+    "Microsoft Corporation. All rights reserved.",
+    "Microsoft Windows Operating System",
+    "Software\\Microsoft\\Windows\\CurrentVersion\\Run",
+    "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
+];
+
+/// All stretches of [`LEAST`] bytes, in upper case.
+static STRETCHES: LazyLock<BTreeSet<[u8; LEAST]>> = LazyLock::new(|| {
+    let words = WORDS.iter().flat_map(|line| line.split_whitespace());
+    let all = words.chain(SENTENCES).map(str::as_bytes);
+    all.flat_map(|entry| entry.array_windows::<LEAST>()).map(|stretch| stretch.map(upper)).collect()
+});
+
+/// Which of these stretches there may be: a bit by a hash of each, since most bytes are none.
+static MAYBE: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mut bits = vec![0; 1 << 10];
+    for stretch in STRETCHES.iter() {
+        let (word, bit) = place(stretch);
+        bits.get_mut(word).into_iter().for_each(|word| *word |= 1 << bit);
+    }
+    bits
+});
+
+/// Takes away what files hold because of their kind.
+pub(crate) fn forget(bytes: &mut [Option<u8>]) {
+    let beginning = BEGINNINGS.iter().find(|beginning| begins(bytes, beginning)).map_or(0, |beginning| beginning.len());
+    let mut usual = vec![false; bytes.len()];
+    usual.iter_mut().take(beginning).for_each(|usual| *usual = true);
+    for step in [1, 2] {
+        let length = (LEAST - 1) * step + 1;
+        for (at, window) in bytes.windows(length).enumerate() {
+            if is_usual(window, step) {
+                usual.iter_mut().skip(at).take(length).for_each(|usual| *usual = true);
+            }
+        }
+    }
+    bytes.iter_mut().zip(usual).filter(|(_, usual)| *usual).for_each(|(byte, _)| *byte = None);
+    // What is left of a wide character is its zero.
+    let alone = |near: &[Option<u8>]| matches!(near, [None, Some(0), ..]);
+    let zeros = bytes.windows(2).enumerate().filter(|(_, near)| alone(near)).map(|(at, _)| at + 1).collect::<Vec<_>>();
+    for at in zeros {
+        bytes.get_mut(at).into_iter().for_each(|byte| *byte = None);
+    }
+}
+
+fn begins(bytes: &[Option<u8>], beginning: &[u8]) -> bool {
+    let start = bytes.get(..beginning.len());
+    start.is_some_and(|start| start.iter().zip(beginning).all(|(byte, wanted)| *byte == Some(*wanted)))
+}
+
+/// Are the characters of this window, `step` bytes each, a stretch of an entry?
+fn is_usual(window: &[Option<u8>], step: usize) -> bool {
+    let mut stretch = [0; LEAST];
+    for (at, byte) in window.iter().enumerate() {
+        match (byte, at % step) {
+            (Some(byte), 0) => stretch.get_mut(at / step).into_iter().for_each(|place| *place = upper(*byte)),
+            (Some(0), _) => {}
+            _ => return false,
+        }
+    }
+    let (word, bit) = place(&stretch);
+    MAYBE.get(word).is_some_and(|word| word >> bit & 1 != 0) && STRETCHES.contains(&stretch)
+}
+
+fn upper(byte: u8) -> u8 {
+    if byte.is_ascii_alphabetic() { byte & UPPER } else { byte }
+}
+
+/// The place of a stretch among the bits.
+fn place(stretch: &[u8; LEAST]) -> (usize, u32) {
+    let number = stretch.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    let [a, b, ..] = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+    let hash = u16::from_be_bytes([a, b]);
+    (usize::from(hash >> 6), u32::from(hash & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_usual_is_forgotten_and_nothing_else() {
+        let wide = |text: &str| text.bytes().flat_map(|byte| [byte, 0]).collect::<Vec<u8>>();
+        let table: [(Vec<u8>, usize); 9] = [
+            (wide("VS_VERSION_INFO"), 0),
+            (wide("originalFilename"), 0),
+            (b"$This program cannot be run i".to_vec(), 1),
+            (b".rsrc".to_vec(), 0),
+            (b"LoadLibraryQ7!x".to_vec(), 4),
+            (b"\x89PNG\r\n".to_vec(), 2),
+            (b"x\x89PNG".to_vec(), 5),
+            (b"kfjwq8 zyxw".to_vec(), 11),
+            (b"rsrc".to_vec(), 4),
+        ];
+        for (pattern, left) in table {
+            let mut bytes = pattern.iter().copied().map(Some).collect::<Vec<_>>();
+            forget(&mut bytes);
+            assert_eq!(bytes.iter().flatten().count(), left, "{}", pattern.escape_ascii());
+        }
+    }
+}

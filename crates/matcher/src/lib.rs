@@ -34,7 +34,7 @@
 //!
 //! 1. `split` cuts a pattern at its long gaps (more than 128 bytes) into parts. `keys` chooses what each part is found by: two
 //!    runs of five bytes of either case, or a pair of bytes. `rarity` says which of them ordinary files hold least, and what
-//!    many patterns of the set share counts as less rare.
+//!    many patterns of the set share counts as less rare. What files hold because of their kind is known by name (`usual`).
 //! 2. `arch` hashes five folded bytes at every second position into a bitmap of half a megabyte at most, and looks up every
 //!    pair, for all sets of an object at once (`joint`). What passes is asked once more by eight bytes, all positions of a
 //!    stretch together, and compared with the entries of its bucket (`filter`), eight bytes each under a mask. Pairs of parts
@@ -147,6 +147,11 @@
 //!
 //! The profile after that, programs for Windows: a third is the filter (half of it the classes of pairs), a quarter the look at
 //! candidates, a tenth the second check.
+//!
+//! * *Leads chosen by rarity alone*: section names and the words of version information are as rare, by the bytes of files, as what
+//!   hardly any file holds, and long ones seem rarer than short ones. So nearly each program held a lead of one of ten rules, and was
+//!   read a second time for their other patterns: 15 of 65 ms of 24 MB, 7 of 31 of .NET, and 16 of 48 of small pictures, where the rule
+//!   led with the first four bytes of PNG. Those words count for nothing now (`usual`).
 //!
 //! Not tried yet: keys at every fourth position. Of 31,900 parts for programs for Windows that lead, 30,200 have eight known
 //! bytes in succession and could be found so with half the gathers; the other 1,700 would need a filter of their own.

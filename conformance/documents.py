@@ -66,12 +66,12 @@ elif tool == "pdfdetach":
     run("pdfdetach", "-saveall", path)
 elif tool == "unzip":
     require(data.startswith(b"PK"))
-    run("unzip", "-q", "-o", "-P", "-", path)
+    run("unzip", "-q", "-o", path)
 elif tool in ("ripmime", "munpack", "python-email"):
     message = email.message_from_bytes(data, policy=email.policy.compat32)
     require(not data.startswith((b"PK", b"%PDF", b"{\\rt", b"\xd0\xcf")) and message.get("From") and not message.defects)
     if tool == "ripmime":
-        run("ripmime", "-i", path, "-d", ".", "--no-nameless", "--no-tnef", "--no-ole")
+        run("ripmime", "-i", path, "-d", ".", "--no-nameless")
     if tool == "munpack":
         run("munpack", "-q", path)
     for part in message.walk():

@@ -347,7 +347,7 @@ fn alike(name: &str, place: &str) -> bool {
     let numbered = last.strip_prefix('[').and_then(|rest| rest.split_once(']')).filter(|(number, _)| number.len() == 1);
     let last = numbered.map_or(last, |(_, rest)| rest);
     let (last, place) = (plain(last), plain(place));
-    !last.is_empty() && place.contains(&last)
+    place.contains(&last)
 }
 
 /// Where a file holds one object without a name, tools call it as the file; here it is the content, or the disk.

@@ -28,7 +28,8 @@ pub struct Limits {
     pub time: Duration,
     /// Anomalies kept in one report; further ones are counted. Stops reports of endless length. Default 100.
     pub anomalies: u32,
-    /// Detections kept in one report. Default 1,000.
+    /// Detections kept in one report; further ones are counted. Stops reports of endless length. Default 10,000: a report of so
+    /// many for the file itself still fits in one message.
     pub detections: u32,
 }
 
@@ -43,7 +44,7 @@ impl Default for Limits {
             memory: 96 << 20,
             time: Duration::from_secs(120),
             anomalies: 100,
-            detections: 1_000,
+            detections: 10_000,
         }
     }
 }

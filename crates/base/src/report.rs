@@ -208,6 +208,8 @@ pub struct Report {
     pub kind: Option<FileKind>,
     /// What was detected.
     pub detections: Vec<Detection>,
+    /// How many further detections were dropped, because [`Limits::detections`] was reached or the report became too long.
+    pub detections_dropped: u64,
     /// What a reader should know.
     pub anomalies: Vec<Anomaly>,
     /// How many further anomalies were dropped because [`Limits::anomalies`] was reached.

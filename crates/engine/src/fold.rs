@@ -1,4 +1,6 @@
 //! Folds what is found out about single objects into the report of the file.
+//!
+//! A report holds [`Limits::detections`] and [`PATHS`] bytes of their objects' paths; further detections are counted.
 
 use crate::Options;
 use crate::level::Object;
@@ -6,19 +8,27 @@ use dachs_base::{
     Anomaly, Cause, Detection, FileKind, Finding, Heuristic, Limits, MatchedString, Name, ObjectPath, Report, Strength,
 };
 use dachs_rules::Found;
+use std::collections::HashSet;
+
+/// So many bytes may the paths of all detections have: several times what a message holds.
+const PATHS: usize = 1 << 20;
 
 /// The report being made.
 pub(crate) struct Fold {
     limits: Limits,
     report: Report,
     strong: bool,
+    /// What was detected in the object that was detected in last.
+    causes: HashSet<Cause>,
+    /// Bytes of the paths of all detections.
+    paths: usize,
 }
 
 impl Fold {
     /// An empty report of a file of this kind.
     pub(crate) fn new(kind: FileKind, limits: Limits) -> Fold {
         let report = Report { kind: Some(kind), ..Report::default() };
-        Fold { limits, report, strong: false }
+        Fold { limits, report, strong: false, causes: HashSet::new(), paths: 0 }
     }
 
     /// One object was read.
@@ -69,19 +79,34 @@ impl Fold {
         kind: FileKind,
         strings: Vec<MatchedString>,
     ) {
-        let here = self.report.detections.iter().rev().take_while(|detection| detection.object == *path);
-        if here.into_iter().any(|detection| detection.cause == cause) {
+        if self.report.detections.last().is_none_or(|last| last.object != *path) {
+            self.causes.clear();
+        }
+        if !self.causes.insert(cause) {
             return;
         }
         let first_strong = strength == Strength::Strong && !self.strong;
         self.strong |= first_strong;
-        let room = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
-        if first_strong && self.report.detections.len() >= room {
-            self.report.detections.pop();
+        let length = path.0.iter().map(|name| name.as_bytes().len().saturating_add(size_of::<Name>())).sum();
+        let most = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
+        let has_room = |fold: &Fold| {
+            fold.report.detections.len() < most && fold.paths.checked_add(length).is_some_and(|sum| sum <= PATHS)
+        };
+        // The first strong one is kept in any case: it decides what the file is.
+        if first_strong && !has_room(self) && self.report.detections.pop().is_some() {
+            self.drop_detections(1);
         }
-        if self.report.detections.len() < room.max(usize::from(first_strong)) {
+        if first_strong || has_room(self) {
+            self.paths = self.paths.saturating_add(length);
             self.report.detections.push(Detection { cause, strength, object: path.clone(), kind, offset, strings });
+        } else {
+            self.drop_detections(1);
         }
+    }
+
+    /// So many detections more were left out.
+    pub(crate) fn drop_detections(&mut self, count: u64) {
+        self.report.detections_dropped = self.report.detections_dropped.saturating_add(count);
     }
 
     /// Notes an anomaly of the object at `path`; the same one twice in a row is one.

@@ -2,13 +2,15 @@
 
 use crate::codec;
 use crate::{LONGEST, ProtoError};
-use dachs_base::{Anomaly, FileKind, Limits, MatchedString, Name, ObjectPath, Report, RuleCosts, RuleRange, Strength};
+use dachs_base::{Detection, FileKind, Limits, MatchedString, Name, ObjectPath, Report, RuleCosts, RuleRange, Strength};
 use serde::{Deserialize, Serialize};
 
 /// Longer sentences are cut to this many characters.
 const DETAIL: usize = 500;
 /// How much shorter than [`LONGEST`] a report is made, so that the envelope fits too.
 const ENVELOPE: usize = 256;
+/// How many bytes more the numbers of what is kept and what is dropped may take.
+const LENGTHS: usize = 16;
 
 /// A worker's answer to a [`Request`](crate::Request).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,23 +129,35 @@ fn shorten(mut report: Report) -> Report {
         report.anomalies.truncate(keep);
         report.anomalies_dropped = report.anomalies_dropped.saturating_add(u64::try_from(dropped).unwrap_or(u64::MAX));
     }
-    let all = report.detections.len();
-    // A stable sort: the strong ones stay, in their order.
     if too_long(&report) {
+        // A stable sort: the strong ones stay, in their order.
         report.detections.sort_by_key(|detection| detection.strength != Strength::Strong);
-    }
-    while too_long(&report) && !report.detections.is_empty() {
-        report.detections.truncate(report.detections.len() / 2);
-    }
-    let dropped = all - report.detections.len();
-    if dropped > 0 {
-        report.anomalies.push(Anomaly::odd(format!("{dropped} further detections do not fit in the report")));
+        keep_what_fits(&mut report);
     }
     report
 }
 
+/// Keeps as many detections as fit, from the first on, and counts the others.
+fn keep_what_fits(report: &mut Report) {
+    let all = std::mem::take(&mut report.detections);
+    let mut room = (LONGEST - ENVELOPE).saturating_sub(size(report) + LENGTHS);
+    let fits = |detection: &Detection| {
+        let rest = room.checked_sub(postcard::experimental::serialized_size(detection).unwrap_or(usize::MAX));
+        room = rest.unwrap_or(0);
+        rest.is_some()
+    };
+    let count = all.len();
+    report.detections = all.into_iter().take_while(fits).collect();
+    let dropped = u64::try_from(count.saturating_sub(report.detections.len())).unwrap_or(u64::MAX);
+    report.detections_dropped = report.detections_dropped.saturating_add(dropped);
+}
+
+fn size(report: &Report) -> usize {
+    postcard::experimental::serialized_size(report).unwrap_or(usize::MAX)
+}
+
 fn too_long(report: &Report) -> bool {
-    postcard::experimental::serialized_size(report).map_or(true, |size| size > LONGEST - ENVELOPE)
+    size(report) > LONGEST - ENVELOPE
 }
 
 #[cfg(test)]

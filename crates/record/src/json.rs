@@ -60,6 +60,8 @@ struct ActionLine<'a> {
 struct Scanned<'a> {
     ms: f64,
     detections: Vec<DetectionLine<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    detections_dropped: u64,
     anomalies: Vec<AnomalyLine<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     anomalies_dropped: u64,
@@ -157,6 +159,7 @@ impl<'a> Scanned<'a> {
                 .try_into()
                 .map_or(f64::MAX, |us: u32| f64::from(us) / 1e3),
             detections: record.detections().map(detection).collect(),
+            detections_dropped: report.detections_dropped,
             anomalies: report.anomalies.iter().map(|anomaly| AnomalyLine::new(&record.path, anomaly)).collect(),
             anomalies_dropped: report.anomalies_dropped,
             coverage: CoverageLine::from(report.coverage),

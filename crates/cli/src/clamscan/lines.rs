@@ -144,6 +144,9 @@ impl<'a> Lines<'a> {
         for name in names.iter().take(count) {
             self.found(path, name)?;
         }
+        if let Outcome::Scanned(Report { detections_dropped: dropped @ 1.., .. }, _) = &record.outcome {
+            self.talk.complain(&format!("WARNING: {path}: {dropped} further detections were left out of the report"))?;
+        }
         match &record.action {
             None => Ok(()),
             Some(Ok(acted)) => self.talk.info(&action(&record.path, acted)),

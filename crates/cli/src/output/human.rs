@@ -13,7 +13,7 @@
 
 use std::io::{self, Write};
 
-use dachs_base::{Strength, Verdict};
+use dachs_base::{Report, Strength, Verdict};
 
 use super::Writer;
 use crate::escape::{place, shown};
@@ -53,7 +53,12 @@ impl<W: Write> Human<W> {
                 Strength::Weak => self.line(&record.path, YELLOW, &format!("suspicious: {name}"), &place)?,
             }
         }
-        Ok(())
+        match &record.outcome {
+            Outcome::Scanned(Report { detections_dropped: dropped @ 1.., .. }, _) => {
+                self.line(&record.path, RED, &format!("{dropped} further detections"), " were left out of the report")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn action(&mut self, record: &Record) -> io::Result<()> {

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::{Answer, Order, Request, Setup};
-use dachs_base::{AnomalyKind, Cause, Coverage, Detection, RuleRange, Switches};
+use dachs_base::{Anomaly, AnomalyKind, Cause, Coverage, RuleRange, Switches};
 use proptest::prelude::*;
 
 fn path(depth: usize) -> ObjectPath {
@@ -56,10 +56,22 @@ fn a_long_report_keeps_the_strong_and_tells_what_it_dropped() {
     let short = through(&report, &limits).unwrap();
     assert!(short.gap && short.verdict() == dachs_base::Verdict::Detected);
     assert_eq!(short.detections[0].strength, Strength::Strong);
-    let dropped = 1000 - short.detections.len();
-    assert!(short.anomalies.last().unwrap().detail.contains(&format!("{dropped} further")), "{:?}", short.anomalies);
+    assert_eq!(short.detections_dropped, 1000 - u64::try_from(short.detections.len()).unwrap());
     assert_eq!(short.anomalies_dropped, 100);
     assert!(short.detections.len() > 50);
+}
+
+#[test]
+fn as_many_detections_as_the_limit_allows_fit_if_they_are_of_the_file_itself() {
+    let limits = Limits::default();
+    let all = (0..limits.detections).map(|number| Detection {
+        cause: Cause::Signature(number),
+        offset: Some(1 << 20),
+        object: ObjectPath::default(),
+        ..detection(Strength::Strong, 0)
+    });
+    let report = Report { detections: all.collect(), ..Report::default() };
+    assert_eq!(through(&report, &limits), Ok(report));
 }
 
 #[test]

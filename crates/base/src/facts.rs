@@ -27,6 +27,8 @@ pub struct Facts {
     pub imports: Lazy<Vec<u8>>,
     /// The certificates that come with the signature of a Portable Executable, as they stand there: nobody checked them.
     pub certificates: Lazy<Vec<Certificate>>,
+    /// The digests of a Portable Executable that a signature of it would be over.
+    pub digests: Lazy<Digests>,
     /// Who signed a Portable Executable, if its signature is over the very bytes of it.
     pub signature: Lazy<Signature>,
     /// What a picture looks like, as a hash of 64 bits.
@@ -69,6 +71,15 @@ pub struct Certificate {
     pub serial: [u8; 20],
     /// The modulus of its key, the highest byte first, without zeros before it.
     pub modulus: Vec<u8>,
+}
+
+/// Digests of the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// SHA-1, FIPS 180-4.
+    pub sha1: [u8; 20],
+    /// SHA-256, FIPS 180-4.
+    pub sha256: [u8; 32],
 }
 
 /// A signature of a program that holds: who made it, and who vouches for them. Whether anybody of them is trusted is not said.

@@ -327,6 +327,7 @@ impl Scan<'_> {
         let examined = self.image.examine(&view, self.budget, self.options.all_matches);
         if !examined.findings.is_empty() && !self.is_allowed(object) {
             self.fold.detect(&examined.findings, object);
+            self.fold.drop_detections(examined.dropped);
         }
         // A form has nothing to be looked at again: what it fulfils is found.
         let form = !std::ptr::addr_eq(source, Arc::as_ptr(&object.source));
@@ -347,26 +348,36 @@ impl Scan<'_> {
     /// content trusts.
     fn is_allowed(&self, object: &Object) -> bool {
         let mut around = self.levels.iter().map(|level| &level.object).chain([object]);
-        around.any(|object| self.image.allows(&*object.source) || self.is_trusted(object))
+        around.any(|object| self.is_listed(object) || self.is_trusted(object))
     }
 
     /// True for a program that somebody signed whom the content trusts.
     fn is_trusted(&self, object: &Object) -> bool {
         let asked = self.image.has_trust() && !self.options.switches.no_trust && object.kind() == FileKind::Pe;
-        asked && *object.trusted.get_or_init(|| self.trusts(object))
+        asked && *object.trusted.get_or_init(|| self.options.now.is_some_and(|now| self.trusts(object, now)))
     }
 
-    fn trusts(&self, object: &Object) -> bool {
+    fn trusts(&self, object: &Object, now: i64) -> bool {
         let facts = dachs_formats::facts(FileKind::Pe, &object.source, self.budget);
         // What a limit kept from being verified is not trusted.
         let signature = facts.signature.find().ok().flatten();
-        self.options.now.zip(signature).is_some_and(|(now, signature)| self.image.trusts(signature, now))
+        if signature.is_some_and(|signature| self.image.trusts(signature, now)) {
+            return true;
+        }
+        let digests = if self.image.has_signed_programs() { facts.digests.find().ok().flatten() } else { None };
+        digests.is_some_and(|digests| self.image.trusts_program(digests, now))
+    }
+
+    /// True if the allow list names this object, or a list that somebody signed whom the content trusts.
+    fn is_listed(&self, object: &Object) -> bool {
+        let now = self.options.now.filter(|_| !self.options.switches.no_trust);
+        self.image.allows(&*object.source) || now.is_some_and(|now| self.image.trusts_file(&*object.source, now))
     }
 
     /// True if the allow list names the object at a level or one around it.
     fn is_allowed_at(&self, at: usize) -> bool {
         let mut around = self.levels.iter().take(at.saturating_add(1)).map(|level| &level.object);
-        around.any(|object| self.image.allows(&*object.source) || self.is_trusted(object))
+        around.any(|object| self.is_listed(object) || self.is_trusted(object))
     }
 
     /// Adds to a level what goes through its object's members.

@@ -2,7 +2,9 @@
 
 use crate::codec;
 use crate::{LONGEST, ProtoError};
-use dachs_base::{Detection, FileKind, Limits, MatchedString, Name, ObjectPath, Report, RuleCosts, RuleRange, Strength};
+use dachs_base::{
+    Detection, FileKind, Limits, MatchedString, Name, ObjectPath, Report, RuleCosts, RuleRange, Strength,
+};
 use serde::{Deserialize, Serialize};
 
 /// Longer sentences are cut to this many characters.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use dachs_sigdb::model::{
-    BodyRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
-    SourceInfo, Switch, TrustRule,
+    BodyRule, CatalogRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password,
+    Scope, SourceInfo, Switch, TrustRule,
 };
 use dachs_sigdb::{Builder, Refusal};
 use flate2::read::MultiGzDecoder;
@@ -20,8 +20,8 @@ use crate::lines::{Bounded, Lines, MOST};
 use crate::refused::{Parsed, Refused};
 use crate::yara::Yara;
 use crate::{
-    Error, Input, Problem, Selector, bytecode, certificate, container, hash, icon, indicator, link, logical, magic,
-    member, name, ndb, password, switch,
+    Error, Input, Problem, Selector, bytecode, catalog, certificate, container, hash, icon, indicator, link, logical,
+    magic, member, name, ndb, password, switch,
 };
 
 /// What was asked for besides the sources.
@@ -177,6 +177,7 @@ enum Entry {
 
 /// What a line gives that has no name.
 enum Setting {
+    Catalog(CatalogRule),
     Icon(IconRule),
     Link(LinkRule),
     Magic(Magic),
@@ -227,10 +228,7 @@ impl Compiler {
         }
         let number = self.number(&member.info);
         match member.kind {
-            Kind::Whole => {
-                self.leave_out(number, &unsupported(&member.info.name));
-                return Ok(());
-            }
+            Kind::Catalog => return self.catalog(&member, number, reader),
             Kind::Bytecode => return self.program(&member, number, reader),
             Kind::Indicators => return self.indicators(&member, number, reader),
             _ => {}
@@ -296,10 +294,8 @@ impl Compiler {
             Kind::Switch => return self.setting(number, switch::parse(&text).map(Setting::Switches)),
             Kind::IgnoreLines => return ended(self.ignored.add_line(&text)),
             Kind::IgnoreNames => return ended(self.ignored.add_name(&text)),
-            Kind::Bytecode | Kind::Container(_) | Kind::Indicators | Kind::Paper | Kind::Whole | Kind::Yara => {
-                if !line.is_empty() {
-                    self.leave_out(number, &unsupported(&member.info.name));
-                }
+            // These have no lines.
+            Kind::Bytecode | Kind::Catalog | Kind::Container(_) | Kind::Indicators | Kind::Paper | Kind::Yara => {
                 return Ok(());
             }
         };
@@ -347,6 +343,7 @@ impl Compiler {
     /// Takes what a line says that has no name.
     fn setting(&mut self, number: u32, parsed: Parsed<Setting>) -> Result<(), String> {
         let added = match parsed {
+            Ok(Setting::Catalog(rule)) => self.builder.add_catalog(number, rule),
             Ok(Setting::Icon(rule)) => self.builder.add_icon(number, rule),
             Ok(Setting::Link(rule)) => self.builder.add_link(number, rule),
             Ok(Setting::Magic(magic)) => self.builder.add_magic(number, magic),
@@ -394,16 +391,22 @@ impl Compiler {
         Ok(())
     }
 
+    /// Takes a catalog.
+    fn catalog(&mut self, member: &Member, number: u32, reader: &mut dyn BufRead) -> Result<(), Error> {
+        let bytes = whole(member, reader, catalog::LONGEST)?;
+        let parsed = match bytes.len() > catalog::LONGEST {
+            true => Err(Refused::unsupported(format!("a catalog of more than {} bytes", catalog::LONGEST))),
+            false => catalog::parse(&bytes),
+        };
+        self.setting(number, parsed.map(Setting::Catalog)).map_err(|reason| Error::malformed(&member.info.name, reason))
+    }
+
     /// Takes the digests of a file of indicators. Their names are the file's and the digest's.
     fn indicators(&mut self, member: &Member, number: u32, reader: &mut dyn BufRead) -> Result<(), Error> {
-        let mut bytes = Vec::new();
-        let most = u64::try_from(indicator::LONGEST).unwrap_or(u64::MAX);
-        reader
-            .take(most.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(|error| Error::reading(&member.info.name, error))?;
+        let bytes = whole(member, reader, indicator::LONGEST)?;
         if bytes.len() > indicator::LONGEST {
-            return Err(Error::malformed(&member.info.name, format!("more than {most} bytes of XML")));
+            let reason = format!("more than {} bytes of XML", indicator::LONGEST);
+            return Err(Error::malformed(&member.info.name, reason));
         }
         let text = String::from_utf8_lossy(&bytes);
         let (digests, broken) = indicator::digests(&text);
@@ -443,12 +446,16 @@ impl Compiler {
     }
 }
 
-fn digest(text: &str, scope: Scope) -> Parsed<(&str, Entry)> {
-    hash::parse(text, scope).map(|(name, rule)| (name, Entry::Hash(scope, rule)))
+/// All bytes of a source, and one more than `most` if there are more.
+fn whole(member: &Member, reader: &mut dyn BufRead, most: usize) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    reader.take(most).read_to_end(&mut bytes).map_err(|error| Error::reading(&member.info.name, error))?;
+    Ok(bytes)
 }
 
-fn unsupported(name: &str) -> String {
-    format!("kind .{} is not supported yet", kind::suffix(name))
+fn digest(text: &str, scope: Scope) -> Parsed<(&str, Entry)> {
+    hash::parse(text, scope).map(|(name, rule)| (name, Entry::Hash(scope, rule)))
 }
 
 fn ended(parsed: Result<(), Refused>) -> Result<(), String> {

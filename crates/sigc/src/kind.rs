@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     BodyPlain,
     /// A program for ClamAV's virtual machine.
     Bytecode,
+    /// Digests of files that somebody signed.
+    Catalog,
     /// Certificates of signers.
     Certificate,
     /// Several sources in one file.
@@ -47,8 +49,6 @@ pub(crate) enum Kind {
     Password,
     /// What is switched off.
     Switch,
-    /// Known, but not supported yet; a signature a file, or not text.
-    Whole,
     /// YARA rules.
     Yara,
     /// Texts that belong to a container and hold no signatures.
@@ -98,7 +98,7 @@ pub(crate) fn of(name: &str) -> Option<(Kind, bool)> {
         "wdb" => Kind::Link(List::Allowed),
         "crb" => Kind::Certificate,
         "idb" => Kind::Icon,
-        "cat" => Kind::Whole,
+        "cat" => Kind::Catalog,
         "yar" | "yara" => Kind::Yara,
         "info" => Kind::Paper,
         _ => return None,

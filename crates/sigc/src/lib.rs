@@ -23,6 +23,7 @@ mod attributes;
 mod body;
 mod built_in;
 mod bytecode;
+mod catalog;
 mod certificate;
 mod compile;
 mod container;

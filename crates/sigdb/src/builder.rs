@@ -11,7 +11,7 @@ use crate::layout::{Section, Writer};
 use crate::links::Lists;
 use crate::members::MemberWriter;
 use crate::model::{
-    BodyRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
+    BodyRule, CatalogRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
     SourceInfo, Switch, TrustRule, YaraRule, YaraText,
 };
 use crate::names::NameWriter;
@@ -154,6 +154,17 @@ impl Builder {
             return Err(Refusal::TooMany("certificates"));
         }
         self.entry(source, "trusted certificates", false)
+    }
+
+    /// Adds what somebody signed.
+    ///
+    /// # Errors
+    /// When there are too many catalogs or digests.
+    pub fn add_catalog(&mut self, source: u32, rule: CatalogRule) -> Result<(), Refusal> {
+        if !self.certificates.push_catalog(rule) {
+            return Err(Refusal::TooMany("digests of catalogs"));
+        }
+        self.entry(source, "catalogs", false)
     }
 
     /// Adds what icons of a group look like.

@@ -1,4 +1,5 @@
 //! Certificates of signers: a program that comes with a revoked one is detected, and one that a trusted one signed is not looked at.
+//! What a signed catalog lists counts as signed, too: programs by the digest that a signature would be over, other files as a whole.
 //!
 //! They are few, so they stand in one section, as `postcard` writes them. A certificate is told by its subject, its serial number
 //! and its key. Of a revoked one it does not matter whether what it signed is valid. Trust asks for more, as watched on ClamAV
@@ -6,9 +7,9 @@
 //! trusted one is valid now and of an authority, and none is revoked.
 
 use crate::layout::{Frame, Section, Writer};
-use crate::model::{CertificateRule, TrustRule};
+use crate::model::{CatalogRule, CertificateRule, TrustRule};
 use crate::{ImageError, Refusal};
-use dachs_base::{Certificate, Signature};
+use dachs_base::{Certificate, Digests, Signature};
 use dachs_pki::PublicKey;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
@@ -16,6 +17,8 @@ use std::sync::Arc;
 
 /// More are refused.
 const MOST: usize = 65_536;
+/// More digests in all catalogs are refused: each takes up to 32 bytes of memory in every process.
+const DIGESTS: usize = 1 << 18;
 
 /// Collects rules.
 #[derive(Default)]
@@ -27,6 +30,20 @@ struct Stored {
     /// Revoked ones, with their signatures.
     rules: Vec<(u32, CertificateRule)>,
     trusted: Vec<TrustRule>,
+    catalogs: Vec<CatalogRule>,
+}
+
+impl Stored {
+    fn is_bounded(&self) -> bool {
+        let lists = [self.rules.len(), self.trusted.len(), self.catalogs.len()];
+        lists.into_iter().all(|length| length <= MOST) && self.digests() <= DIGESTS
+    }
+
+    /// How many digests the catalogs hold.
+    fn digests(&self) -> usize {
+        let of = |catalog: &CatalogRule| catalog.programs.len().saturating_add(catalog.files.len());
+        self.catalogs.iter().map(of).fold(0, usize::saturating_add)
+    }
 }
 
 impl CertificateWriter {
@@ -48,8 +65,18 @@ impl CertificateWriter {
         room
     }
 
+    /// Adds what somebody signed. False if that is too much.
+    pub(crate) fn push_catalog(&mut self, rule: CatalogRule) -> bool {
+        let more = rule.programs.len().saturating_add(rule.files.len());
+        let room = self.0.catalogs.len() < MOST && self.0.digests().saturating_add(more) <= DIGESTS;
+        if room {
+            self.0.catalogs.push(rule);
+        }
+        room
+    }
+
     pub(crate) fn write(&self, writer: &mut Writer<'_>) {
-        if !self.0.rules.is_empty() || !self.0.trusted.is_empty() {
+        if !self.0.rules.is_empty() || !self.0.trusted.is_empty() || !self.0.catalogs.is_empty() {
             // Plain data is always written.
             let bytes = postcard::to_allocvec(&self.0).unwrap_or_default();
             writer.section(Section::Certificates, 0, |out| out.extend(bytes));
@@ -68,7 +95,12 @@ impl Certificates {
             return Ok(Certificates::default());
         }
         match postcard::take_from_bytes::<Stored>(bytes) {
-            Ok((stored, [])) if stored.rules.len() <= MOST && stored.trusted.len() <= MOST => {
+            Ok((mut stored, [])) if stored.is_bounded() => {
+                // Only sorted lists can be searched, and who wrote this is not known.
+                stored.catalogs.iter_mut().for_each(|catalog| {
+                    catalog.programs.sort();
+                    catalog.files.sort();
+                });
                 Ok(Certificates(Arc::new(stored)))
             }
             _ => Err(ImageError::Section { section: Section::Certificates.name(), reason: "they cannot be read" }),
@@ -78,6 +110,31 @@ impl Certificates {
     /// True if there are no revoked ones.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.rules.is_empty()
+    }
+
+    /// True if programs may be trusted because somebody signed a list with their digests.
+    pub(crate) fn has_programs(&self) -> bool {
+        self.0.catalogs.iter().any(|catalog| !catalog.programs.is_empty())
+    }
+
+    /// True if files of any kind may.
+    pub(crate) fn has_files(&self) -> bool {
+        self.0.catalogs.iter().any(|catalog| !catalog.files.is_empty())
+    }
+
+    /// True if somebody who is trusted signed a list with a program of these digests, at a time in seconds since 1970.
+    pub(crate) fn trusts_program(&self, digests: &Digests, now: i64) -> bool {
+        self.lists(|catalog| catalog.programs.holds(digests), now)
+    }
+
+    /// The same of a file of any kind.
+    pub(crate) fn trusts_file(&self, digests: &Digests, now: i64) -> bool {
+        self.lists(|catalog| catalog.files.holds(digests), now)
+    }
+
+    fn lists(&self, holds: impl Fn(&CatalogRule) -> bool, now: i64) -> bool {
+        let signed = |catalog: &CatalogRule| Signature { chain: catalog.chain.clone() };
+        self.0.catalogs.iter().any(|catalog| holds(catalog) && self.trust(&signed(catalog), now))
     }
 
     /// True if somebody is trusted.
@@ -178,7 +235,7 @@ mod tests {
     fn trusting(der: &[u8], revoked: &[&[u8]]) -> Certificates {
         let trusted = vec![TrustRule { certificate: rule(der), code: true, certificates: true }];
         let rules = revoked.iter().map(|der| (0, rule(der))).collect();
-        Certificates(Arc::new(Stored { rules, trusted }))
+        Certificates(Arc::new(Stored { rules, trusted, catalogs: Vec::new() }))
     }
 
     #[test]

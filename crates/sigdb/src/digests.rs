@@ -18,6 +18,22 @@ const WAITED: u64 = 1 << 20;
 /// Bytes that are read again at once.
 const CHUNK: usize = 1 << 16;
 
+/// SHA-1 and SHA-256 of a whole object.
+pub(crate) fn of_whole(source: &dyn Source) -> dachs_base::Digests {
+    let (mut sha1, mut sha256, mut at) = (Sha1::new(), Sha256::new(), 0);
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let got = source.read_at(at, &mut buffer).min(buffer.len());
+        let bytes = buffer.get(..got).unwrap_or(&[]);
+        sha1.update(bytes);
+        sha256.update(bytes);
+        at = at.saturating_add(length(got));
+        if got < buffer.len() {
+            return dachs_base::Digests { sha1: sha1.finalize().into(), sha256: sha256.finalize().into() };
+        }
+    }
+}
+
 /// The digests of an object that are wanted.
 #[derive(Default)]
 pub(crate) struct Digests {

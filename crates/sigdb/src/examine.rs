@@ -41,6 +41,8 @@ use specials::Whole;
 const TINY: u64 = 5;
 /// The clock is looked at after so many hits.
 const HITS_PER_LOOK: u32 = 4096;
+/// Signatures fulfilled by one object that are told, more than a report holds: the same are often found in another form of it. 24 bytes each.
+const FINDINGS: usize = 100_000;
 /// Bytes read at once for the allow list.
 const CHUNK: usize = 1 << 16;
 
@@ -99,8 +101,8 @@ impl<'e, 'a> Examination<'e, 'a> {
         let revoked = self.judge.certificates();
         let (bytes, result) = if self.judge.is_done() { (0, Ok(())) } else { self.read() };
         let result = revoked.and(result);
-        let Found { findings, handlers, .. } = self.judge.found;
-        Examined { findings, handlers, bytes, limit: result.err().or(self.judge.limit) }
+        let Found { findings, dropped, handlers, .. } = self.judge.found;
+        Examined { findings, dropped, handlers, bytes, limit: result.err().or(self.judge.limit) }
     }
 
     /// Reads the object and judges it; gives the bytes looked at.
@@ -263,6 +265,8 @@ enum Place {
 #[derive(Default)]
 struct Found {
     findings: Vec<Finding>,
+    /// How many more there are.
+    dropped: u64,
     /// Signatures that ask for another look at the object, as one of a kind.
     handlers: Vec<(Finding, FileKind)>,
     strong: bool,
@@ -429,8 +433,10 @@ impl Judge<'_, '_> {
         let strength = self.image.strength(signature);
         let found = &mut self.found;
         let first_strong = strength == Strength::Strong && !found.strong;
-        if first_strong || length(found.findings.len()) < u64::from(self.budget.limits().detections) {
+        if first_strong || found.findings.len() < FINDINGS {
             found.findings.push(Finding { signature, strength, offset });
+        } else {
+            found.dropped = found.dropped.saturating_add(1);
         }
         found.strong |= first_strong;
         if self.is_done() { Flow::Stop } else { Flow::Go }

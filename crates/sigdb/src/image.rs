@@ -2,6 +2,7 @@
 
 use crate::ImageError;
 use crate::certificates::Certificates;
+use crate::digests;
 use crate::examine::{self, Examination};
 use crate::hashes::{Hashes, List};
 use crate::icons::Icons;
@@ -17,7 +18,7 @@ use crate::signatures::{CERTIFICATES, MEMBERS, Record, RuleKind, Signatures, YAR
 use crate::sources::Sources;
 use crate::yara::Yara;
 use dachs_base::{
-    Budget, Facts, FileKind, Finding, Heuristic, LimitReached, Signature, Source, Strength, Target, read_vec_at,
+    Budget, Digests, Facts, FileKind, Finding, Heuristic, LimitReached, Signature, Source, Strength, Target, read_vec_at,
 };
 use dachs_matcher::Filter;
 use std::sync::{Arc, OnceLock};
@@ -64,9 +65,11 @@ pub struct View<'a> {
 /// What the examination of one object gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examined {
-    /// The signatures fulfilled, each once. No more than [`dachs_base::Limits::detections`], and one more if those are
-    /// all weak and a strong one came after them.
+    /// The signatures fulfilled, each once. No more than 100,000, and one more if those are all weak and a strong one came
+    /// after them.
     pub findings: Vec<Finding>,
+    /// How many more were left out.
+    pub dropped: u64,
     /// Signatures that are fulfilled, but ask for the object to be scanned again as one of a kind ([`crate::model::Condition::Handler`]):
     /// they are findings if that fulfils them once more.
     pub handlers: Vec<(Finding, FileKind)>,
@@ -373,6 +376,25 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn trusts(&self, signature: &Signature, now: i64) -> bool {
         self.certificates.trust(signature, now)
+    }
+
+    /// True if a program may be trusted because of its digests ([`Facts::digests`]).
+    #[must_use]
+    pub fn has_signed_programs(&self) -> bool {
+        self.certificates.has_programs()
+    }
+
+    /// True if a program with these digests need not be looked at, at a time in seconds since 1970: somebody who is trusted signed a
+    /// list of them.
+    #[must_use]
+    pub fn trusts_program(&self, digests: &Digests, now: i64) -> bool {
+        self.certificates.trusts_program(digests, now)
+    }
+
+    /// True if an object of any kind is not to be detected, at a time in seconds since 1970, for the same reason.
+    #[must_use]
+    pub fn trusts_file(&self, source: &dyn Source, now: i64) -> bool {
+        self.certificates.has_files() && self.certificates.trusts_file(&digests::of_whole(source), now)
     }
 
     /// The kind that content tells an object to be by its first bytes.

@@ -1,7 +1,7 @@
 //! Signatures as plain data: what the readers of texts hand to [`crate::Builder`], and what [`crate::Image`] gives back
 //! to explain a signature to a person.
 
-use dachs_base::{FileKind, Icon, Target};
+use dachs_base::{Digests, FileKind, Icon, Target};
 pub use dachs_matcher::pattern::{Element, Mark, Pattern};
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +144,53 @@ pub struct TrustRule {
     pub code: bool,
     /// It vouches for other certificates.
     pub certificates: bool,
+}
+
+/// What somebody signed, by its digests (`.cat`). The signature is right; whether anybody of the chain is trusted is not said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogRule {
+    /// Certificates in DER: the signer's, then each that signed the one before it.
+    pub chain: Vec<Vec<u8>>,
+    /// Digests that a signature of a program would be over.
+    pub programs: DigestList,
+    /// Digests of whole files.
+    pub files: DigestList,
+}
+
+/// Digests of the same things.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DigestList {
+    /// SHA-1, sorted.
+    pub sha1: Vec<[u8; 20]>,
+    /// SHA-256, sorted.
+    pub sha256: Vec<[u8; 32]>,
+}
+
+impl DigestList {
+    /// Sorts the digests, each once.
+    pub fn sort(&mut self) {
+        self.sha1.sort_unstable();
+        self.sha1.dedup();
+        self.sha256.sort_unstable();
+        self.sha256.dedup();
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sha1.len().saturating_add(self.sha256.len())
+    }
+
+    /// True if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sha1.is_empty() && self.sha256.is_empty()
+    }
+
+    /// True if one of these is among them.
+    pub(crate) fn holds(&self, digests: &Digests) -> bool {
+        self.sha1.binary_search(&digests.sha1).is_ok() || self.sha256.binary_search(&digests.sha256).is_ok()
+    }
 }
 
 /// What icons of a group look like.

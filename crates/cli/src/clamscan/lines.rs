@@ -145,7 +145,8 @@ impl<'a> Lines<'a> {
             self.found(path, name)?;
         }
         if let Outcome::Scanned(Report { detections_dropped: dropped @ 1.., .. }, _) = &record.outcome {
-            self.talk.complain(&format!("WARNING: {path}: {dropped} further detections were left out of the report"))?;
+            self.talk
+                .complain(&format!("WARNING: {path}: {dropped} further detections were left out of the report"))?;
         }
         match &record.action {
             None => Ok(()),

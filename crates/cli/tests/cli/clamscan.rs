@@ -342,13 +342,20 @@ fn detections_that_a_report_has_no_room_for_are_counted() {
     for (count, lines, told) in [(10_000, 10_000, None), (10_003, 10_000, Some("3 further detections"))] {
         let place = folder(&[("many.ndb", database(count).as_bytes()), ("text.txt", text)]);
         let at = |name: &str| place.path().join(name);
-        let theirs = run(command(&["clamscan", "--allmatch", "--no-summary", "-d"]).arg(at("many.ndb")).arg(at("text.txt")));
+        let theirs =
+            run(command(&["clamscan", "--allmatch", "--no-summary", "-d"]).arg(at("many.ndb")).arg(at("text.txt")));
         assert_eq!((theirs.code, theirs.out.matches(" FOUND").count()), (1, lines), "{}", theirs.err);
         assert_eq!(theirs.err.contains("further detections"), told.is_some(), "{}", theirs.err);
         for format in ["human", "jsonl"] {
-            let ours = run(command(&["scan", "--all-matches", "--format", format, "-d"]).arg(at("many.ndb")).arg(at("text.txt")));
+            let ours = run(command(&["scan", "--all-matches", "--format", format, "-d"])
+                .arg(at("many.ndb"))
+                .arg(at("text.txt")));
             let dropped = told.map(|told| if format == "jsonl" { "\"detections_dropped\":3" } else { told });
-            assert!(dropped.is_none_or(|told| ours.out.contains(told)), "{format} {}", &ours.out[ours.out.len() - 300..]);
+            assert!(
+                dropped.is_none_or(|told| ours.out.contains(told)),
+                "{format} {}",
+                &ours.out[ours.out.len() - 300..]
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod carriers;
+mod catalogs;
 mod clamscan;
 mod clamscan_switches;
 mod content;

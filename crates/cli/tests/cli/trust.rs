@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::{command, folder, has_tool, tool};
 
 /// A program for 32 bits that does nothing: headers, and one section of text.
-fn program() -> Vec<u8> {
+pub(crate) fn program() -> Vec<u8> {
     let mut bytes = vec![0_u8; 0x400];
     let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
     put(0, b"MZ");
@@ -73,7 +73,7 @@ const SIGNED: &[(&str, &str, &[&str], &str)] = &[
 ];
 
 /// A line of a `.crb` about a certificate: its name, and then trusted, codesign, timesign and certsign.
-fn line(at: &Path, certificate: &str, [trusted, code, time, authority]: [u8; 4]) -> String {
+pub(crate) fn line(at: &Path, certificate: &str, [trusted, code, time, authority]: [u8; 4]) -> String {
     let output = |arguments: &[&str]| {
         let path = at.join(format!("{certificate}.pem"));
         Command::new("openssl").args(["x509", "-noout", "-in"]).arg(path).args(arguments).output().unwrap().stdout
@@ -161,7 +161,7 @@ fn made() -> tempfile::TempDir {
 }
 
 /// Which programs a scanner finds something in, with the names.
-fn found(program: &str, at: &Path, names: &[String], options: &[&str]) -> Vec<String> {
+pub(crate) fn found(program: &str, at: &Path, names: &[String], options: &[&str]) -> Vec<String> {
     let mut command = if program == "clamscan" { Command::new("clamscan") } else { command(&["clamscan"]) };
     command.args(["--no-summary", "-d"]).arg(at.join("db")).args(options);
     command.args(names.iter().map(|name| at.join(name)));

@@ -158,7 +158,7 @@ impl Members<'_> {
     fn source(&self, name: &str, kind: Kind) -> SourceInfo {
         let container = self.container;
         let name = match kind {
-            Kind::Bytecode | Kind::Whole => format!("{container}/*.{}", kind::suffix(name)),
+            Kind::Bytecode | Kind::Catalog => format!("{container}/*.{}", kind::suffix(name)),
             _ => format!("{container}/{name}"),
         };
         SourceInfo {

@@ -13,7 +13,7 @@
 
 use super::certificates;
 use super::header::{Directory, Pe};
-use dachs_base::{Budget, Found, LimitReached, Signature, read_vec_at};
+use dachs_base::{Budget, Digests, Found, LimitReached, Signature, read_vec_at};
 use dachs_pki::der::{OCTET_STRING, SEQUENCE, Values};
 use dachs_pki::{Digest, SignedData};
 
@@ -37,6 +37,13 @@ pub(super) fn find(pe: &Pe, budget: &Budget) -> Found<Signature> {
     Ok((!chain.is_empty()).then_some(Signature { chain }))
 }
 
+/// The digests that a signature would be over.
+pub(super) fn digests(pe: &Pe, budget: &Budget) -> Found<Digests> {
+    let of = |digest| of_program(pe, digest, budget);
+    let (sha1, sha256) = (of(Digest::Sha1)?.try_into().ok(), of(Digest::Sha256)?.try_into().ok());
+    Ok(sha1.zip(sha256).map(|(sha1, sha256)| Digests { sha1, sha256 }))
+}
+
 /// What the signature says that the program's digest is.
 fn stated(content: &[u8]) -> Option<(Digest, Vec<u8>)> {
     let mut fields = Values::new(content);
@@ -48,7 +55,8 @@ fn stated(content: &[u8]) -> Option<(Digest, Vec<u8>)> {
 
 /// The digest of a program without what a signature changes.
 fn of_program(pe: &Pe, digest: Digest, budget: &Budget) -> Result<Vec<u8>, LimitReached> {
-    let end = pe.directory(Directory::Certificates).map_or(0, |(offset, _)| u64::from(offset));
+    let end = pe.directory(Directory::Certificates).filter(|(offset, _)| *offset > 0);
+    let end = end.map_or_else(|| pe.source.len(), |(offset, _)| u64::from(offset));
     let (checksum, entry) = pe.signed_places();
     let mut parts = [(0, checksum), (checksum.saturating_add(4), entry), (entry.saturating_add(8), end)].into_iter();
     let (mut at, mut until) = (0, 0);

@@ -56,6 +56,23 @@ pub(crate) fn scan_all(database: &Path, files: &[PathBuf]) -> Result<Found, Stri
     Ok(found)
 }
 
+/// The objects that ClamAV makes of a file, as files below a folder.
+pub(crate) fn objects(database: &Path, file: &Path, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut command = Command::new("clamscan");
+    command.args(["--no-summary", "--allmatch", "--leave-temps", "-d"]).arg(database);
+    let tempdir = format!("--tempdir={}", folder.display());
+    command.arg(tempdir).arg(file).output().map_err(|error| format!("clamscan: {error}"))?;
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| error.to_string())? {
+            let path = entry.map_err(|error| error.to_string())?.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// How many signatures ClamAV says that it knows of a folder.
 pub(crate) fn known(database: &Path) -> Result<u64, String> {
     let mut command = Command::new("clamscan");

@@ -15,7 +15,7 @@ use crate::daemon::{Daemon, Kind, eicar, is_clamd_there};
 use crate::scratch::Scratch;
 
 /// Lines of configuration.
-const KEYS: [&str; 41] = [
+const KEYS: [&str; 44] = [
     "DetectPUA yes",
     "DetectPUA yes\nExcludePUA Packer",
     "DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool",
@@ -30,6 +30,9 @@ const KEYS: [&str; 41] = [
     "HeuristicAlerts no",
     "AlgorithmicDetection no",
     "HeuristicScanPrecedence yes",
+    "AlertBrokenExecutables yes",
+    "AlertBrokenExecutables yes\nScanPE no",
+    "AlertBrokenExecutables yes\nScanELF no",
     "AlertBrokenMedia yes",
     "AlertBrokenMedia yes\nScanImage no",
     "AlertEncrypted yes",

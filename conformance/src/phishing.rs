@@ -13,12 +13,23 @@ use crate::dachs::Dachs;
 use crate::scratch::Scratch;
 use crate::{Broken, clamav};
 
-/// Listed: hosts, pairs, allowed pairs.
-const LISTS: [(&str, &str); 2] = [
+/// Listed: hosts, pairs, allowed pairs; digests of `blocked.example/`, `malware.example/a/b.html?c=d`, `phish.example/x/`, the
+/// allowed `blocked.example/fine/`, which changes nothing, the allowed `fine.example/`, and the beginning of one.
+const LISTS: [(&str, &str); 3] = [
     ("t.pdb", "H:paypal.com\nH:www.bank.example\nR:.+\\.ebay\\.com([/?].*)?:.+\\.ebay\\.com([/?].*)?\nH:10.20.30.40\n"),
     ("t.wdb", "M:good.example:www.bank.example\nX:.+\\.allowed\\.example([/?].*)?:.+paypal\\.com([/?].*)?\n"),
+    (
+        "t.gdb",
+        "S1:F:d2ef0a8506d7f358357d88b05061ca74e96ad5746ce3b2b3b611ac2a7de418d2\n\
+         S:F:1255a16909bb652ae9f7bf2f350cc41fff9aa79dcdd9525e09d34b0d202d95e9\n\
+         S2:F:837f43108885d6b90d8f253aa97ab0dec442deb93bf5b5994d299683c5fc33b4\n\
+         S1:W:0e1753ea8517f9dc69758ed3dcdcd7ac0da8def495fc5bf8ecd35c4891184762\n\
+         S:F:ed1dfdd1c53ac8a5bdaa4dff658278593d15018793a28051317e1c8177818e18\n\
+         S:W:ed1dfdd1c53ac8a5bdaa4dff658278593d15018793a28051317e1c8177818e18\n\
+         S:P:db0c550e\n",
+    ),
 ];
-const REAL: [&str; 40] = [
+const REAL: [&str; 56] = [
     "http://evil.example/",
     "https://evil.example/",
     "http://www.paypal.com/",
@@ -59,6 +70,22 @@ const REAL: [&str; 40] = [
     "http://www.paypal.com%00.evil.example/",
     "http://www.paypal.com%01/",
     "http://ev il.example/",
+    "http://blocked.example/",
+    "http://www.blocked.example:80/a/b",
+    "http://a.b.c.d.e.f.blocked.example/",
+    "http://user@blocked.example/",
+    "http://blocked%2eexample/q",
+    "http://blocked.example/fine/",
+    "http://BLOCKED.example",
+    "http://notblocked.example/",
+    "http://fine.example/",
+    "http://www.fine.example/x",
+    "http://malware.example/a/b.html?c=d",
+    "http://malware.example/a/b.html",
+    "http://malware.example/x/../a/./b.html?c=d#f",
+    "https://phish.example/x/y?z",
+    "http://phish.example/x/1/2/3/4/5/6",
+    "http://phish.example/x",
 ];
 const SHOWN: [&str; 30] = [
     "http://www.paypal.com/",

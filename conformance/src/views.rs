@@ -96,7 +96,10 @@ fn round(dachs: &Dachs, seed: u64, known: &[Known], sum: &mut Sum) -> Result<(),
             let Some(signature) = signatures.iter().find(|signature| signature.name == *name) else { continue };
             let who = if theirs.contains(name) { "missed" } else { "extra" };
             let place = result.places.get(name).map_or("", String::as_str);
-            match known.iter().find(|known| known.covers(who, signature, form, place)) {
+            let is_known = |known: &&Known| {
+                known.covers(who, signature, form, place) && known.is_proven(dachs, signature, &result.path)
+            };
+            match known.iter().find(is_known) {
                 Some(known) => *sum.reasons.entry(known.reason.clone()).or_default() += 1,
                 None => sum.differs(seed, who, signature, form, &result.path, result.places.get(name)),
             }
@@ -138,7 +141,7 @@ impl Sum {
 }
 
 /// A line of views.txt: `missed|extra TARGET FORM [WHAT] # reason`; `*` is any target or form. WHAT is a feature of the
-/// signature, or occurs in the place where Dachs finds it.
+/// signature, or occurs in the place where Dachs finds it. `in:WORD` is proven: see [`Known::is_proven`].
 struct Known {
     who: String,
     target: String,
@@ -156,11 +159,40 @@ impl Known {
     }
 
     fn covers(&self, who: &str, signature: &Signature, form: Form, place: &str) -> bool {
-        let what = |what: &String| place.contains(what.as_str()) || signature.features().contains(&what.as_str());
+        let what = |what: &String| {
+            what.starts_with("in:") || place.contains(what.as_str()) || signature.features().contains(&what.as_str())
+        };
         let fits = |pattern: &str, word: &str| pattern == "*" || pattern == word;
         self.who == who
             && fits(&self.target, &signature.target.to_string())
             && fits(&self.form, &format!("{form:?}").to_lowercase())
             && self.what.as_ref().is_none_or(what)
+    }
+
+    /// What `in:WORD` says is asked of the bytes themselves: of the objects that ClamAV made of this file, and left as files, both sides find
+    /// the name in one whose path holds the word, and Dachs in no other. So it was missed because Dachs makes no such object, and for no
+    /// other reason. What the object was unpacked from is not asked.
+    fn is_proven(&self, dachs: &Dachs, signature: &Signature, file: &Path) -> bool {
+        let Some(word) = self.what.as_ref().and_then(|what| what.strip_prefix("in:")) else { return true };
+        let proof = || -> Result<bool, String> {
+            let scratch = Scratch::new()?;
+            let database = scratch.folder("db")?;
+            let line = signature.without_container() + "\n";
+            std::fs::write(database.join(format!("t.{}", signature.ending)), line).map_err(|error| error.to_string())?;
+            let objects = clamav::objects(&database, file, &scratch.folder("objects")?)?;
+            let theirs = clamav::scan_all(&database, &objects)?;
+            let ours = dachs.scan(&database, &[], &objects)?;
+            let (mut inside, mut outside) = (false, false);
+            for result in ours.results.iter().filter(|result| !result.names.is_empty()) {
+                let is_inside = result.path.to_string_lossy().contains(word);
+                inside |= is_inside && theirs.get(&result.path).is_some_and(|names| !names.is_empty());
+                outside |= !is_inside;
+            }
+            Ok(inside && !outside)
+        };
+        proof().unwrap_or_else(|error| {
+            eprintln!("views: no proof for {}: {error}", file.display());
+            false
+        })
     }
 }

@@ -11,17 +11,16 @@ pub(crate) struct Signature {
 }
 
 impl Signature {
+    /// Its line, without what it says of the object around its object.
+    pub(crate) fn without_container(&self) -> String {
+        let Some((before, after)) = self.line.split_once(",Container:") else { return self.line.clone() };
+        let after = after.find([',', ';']).map_or("", |end| &after[end..]);
+        format!("{before}{after}")
+    }
+
     /// What the objects that it can be found in depend on.
     pub(crate) fn features(&self) -> Vec<&'static str> {
-        let bytes = self.line.as_bytes();
-        let gap = bytes.windows(2).any(|pair| pair[0].is_ascii_hexdigit() && matches!(pair[1], b'*' | b'{'));
-        let all = [
-            ("count", self.line.contains(">")),
-            ("gap", gap || self.line.contains("\\W+")),
-            ("size", self.line.contains("FileSize")),
-            ("several", self.line.contains(";0&1")),
-            ("zip", self.line.contains("CL_TYPE_ZIP")),
-        ];
+        let all = [("zip", self.line.contains("CL_TYPE_ZIP"))];
         all.into_iter().filter(|(_, holds)| *holds).map(|(name, _)| name).collect()
     }
 }

@@ -95,6 +95,10 @@ pub enum Heuristic {
     PhishingSpoofed,
     /// A link in a mail shows an encrypted page and leads to one that is not.
     PhishingUnencrypted,
+    /// A link in a mail leads to an address that a list of Safe Browsing names for malware.
+    SafeBrowsingMalware,
+    /// The same, for phishing.
+    SafeBrowsingPhishing,
     /// The dictionary of an xz stream is larger than 1 GiB.
     XzDictionary,
     /// Members of a ZIP archive share their bytes, as in an overlap bomb.
@@ -126,6 +130,8 @@ impl Heuristic {
             Heuristic::PhishingCloaked => "Heuristics.Phishing.Email.Cloaked.Null",
             Heuristic::PhishingSpoofed => "Heuristics.Phishing.Email.SpoofedDomain",
             Heuristic::PhishingUnencrypted => "Heuristics.Phishing.Email.SSL-Spoof",
+            Heuristic::SafeBrowsingMalware => "Heuristics.Safebrowsing.Suspected-malware_safebrowsing.clamav.net",
+            Heuristic::SafeBrowsingPhishing => "Heuristics.Safebrowsing.Suspected-phishing_safebrowsing.clamav.net",
             Heuristic::XzDictionary => "Heuristics.XZ.DicSizeLimit",
             Heuristic::ZipOverlappingFiles => "Heuristics.Zip.OverlappingFiles",
         }

@@ -212,7 +212,7 @@ fn switches(conf: &Conf) -> Switches {
     let encrypted = on("AlertEncrypted") || on("ArchiveBlockEncrypted");
     Switches {
         alerts: Alerts {
-            broken: false,
+            broken: on("AlertBrokenExecutables"),
             broken_media: on("AlertBrokenMedia"),
             encrypted_archives: encrypted || on("AlertEncryptedArchive"),
             encrypted_documents: encrypted || on("AlertEncryptedDoc"),

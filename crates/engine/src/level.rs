@@ -1,6 +1,6 @@
 //! Where a scan stands: the objects around the current one, and what is left of their members.
 
-use dachs_base::{Budget, Class, FileKind, ObjectPath, Source};
+use dachs_base::{Budget, Class, FileKind, Name, ObjectPath, Part, Source};
 use dachs_formats::{Identity, Item, MailWords, Member, Unpack};
 use dachs_sigdb::Image;
 use std::cell::OnceCell;
@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 /// Tells what an object is: by its structure, and by what the content knows of kinds. The content's word replaces none that
 /// was found in the structure, but stands beside it.
-pub(crate) fn identify(source: &dyn Source, image: &Image<'_>) -> Identity {
+pub(crate) fn identify(source: &dyn Source, image: &Image<'_>, around: Option<FileKind>) -> Identity {
     let mut identity = dachs_formats::identify(source);
-    match image.kind_of(source) {
+    let partition = matches!(around, Some(FileKind::Apm | FileKind::Gpt | FileKind::Mbr));
+    match image.kind_of(source, partition) {
         Some(kind) if identity.kinds().all(|known| known != kind) => match identity.kind.class() {
             Class::Data | Class::Text => identity.kind = kind,
             _ => identity.also.push(kind),
@@ -52,7 +53,7 @@ impl Object {
 
     /// A member of `parent`.
     pub(crate) fn member(parent: &Object, member: Member, image: &Image<'_>) -> Object {
-        let identity = identify(&*member.source, image);
+        let identity = identify(&*member.source, image, Some(parent.kind()));
         let path = parent.path.child(member.name);
         let around = parent.around.iter().copied().chain([parent.kind()]).collect();
         Object {
@@ -74,6 +75,19 @@ impl Object {
         Object { source, identity, path, around, embedded: true, again: true, trusted: OnceCell::new() }
     }
 
+    /// The same object as one of another kind, in its place.
+    pub(crate) fn also(&self, kind: FileKind) -> Object {
+        Object { around: self.around.clone(), ..self.again(kind) }
+    }
+
+    /// What is of a kind in the midst of this object, from an offset to the end.
+    pub(crate) fn rest(&self, kind: FileKind, offset: u64) -> Object {
+        let source = Arc::clone(&self.source);
+        let length = source.len().saturating_sub(offset);
+        let name = Name::new(format!("embedded {} at {offset}", kind.label()).as_bytes());
+        Object { path: self.path.child(name), source: Arc::new(Part::new(source, offset, length)), ..self.again(kind) }
+    }
+
     /// What it is.
     pub(crate) fn kind(&self) -> FileKind {
         self.identity.kind
@@ -88,6 +102,8 @@ pub(crate) struct Level {
     unpackers: VecDeque<Box<dyn Unpack>>,
     /// As what signatures ask to look at the object again.
     handlers: Vec<FileKind>,
+    /// What patterns tell of the object, or of what begins at an offset in it.
+    told: VecDeque<(FileKind, Option<u64>)>,
     /// The words of the object, if it is a mail and they were asked for.
     words: Option<Arc<MailWords>>,
 }
@@ -95,7 +111,14 @@ pub(crate) struct Level {
 impl Level {
     /// A level without members.
     pub(crate) fn closed(object: Object) -> Level {
-        Level { object, gap: false, unpackers: VecDeque::new(), handlers: Vec::new(), words: None }
+        Level {
+            object,
+            gap: false,
+            unpackers: VecDeque::new(),
+            handlers: Vec::new(),
+            told: VecDeque::new(),
+            words: None,
+        }
     }
 
     /// The words of the object, which is a mail, as passwords of what it holds.
@@ -114,6 +137,20 @@ impl Level {
         self.handlers.extend(kinds);
         self.handlers.sort_unstable();
         self.handlers.dedup();
+    }
+
+    /// Keeps what patterns tell of the object: of what kind it is, or what begins at an offset in it. Each kind of the object once.
+    pub(crate) fn tell(&mut self, told: Vec<(FileKind, Option<u64>)>) {
+        for told in told {
+            if !self.told.contains(&told) {
+                self.told.push_back(told);
+            }
+        }
+    }
+
+    /// The next of what patterns tell.
+    pub(crate) fn next_told(&mut self) -> Option<(FileKind, Option<u64>)> {
+        self.told.pop_front()
     }
 
     /// The next kind as which the object is to be looked at again.

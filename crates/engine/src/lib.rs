@@ -26,16 +26,21 @@ mod rules;
 mod tests;
 
 use dachs_base::{
-    About, Anomaly, AnomalyKind, Budget, Class, Facts, FileKind, Finding, Heuristic, Limit, LimitReached, Meta, Report,
-    Source, Switches, Target,
+    About, Anomaly, AnomalyKind, Budget, Class, Facts, FileKind, Finding, Heuristic, Limit, LimitReached, Meta, Part,
+    Report, Source, Switches, Target,
 };
 use dachs_formats::{Item, Link, Passwords, Unpacking};
 use dachs_rules::RuleSet;
-use dachs_sigdb::model::Switch;
+use dachs_sigdb::model::{Switch, TellsOf, Told};
 use dachs_sigdb::{Described, Image, LinkOptions, View};
 use fold::Fold;
 use level::{Level, Object};
 use std::sync::Arc;
+
+/// Patterns tell the kind of an object where they stand in so many bytes at its start.
+const FIRST: u64 = 1024;
+/// Patterns tell of so many objects in the midst of one.
+const MOST_TOLD: usize = 100;
 
 /// What the caller asks for.
 #[derive(Clone, Copy, Default)]
@@ -74,12 +79,21 @@ pub enum Outcome {
 /// Scans one file and everything inside it.
 #[must_use]
 pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: &Options<'_>) -> Outcome {
-    let identity = level::identify(&*file, image);
+    let identity = level::identify(&*file, image, None);
     if options.isolate && identity.kinds().any(needs_own_process) {
         return Outcome::Isolate(identity.kind);
     }
     let fold = Fold::new(identity.kind, budget.limits().clone());
-    let mut scan = Scan { image, budget, options, fold, levels: Vec::new(), isolate: false, handlers: Vec::new() };
+    let mut scan = Scan {
+        image,
+        budget,
+        options,
+        fold,
+        levels: Vec::new(),
+        isolate: false,
+        handlers: Vec::new(),
+        told: Vec::new(),
+    };
     scan.visit(Object::file(file, identity));
     while !scan.levels.is_empty() && !scan.is_enough() {
         scan.step();
@@ -102,6 +116,8 @@ struct Scan<'a> {
     isolate: bool,
     /// As what signatures ask to look again at the object at hand.
     handlers: Vec<FileKind>,
+    /// What patterns of the content tell of the object at hand, or of what begins at an offset in it.
+    told: Vec<(FileKind, Option<u64>)>,
 }
 
 impl Scan<'_> {
@@ -136,21 +152,50 @@ impl Scan<'_> {
                 self.visit(object);
             }
             Some(Item::Meta(meta)) => self.describe(&meta),
-            None => match level.next_handler() {
-                Some(kind) => self.look_again(kind),
-                None => self.leave(),
-            },
+            None => self.look_on(),
         }
     }
 
-    /// Looks at the innermost object once more, as one of a kind that a signature asks for.
-    fn look_again(&mut self, kind: FileKind) {
-        let Some(level) = self.levels.last() else { return };
+    /// The members of the innermost object were gone through: looks at it as what else the content tells it to be.
+    fn look_on(&mut self) {
+        let Some(level) = self.levels.last_mut() else { return };
+        if let Some(kind) = level.next_handler() {
+            let object = level.object.again(kind);
+            return self.look_again(object);
+        }
+        match level.next_told() {
+            Some((kind, None)) => {
+                let object = level.object.also(kind);
+                self.look_again(object);
+            }
+            Some((kind, Some(offset))) => {
+                let object = level.object.rest(kind, offset);
+                self.look_inside(object);
+            }
+            None => self.leave(),
+        }
+    }
+
+    /// Looks at what content tells to begin in the midst of the innermost object.
+    fn look_inside(&mut self, object: Object) {
+        if self.options.isolate {
+            self.isolate = true;
+            return;
+        }
+        let charged = self.budget.charge_object().and_then(|()| self.budget.charge_bytes(object.source.len()));
+        match charged {
+            Ok(()) => self.visit(object),
+            Err(reached) => self.fold.note_skipped(reached.into(), &object.path),
+        }
+    }
+
+    /// Looks at the innermost object once more, as one of a kind that the content asks for.
+    fn look_again(&mut self, object: Object) {
+        let kind = object.kind();
         if self.options.isolate && needs_own_process(kind) {
             self.isolate = true;
             return;
         }
-        let object = level.object.again(kind);
         if let Err(reached) = self.budget.charge_object() {
             return self.fold.note_skipped(reached.into(), &object.path);
         }
@@ -207,7 +252,9 @@ impl Scan<'_> {
         if switches.closed.holds(kind) {
             return;
         }
-        let found = dachs_formats::judge(kind, &object.source, self.budget);
+        let broken = || switches.alerts.broken && dachs_formats::is_broken(kind, &*object.source);
+        let found = dachs_formats::judge(kind, &object.source, self.budget)
+            .or_else(|| broken().then_some(Heuristic::BrokenExecutable));
         if let Some(heuristic) = found.filter(|found| switches.wants(*found) && !self.is_allowed(object)) {
             self.fold.judge(heuristic, object);
         }
@@ -254,7 +301,7 @@ impl Scan<'_> {
         self.examine(&object);
         self.run_rules(&object);
         if !measured && object.source.known_len().is_some() {
-            object.identity = level::identify(&*object.source, self.image);
+            object.identity = level::identify(&*object.source, self.image, object.around.last().copied());
         }
         if !self.is_enough() {
             self.check_links(&object);
@@ -267,6 +314,7 @@ impl Scan<'_> {
     fn enter(&mut self, object: Object) {
         let mut level = Level::closed(object);
         level.look_again(std::mem::take(&mut self.handlers));
+        level.tell(std::mem::take(&mut self.told));
         if !self.is_enough() && !self.isolates(&level.object) {
             self.open(&mut level);
         }
@@ -338,10 +386,36 @@ impl Scan<'_> {
         if !object.again {
             self.handlers.extend(kinds);
         }
+        if !object.again && !form {
+            self.take_told(object, examined.told);
+        }
         if let Some(reached) = examined.limit {
             self.fold.note_skipped(reached.into(), &object.path);
         }
         examined.bytes
+    }
+
+    /// Keeps what patterns of the content tell of an object, where its structure does not tell it. So a pattern that is wrong hides nothing.
+    fn take_told(&mut self, object: &Object, told: Vec<(Told, u64)>) {
+        let plain = matches!(object.kind().class(), Class::Data | Class::Text);
+        for (told, offset) in
+            told.into_iter().filter(|(told, _)| told.from.is_empty() || told.from.contains(&object.kind()))
+        {
+            let known = object.identity.kinds().any(|kind| kind == told.kind);
+            let what = match told.what {
+                TellsOf::Beginning if plain && !known && offset < FIRST => Some(None),
+                TellsOf::Object if plain && !known => Some(None),
+                TellsOf::Rest if offset > 0 && !dachs_formats::finds_embedded(told.kind) => Some(Some(offset)),
+                TellsOf::Rest if offset > 0 && !begins(object, told.kind, offset) => Some(Some(offset)),
+                _ => None,
+            };
+            if self.told.len() >= MOST_TOLD && what.is_some() {
+                let limit =
+                    LimitReached { limit: Limit::Objects, allowed: u64::try_from(MOST_TOLD).unwrap_or(u64::MAX) };
+                return self.fold.note_skipped(limit.into(), &object.path);
+            }
+            self.told.extend(what.map(|offset| (told.kind, offset)));
+        }
     }
 
     /// True if the allow list names the object or one around it, or one of them is a program that somebody signed whom the
@@ -485,6 +559,12 @@ impl Scan<'_> {
 /// like one; what stands in it may be such an object.
 fn needs_own_process(kind: FileKind) -> bool {
     kind != FileKind::Html && dachs_formats::looks_into(kind)
+}
+
+/// True if what begins at an offset in an object is of a kind by its structure.
+fn begins(object: &Object, kind: FileKind, offset: u64) -> bool {
+    let length = object.source.len().saturating_sub(offset);
+    dachs_formats::identify(&Part::new(Arc::clone(&object.source), offset, length)).kinds().any(|found| found == kind)
 }
 
 /// What stands in the midst of other bytes was matched with them as it is: damage hides nothing, and what looked like a

@@ -169,7 +169,7 @@ fn content_tells_kinds_and_switches_them_off() {
         builder.switch(source, Switch::Kind(FileKind::Tar), !off).unwrap();
         builder.finish()
     };
-    let magic = |bytes: &[u8], kind| Some(Magic { offset: 0, bytes: bytes.to_vec(), kind });
+    let magic = |bytes: &[u8], kind| Some(Magic { offset: 0, bytes: bytes.to_vec(), kind, partition: false });
     let kind = |image: &[u8], bytes: &[u8]| report(bytes, image, Limits::default(), ALL).kind;
     assert_eq!(kind(&build(magic(b"unkno", FileKind::Swf), false), b"unknown text"), Some(FileKind::Swf));
     let archive = tar(&[("a", b"something")]);

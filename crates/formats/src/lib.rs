@@ -81,7 +81,7 @@ mod zip;
 mod zstd;
 
 pub use crypt::{MailWords, Passwords};
-pub use facts::facts;
+pub use facts::{facts, is_broken};
 pub use html::{Link, links};
 pub use normalise::{View, views};
 pub use structured::structured;
@@ -173,6 +173,12 @@ pub fn embedded(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) 
 #[must_use]
 pub fn encoded(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
     encoded::open(identity, source, budget)
+}
+
+/// True if [`embedded`] finds objects of this kind.
+#[must_use]
+pub fn finds_embedded(kind: FileKind) -> bool {
+    identify::embedded::looks_for(kind)
 }
 
 /// How a format's reader is called: it goes through the members of a source, at the budget's cost.

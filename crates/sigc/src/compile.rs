@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 
 use dachs_sigdb::model::{
-    BodyRule, CatalogRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password,
-    Scope, SourceInfo, Switch, TrustRule,
+    BodyRule, CatalogRule, CertificateRule, HashRule, IconRule, KindRule, LinkRule, LogicalRule, Magic, MemberRule,
+    Password, Scope, SourceInfo, Switch, TrustRule,
 };
 use dachs_sigdb::{Builder, Refusal};
 use flate2::read::MultiGzDecoder;
@@ -171,6 +171,7 @@ enum Entry {
     Body(BodyRule),
     Certificate(CertificateRule),
     Hash(Scope, HashRule),
+    Kind(KindRule),
     Logical(LogicalRule),
     Member(MemberRule),
 }
@@ -287,7 +288,12 @@ impl Compiler {
             Kind::Icon => return self.setting(number, icon::parse(&text).map(Setting::Icon)),
             Kind::Link(_) if line.is_empty() => return Ok(()),
             Kind::Link(list) => return self.setting(number, link::parse(&text, list).map(Setting::Link)),
-            Kind::Magic => return self.setting(number, magic::parse(&text).map(Setting::Magic)),
+            Kind::Magic => match magic::parse(&text) {
+                Ok(magic::Line::Beginning(magic)) => return self.setting(number, Ok(Setting::Magic(magic))),
+                Ok(magic::Line::Body(name, rule)) => Ok((name, Entry::Body(rule))),
+                Ok(magic::Line::Pattern(name, rule)) => Ok((name, Entry::Kind(rule))),
+                Err(refused) => Err(refused),
+            },
             Kind::Member => member::parse(&text).map(|(name, rule)| (name, Entry::Member(rule))),
             Kind::MemberOld(of) => member::parse_old(&text, of).map(|(name, rule)| (name, Entry::Member(rule))),
             Kind::Password => return self.setting(number, password::parse(&text).map(Setting::Password)),
@@ -329,6 +335,7 @@ impl Compiler {
             Entry::Body(rule) => self.builder.add_body(number, &shown, &rule),
             Entry::Certificate(rule) => self.builder.add_certificate(number, &shown, &rule),
             Entry::Hash(scope, rule) => self.builder.add_digest(number, &shown, scope, &rule),
+            Entry::Kind(rule) => self.builder.add_kind(number, &shown, &rule),
             Entry::Logical(rule) => self.builder.add_logical(number, &shown, &rule),
             Entry::Member(rule) => self.builder.add_member(number, &shown, &rule),
         };

@@ -6,13 +6,15 @@
 //! | pdb | `H:host` | the same for links that show this host, or one below it |
 //! | wdb | `X:expression` | such links are not suspicious |
 //! | wdb | `M:host:host` | a link to the first, or below it, may show the second |
-//! | wdb | `Y:expression` | read and left out: ClamAV 1.4 never finds it |
-//! | gdb | `S:F:digest`, `S:P:digest` | addresses with this SHA-256 are blocked; `S:W:` they are not |
+//! | wdb | `Y:expression` | links that lead to such addresses are not suspicious |
+//! | gdb | `S:F:digest`, `S1:F:`, `S2:F:` | addresses with this SHA-256 lead to malware, are blocked, are made to catch passwords |
+//! | gdb | `S:W:digest` | this digest does not count |
+//! | gdb | `S:P:digest` | read and left out: the beginning of a digest, by which ClamAV finds the others faster |
 //!
 //! Behind all of them `:minFL-maxFL` may stand. Expressions are those of [`crate::posix`]; a `/` is added to them, as it is to
 //! what they are compared with. Blank lines are passed over.
 
-use dachs_sigdb::model::LinkRule;
+use dachs_sigdb::model::{DigestSays, LinkRule};
 
 use crate::number::{decimal, hex};
 use crate::refused::{Parsed, Refused};
@@ -40,27 +42,28 @@ pub(crate) fn parse(line: &str, list: List) -> Parsed<LinkRule> {
         (List::Listed | List::Digests, Some(b'H')) => Ok(LinkRule::Host(text.to_ascii_lowercase())),
         (List::Listed, Some(b'R')) => expression(text).map(LinkRule::Pair),
         (List::Allowed, Some(b'X')) => expression(text).map(LinkRule::AllowedPair),
-        (List::Allowed, Some(b'Y')) => {
-            expression(text)?;
-            Err(Refused::unsupported("expressions over one address (Y), which ClamAV never finds"))
-        }
+        (List::Allowed, Some(b'Y')) => expression(text).map(LinkRule::AllowedAddress),
         (List::Allowed, Some(b'M')) => {
             let (real, shown) = text.split_once(':').unwrap_or((text, ""));
             Ok(LinkRule::AllowedHosts { real: real.to_ascii_lowercase(), shown: shown.to_ascii_lowercase() })
         }
-        (List::Digests, Some(b'S')) => digest(text),
+        (List::Digests, Some(b'S')) => digest(tag, text),
         _ => Err(Refused::malformed(format!("'{tag}' is no tag of this list"))),
     }
 }
 
-fn digest(text: &str) -> Parsed<LinkRule> {
+fn digest(tag: &str, text: &str) -> Parsed<LinkRule> {
     let (form, digest) = text.split_once(':').ok_or_else(|| Refused::malformed("expected S:form:digest"))?;
-    let allowed = match form {
-        "F" | "P" => false,
-        "W" => true,
+    let digest = hex(digest)?;
+    let says = match (form, tag.as_bytes().get(1)) {
+        ("W", _) => DigestSays::Allowed,
+        ("F", Some(b'1')) => DigestSays::Blocked,
+        ("F", Some(b'2')) => DigestSays::Phishing,
+        ("F", _) => DigestSays::Malware,
+        ("P", _) => return Err(Refused::not_for_us("beginnings of digests, which say nothing without the digests")),
         _ => return Err(Refused::malformed(format!("'{form}' is not F, P or W"))),
     };
-    Ok(LinkRule::Digest { digest: hex(digest)?, allowed })
+    Ok(LinkRule::Digest { digest, says })
 }
 
 fn expression(text: &str) -> Parsed<String> {
@@ -93,7 +96,15 @@ mod tests {
         assert_eq!(parse("R:a.b:c:1-300", List::Listed), Ok(LinkRule::Pair(r"a.b\x3ac\x2f".into())));
         let hosts = LinkRule::AllowedHosts { real: "a".into(), shown: "b".into() };
         assert_eq!(parse("M:a:b", List::Allowed), Ok(hosts));
-        assert_eq!(parse("S:W:00ff", List::Digests), Ok(LinkRule::Digest { digest: vec![0, 255], allowed: true }));
+        for (line, says) in [
+            ("S:W:00ff", DigestSays::Allowed),
+            ("S:F:00ff", DigestSays::Malware),
+            ("S1:F:00ff", DigestSays::Blocked),
+            ("S2:F:00ff", DigestSays::Phishing),
+        ] {
+            assert_eq!(parse(line, List::Digests), Ok(LinkRule::Digest { digest: vec![0, 255], says }), "{line}");
+        }
+        assert!(matches!(parse("S:P:00ff", List::Digests), Err(Refused::NotForUs(_))));
     }
 
     #[test]
@@ -113,7 +124,7 @@ mod tests {
         ] {
             assert!(parse(line, List::Listed).is_ok(), "{line}");
         }
-        for line in ["M:a", "X:a", "M:a:b:1-300", "M:(:b", "M:a:", "M::b"] {
+        for line in ["M:a", "X:a", "Y:a", "M:a:b:1-300", "M:(:b", "M:a:", "M::b"] {
             assert!(parse(line, List::Allowed).is_ok(), "{line}");
         }
         for line in ["R:a:b:1-100", "R:a:b:300-", "H:abc.com:1-100"] {

@@ -11,13 +11,13 @@ use crate::layout::{Section, Writer};
 use crate::links::Lists;
 use crate::members::MemberWriter;
 use crate::model::{
-    BodyRule, CatalogRule, CertificateRule, HashRule, IconRule, LinkRule, LogicalRule, Magic, MemberRule, Password, Scope,
-    SourceInfo, Switch, TrustRule, YaraRule, YaraText,
+    BodyRule, CatalogRule, CertificateRule, HashRule, IconRule, KindRule, LinkRule, LogicalRule, Magic, MemberRule,
+    Password, Scope, SourceInfo, Switch, TrustRule, YaraRule, YaraText,
 };
 use crate::names::NameWriter;
 use crate::rules::RuleWriter;
 use crate::settings::Settings;
-use crate::signatures::{CERTIFICATES, MEMBERS, Record, RuleKind, SignatureWriter, YARA, strength_of};
+use crate::signatures::{CERTIFICATES, KINDS, MEMBERS, Record, RuleKind, SignatureWriter, YARA, strength_of};
 use crate::sources::SourceWriter;
 use crate::yara::YaraWriter;
 use dachs_base::{Strength, Target};
@@ -189,6 +189,22 @@ impl Builder {
         self.entry(source, "kinds of files", false)
     }
 
+    /// Adds a pattern that tells a kind of files. It has a number and a name as signatures have, but detects nothing.
+    ///
+    /// # Errors
+    /// When the image or the matcher cannot take it; see [`Refusal`].
+    pub fn add_kind(&mut self, source: u32, name: &str, rule: &KindRule) -> Result<(), Refusal> {
+        let signature = self.next(source, name)?;
+        if !self.settings.has_room_for_told() {
+            return Err(Refusal::TooMany("kinds of files"));
+        }
+        let place = self.rules.entry(Target::Any).or_default().every_match(&rule.body, signature)?;
+        self.settings.add_told(signature, place, rule.told.clone());
+        self.entry(source, "kinds of files", false)?;
+        self.push(name, source, RuleKind::Other, KINDS, place);
+        Ok(())
+    }
+
     /// Adds a password.
     ///
     /// # Errors
@@ -237,7 +253,9 @@ impl Builder {
     /// When there are too many, or an expression cannot be compiled.
     pub fn add_link(&mut self, source: u32, rule: LinkRule) -> Result<(), Refusal> {
         let (what, known) = match rule {
-            LinkRule::AllowedHosts { .. } | LinkRule::AllowedPair(_) => ("allowed links", false),
+            LinkRule::AllowedAddress(_) | LinkRule::AllowedHosts { .. } | LinkRule::AllowedPair(_) => {
+                ("allowed links", false)
+            }
             LinkRule::Digest { .. } | LinkRule::Host(_) | LinkRule::Pair(_) => ("listed links", true),
         };
         self.links.push(rule)?;

@@ -117,7 +117,12 @@ fn text(bytes: &[u8], digits: Digits, little: bool, exact: bool) -> Option<i64> 
     };
     let radix = if hexadecimal { 16 } else { 10 };
     let (value, count) = if little && hexadecimal { read(&turned(rest), radix)? } else { read(rest, radix)? };
-    (!exact || count == bytes.len()).then_some(value)
+    // A single digit is one, though a zero stands before it.
+    let whole = match bytes {
+        [digit] if little => digit.is_ascii_hexdigit(),
+        _ => count == bytes.len(),
+    };
+    (!exact || whole).then_some(value)
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -214,6 +219,8 @@ mod tests {
             (TURNED, b"00x12345", Some(0x4523)),
             (TURNED, b"0x1122334455667788", None),
             (TURNED_EXACT, b"1234", Some(0x3412)),
+            (TURNED_EXACT, b"a", Some(10)),
+            (TURNED_EXACT, b"g", None),
             (TURNED_EXACT, b"12g4", Some(0x12)),
             (TURNED_EXACT, b"g123", Some(0)),
             (TURNED_EXACT, b"123", None),

@@ -26,7 +26,7 @@ use crate::hashes::Hashes;
 use crate::image::{Examined, Image, View};
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
-use crate::model::OffsetBase;
+use crate::model::{OffsetBase, Told};
 use crate::offsets;
 use crate::placed::Places;
 use crate::rules::{RuleRecord, RuleSet, Sub, Use};
@@ -43,6 +43,8 @@ const TINY: u64 = 5;
 const HITS_PER_LOOK: u32 = 4096;
 /// Signatures fulfilled by one object that are told, more than a report holds: the same are often found in another form of it. 24 bytes each.
 const FINDINGS: usize = 100_000;
+/// What patterns tell of kinds is told so often of an object.
+const TOLD: usize = 1000;
 /// Bytes read at once for the allow list.
 const CHUNK: usize = 1 << 16;
 
@@ -101,8 +103,8 @@ impl<'e, 'a> Examination<'e, 'a> {
         let revoked = self.judge.certificates();
         let (bytes, result) = if self.judge.is_done() { (0, Ok(())) } else { self.read() };
         let result = revoked.and(result);
-        let Found { findings, dropped, handlers, .. } = self.judge.found;
-        Examined { findings, dropped, handlers, bytes, limit: result.err().or(self.judge.limit) }
+        let Found { findings, dropped, handlers, told, .. } = self.judge.found;
+        Examined { findings, dropped, handlers, told, bytes, limit: result.err().or(self.judge.limit) }
     }
 
     /// Reads the object and judges it; gives the bytes looked at.
@@ -212,6 +214,7 @@ impl<'e, 'a> Examination<'e, 'a> {
         active: &mut [Active<'e, 'a>],
     ) -> Result<(), LimitReached> {
         let judge = &mut self.judge;
+        judge.tell_kinds(active);
         for digest in digests.finish() {
             let image = judge.image;
             image.hashes.signatures(size, &digest, &mut |signature| judge.find(signature, None) == Flow::Go);
@@ -269,6 +272,8 @@ struct Found {
     dropped: u64,
     /// Signatures that ask for another look at the object, as one of a kind.
     handlers: Vec<(Finding, FileKind)>,
+    /// What patterns tell of kinds.
+    told: Vec<(Told, u64)>,
     strong: bool,
 }
 
@@ -400,6 +405,22 @@ impl Judge<'_, '_> {
         }
     }
 
+    /// Gathers what patterns tell of kinds.
+    fn tell_kinds(&mut self, active: &[Active<'_, '_>]) {
+        let Some(Active { rules, tally, .. }) = active.last().filter(|_| self.image.settings.told().next().is_some())
+        else {
+            return;
+        };
+        for (rule, told) in self.image.settings.told() {
+            // Others than the rules for any object have no such rule.
+            let first = rules.rule(rule).filter(|rule| self.image.settings.told_by(rule.signature).is_some());
+            let starts = first.map_or(&[][..], |rule| tally.kept(rule.first));
+            let room = TOLD.saturating_sub(self.found.told.len());
+            self.found.told.extend(starts.iter().take(room).map(|start| (told.clone(), *start)));
+        }
+        self.found.told.sort_by_key(|(_, start)| *start);
+    }
+
     /// Looks at the certificates that come with a Portable Executable.
     fn certificates(&mut self) -> Result<(), LimitReached> {
         let image = self.image;
@@ -430,6 +451,9 @@ impl Judge<'_, '_> {
 
     /// A signature is fulfilled.
     fn find(&mut self, signature: u32, offset: Option<u64>) -> Flow {
+        if self.image.settings.told_by(signature).is_some() {
+            return Flow::Go;
+        }
         let strength = self.image.strength(signature);
         let found = &mut self.found;
         let first_strong = strength == Strength::Strong && !found.strong;

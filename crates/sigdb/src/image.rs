@@ -9,16 +9,17 @@ use crate::icons::Icons;
 use crate::layout::{Frame, VERSION};
 use crate::links::{LinkOptions, Links};
 use crate::members::{Described, Members};
-use crate::model::{Rule, Scope, SourceInfo, Switch, YaraRule, YaraText};
+use crate::model::{KindRule, Rule, Scope, SourceInfo, Switch, Told, YaraRule, YaraText};
 use crate::names::Names;
 use crate::regex;
 use crate::rules::RuleSet;
-use crate::settings::{MAGIC_AREA, Settings};
-use crate::signatures::{CERTIFICATES, MEMBERS, Record, RuleKind, Signatures, YARA};
+use crate::settings::Settings;
+use crate::signatures::{CERTIFICATES, KINDS, MEMBERS, Record, RuleKind, Signatures, YARA};
 use crate::sources::Sources;
 use crate::yara::Yara;
 use dachs_base::{
-    Budget, Digests, Facts, FileKind, Finding, Heuristic, LimitReached, Signature, Source, Strength, Target, read_vec_at,
+    Budget, Digests, Facts, FileKind, Finding, Heuristic, LimitReached, Signature, Source, Strength, Target,
+    read_vec_at,
 };
 use dachs_matcher::Filter;
 use std::sync::{Arc, OnceLock};
@@ -42,7 +43,7 @@ pub struct Image<'a> {
     /// By the number of the target: the filter of its patterns and those of any target, made when it is first needed.
     filters: Vec<OnceLock<Filter>>,
     members: Members,
-    settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
     yara: Yara<'a>,
     links: Links,
     pub(crate) icons: Icons,
@@ -73,6 +74,8 @@ pub struct Examined {
     /// Signatures that are fulfilled, but ask for the object to be scanned again as one of a kind ([`crate::model::Condition::Handler`]):
     /// they are findings if that fulfils them once more.
     pub handlers: Vec<(Finding, FileKind)>,
+    /// What patterns tell of kinds, and where they were found; in the order of the object.
+    pub told: Vec<(Told, u64)>,
     /// How many bytes of the object were looked at, holes included.
     pub bytes: u64,
     /// The limit that ended the examination early, if one did.
@@ -327,6 +330,11 @@ impl<'a> Image<'a> {
                 let (owner, rule) = self.certificates.rule(record.place)?;
                 (owner == signature).then(|| Rule::Certificate(rule.clone()))
             }
+            RuleKind::Other if record.item == KINDS => {
+                let (rule, told) = self.settings.told_by(signature)?;
+                let body = self.rules(Target::Any)?.decode_body(Target::Any, rule)?;
+                Some(Rule::Kind(KindRule { body, told: told.clone() }))
+            }
             RuleKind::Other => {
                 let (owner, rule) = self.members.rule(record.place).filter(|_| record.item == MEMBERS)?;
                 (owner == signature).then(|| Rule::Member(rule.clone()))
@@ -397,10 +405,11 @@ impl<'a> Image<'a> {
         self.certificates.has_files() && self.certificates.trusts_file(&digests::of_whole(source), now)
     }
 
-    /// The kind that content tells an object to be by its first bytes.
+    /// The kind that content tells an object to be by its first bytes. `partition`: it is one, in the image of a disk.
     #[must_use]
-    pub fn kind_of(&self, source: &dyn Source) -> Option<FileKind> {
-        self.settings.has_magic().then(|| self.settings.kind_of(&read_vec_at(source, 0, MAGIC_AREA)))?
+    pub fn kind_of(&self, source: &dyn Source, partition: bool) -> Option<FileKind> {
+        let head = || read_vec_at(source, 0, Settings::magic_area(partition));
+        self.settings.has_magic().then(|| self.settings.kind_of(&head(), partition))?
     }
 
     /// True if content switches this off.

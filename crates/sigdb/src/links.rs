@@ -10,6 +10,7 @@
 //! * A host is listed with all hosts below it; an expression is about `where it leads:what it shows`, of which paths are cut
 //!   off, and the scheme of the first.
 //! * A pair of hosts is allowed if the link leads to the first, or below it, and shows exactly the second.
+//! * A line `Y:` allows by where a link leads alone. ClamAV 1.4.6 reads such lines and never finds them.
 //! * Listed links are suspicious if the address hides control characters, if an encrypted page is shown and another is
 //!   led to, or if the registered domains differ. Others only in the first two ways, and only if that was asked for.
 //!
@@ -19,7 +20,7 @@
 mod address;
 
 use crate::layout::{Frame, Section, Writer};
-use crate::model::LinkRule;
+use crate::model::{DigestSays, LinkRule};
 use crate::{ImageError, Refusal, regex};
 use ::regex::bytes::{Regex, RegexBuilder};
 use address::Address;
@@ -49,8 +50,9 @@ pub(crate) struct Lists {
     pairs: Vec<String>,
     allowed_hosts: Vec<(String, String)>,
     allowed_pairs: Vec<String>,
-    /// Digests of addresses, sorted; and whether each is allowed.
-    digests: Vec<(Vec<u8>, bool)>,
+    allowed_addresses: Vec<String>,
+    /// Digests of addresses, sorted; and what is said of each.
+    digests: Vec<(Vec<u8>, DigestSays)>,
 }
 
 impl Lists {
@@ -60,9 +62,10 @@ impl Lists {
             return Err(Refusal::TooMany("rules about links"));
         }
         match rule {
+            LinkRule::AllowedAddress(expression) => push(&mut self.allowed_addresses, expression)?,
             LinkRule::AllowedHosts { real, shown } => self.allowed_hosts.push((real, shown)),
             LinkRule::AllowedPair(expression) => push(&mut self.allowed_pairs, expression)?,
-            LinkRule::Digest { digest, allowed } => self.digests.push((digest, allowed)),
+            LinkRule::Digest { digest, says } => self.digests.push((digest, says)),
             LinkRule::Host(host) => self.hosts.push(host),
             LinkRule::Pair(expression) => push(&mut self.pairs, expression)?,
         }
@@ -80,14 +83,15 @@ impl Lists {
     }
 
     fn len(&self) -> usize {
-        let lengths = [self.hosts.len(), self.pairs.len(), self.allowed_hosts.len(), self.allowed_pairs.len()];
-        lengths.iter().sum::<usize>().saturating_add(self.digests.len())
+        let expressions = self.pairs.len() + self.allowed_pairs.len() + self.allowed_addresses.len();
+        let hosts = self.hosts.len() + self.allowed_hosts.len();
+        expressions.saturating_add(hosts).saturating_add(self.digests.len())
     }
 
-    /// What the lists say of the digests of an address: allowed, blocked, or nothing.
-    fn digest(&self, digest: &[u8]) -> Option<bool> {
+    /// What the lists say of the digest of an address, if anything.
+    fn digest(&self, digest: &[u8]) -> Option<DigestSays> {
         let at = self.digests.partition_point(|(listed, _)| listed.as_slice() < digest);
-        self.digests.get(at).filter(|(listed, _)| listed == digest).map(|(_, allowed)| *allowed)
+        self.digests.get(at).filter(|(listed, _)| listed == digest).map(|(_, says)| *says)
     }
 }
 
@@ -107,8 +111,8 @@ fn compile(expression: &str) -> Result<Regex, ::regex::Error> {
 #[derive(Clone, Default)]
 pub(crate) struct Links {
     lists: Arc<Lists>,
-    /// Compiled when first needed: those that list, those that allow.
-    compiled: Arc<OnceLock<[Vec<Regex>; 2]>>,
+    /// Compiled when first needed: those that list, those that allow pairs, those that allow addresses.
+    compiled: Arc<OnceLock<[Vec<Regex>; 3]>>,
 }
 
 impl Links {
@@ -122,7 +126,7 @@ impl Links {
         if !rest.is_empty() || lists.len() > MOST {
             return Err(broken);
         }
-        if !lists.pairs.is_empty() || !lists.allowed_pairs.is_empty() {
+        if !lists.pairs.is_empty() || !lists.allowed_pairs.is_empty() || !lists.allowed_addresses.is_empty() {
             regex::prepare();
         }
         Ok(Links { lists: Arc::new(lists), compiled: Arc::default() })
@@ -137,9 +141,10 @@ impl Links {
     pub(crate) fn judge(&self, real: &[u8], shown: &[u8], options: &LinkOptions) -> Option<Heuristic> {
         let real = Address::led_to(real)?;
         match self.judge_digests(&real) {
-            Some(true) => return None,
-            Some(false) => return Some(Heuristic::PhishingBlocked),
-            None => {}
+            Some(DigestSays::Blocked) => return Some(Heuristic::PhishingBlocked),
+            Some(DigestSays::Malware) => return Some(Heuristic::SafeBrowsingMalware),
+            Some(DigestSays::Phishing) => return Some(Heuristic::SafeBrowsingPhishing),
+            Some(DigestSays::Allowed) | None => {}
         }
         let shown = Address::shown(shown)?;
         let unencrypted = shown.encrypted && !real.encrypted;
@@ -162,30 +167,26 @@ impl Links {
 
     fn is_allowed(&self, real: &Address, shown: &Address, pair: &str) -> bool {
         let hosts = |(from, to): &(String, String)| is_below(&real.host, from) && shown.host == *to;
-        self.lists.allowed_hosts.iter().any(hosts) || self.matches(1, pair)
+        self.lists.allowed_hosts.iter().any(hosts)
+            || self.matches(1, pair)
+            || self.matches(2, &format!("{}/", real.text))
     }
 
     fn matches(&self, which: usize, pair: &str) -> bool {
-        let lists = [&self.lists.pairs, &self.lists.allowed_pairs];
+        let lists = [&self.lists.pairs, &self.lists.allowed_pairs, &self.lists.allowed_addresses];
         let compiled = || lists.map(|list| list.iter().filter_map(|expression| compile(expression).ok()).collect());
         let expressions = self.compiled.get_or_init(compiled).get(which);
         expressions.is_some_and(|expressions| expressions.iter().any(|expression| expression.is_match(pair.as_bytes())))
     }
 
-    fn judge_digests(&self, real: &Address) -> Option<bool> {
+    fn judge_digests(&self, real: &Address) -> Option<DigestSays> {
         if self.lists.digests.is_empty() {
             return None;
         }
-        let mut blocked = None;
-        for form in real.forms() {
-            let digest: [u8; 32] = Sha256::digest(form.as_bytes()).into();
-            match self.lists.digest(&digest) {
-                Some(true) => return Some(true),
-                Some(false) => blocked = Some(false),
-                None => {}
-            }
-        }
-        blocked
+        let says = |form: String| {
+            self.lists.digest(&Sha256::digest(form.as_bytes())).filter(|says| *says != DigestSays::Allowed)
+        };
+        real.forms().into_iter().find_map(says)
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Rule {
     Hash(HashRule),
     /// A digest of a list of imports (`.imp`).
     Imports(HashRule),
+    /// A pattern that tells a kind of files (`.ftm`, mode 1). It detects nothing.
+    Kind(KindRule),
     /// Several patterns and an expression over them (`.ldb`).
     Logical(LogicalRule),
     /// What an archive says of a member (`.cdb`, `.zmd`, `.rmd`).
@@ -214,14 +216,16 @@ pub enum LinkRule {
         /// What it shows.
         shown: String,
     },
+    /// Links that lead to such addresses are not suspicious (`Y:`).
+    AllowedAddress(String),
     /// Such links are not suspicious (`X:`).
     AllowedPair(String),
-    /// Addresses with this SHA-256 (`S:`).
+    /// Addresses with this SHA-256 (`S:`, `S1:`, `S2:`).
     Digest {
         /// The digest.
         digest: Vec<u8>,
-        /// They are not suspicious, whatever other digests say.
-        allowed: bool,
+        /// What is said of them.
+        says: DigestSays,
     },
     /// Links that show this host, or one below it, must lead there (`H:`).
     Host(String),
@@ -229,15 +233,61 @@ pub enum LinkRule {
     Pair(String),
 }
 
+/// What a list says of addresses with a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DigestSays {
+    /// This digest does not count, whatever else is said of it (`W`).
+    Allowed,
+    /// They are blocked (`S1:F`).
+    Blocked,
+    /// They lead to malware (`S:F`).
+    Malware,
+    /// They are made to catch passwords (`S2:F`).
+    Phishing,
+}
+
 /// How a kind of files is told: these bytes stand at this offset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Magic {
-    /// Where; only the first KiB of a file counts.
+    /// Where; only the first KiB of a file counts, and the first four of a partition.
     pub offset: u64,
     /// What.
     pub bytes: Vec<u8>,
     /// The kind.
     pub kind: FileKind,
+    /// It is of partitions, in images of disks, and of nothing else.
+    pub partition: bool,
+}
+
+/// How a kind of files is told by a pattern somewhere in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindRule {
+    /// What, and where.
+    pub body: BodyRule,
+    /// What is told by it.
+    pub told: Told,
+}
+
+/// What a pattern tells of the kind of an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Of objects of these kinds; none for all.
+    pub from: Vec<FileKind>,
+    /// The kind.
+    pub kind: FileKind,
+    /// What is of that kind.
+    pub what: TellsOf,
+}
+
+/// What a pattern tells the kind of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TellsOf {
+    /// The object, if the pattern stands in its first KiB.
+    Beginning,
+    /// The object, wherever it stands.
+    Object,
+    /// What begins where the pattern does, in the midst of the object.
+    Rest,
 }
 
 /// Something that content can switch off.

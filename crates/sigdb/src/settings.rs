@@ -4,13 +4,15 @@
 
 use crate::ImageError;
 use crate::layout::{Frame, Section, Writer};
-use crate::model::{Magic, Password, Switch};
+use crate::model::{Magic, Password, Switch, Told};
 use dachs_base::FileKind;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Bytes at the start of an object in which [`Magic`] is looked for.
-pub(crate) const MAGIC_AREA: usize = 1024;
+const MAGIC_AREA: usize = 1024;
+/// The same of a partition.
+const PARTITION_AREA: usize = 4096;
 /// More of each are refused.
 const MOST: usize = 65_536;
 
@@ -19,6 +21,8 @@ const MOST: usize = 65_536;
 pub(crate) struct Settings {
     /// The last one added counts first.
     magic: Vec<Magic>,
+    /// What patterns tell of kinds: the number of a signature, and that of its rule for any object. In the order of both.
+    told: Vec<(u32, u32, Told)>,
     off: Vec<Switch>,
     passwords: Vec<Password>,
 }
@@ -27,6 +31,27 @@ impl Settings {
     /// Adds a way to tell a kind. False if there are too many.
     pub(crate) fn add_magic(&mut self, magic: Magic) -> bool {
         add(&mut self.magic, magic)
+    }
+
+    /// Adds what a pattern tells, which is a rule for any object. False if there are too many.
+    pub(crate) fn add_told(&mut self, signature: u32, rule: u32, told: Told) -> bool {
+        add(&mut self.told, (signature, rule, told))
+    }
+
+    /// True if something may still be told by patterns.
+    pub(crate) fn has_room_for_told(&self) -> bool {
+        self.told.len() < MOST
+    }
+
+    /// What patterns tell of kinds: rules for any object.
+    pub(crate) fn told(&self) -> impl Iterator<Item = (u32, &Told)> {
+        self.told.iter().map(|(_, rule, told)| (*rule, told))
+    }
+
+    /// What a signature tells, if it is one that does.
+    pub(crate) fn told_by(&self, signature: u32) -> Option<(u32, &Told)> {
+        let at = self.told.binary_search_by_key(&signature, |(signature, ..)| *signature).ok()?;
+        self.told.get(at).map(|(_, rule, told)| (*rule, told))
     }
 
     /// Adds a password. False if there are too many.
@@ -63,13 +88,18 @@ impl Settings {
     }
 
     /// The kind that the first bytes of an object tell.
-    pub(crate) fn kind_of(&self, head: &[u8]) -> Option<FileKind> {
-        let head = head.get(..MAGIC_AREA).unwrap_or(head);
+    pub(crate) fn kind_of(&self, head: &[u8], partition: bool) -> Option<FileKind> {
+        let head = head.get(..Settings::magic_area(partition)).unwrap_or(head);
         let fits = |magic: &&Magic| {
             let rest = usize::try_from(magic.offset).ok().and_then(|offset| head.get(offset..));
-            rest.is_some_and(|rest| rest.starts_with(&magic.bytes))
+            rest.is_some_and(|rest| rest.starts_with(&magic.bytes)) && magic.partition == partition
         };
         self.magic.iter().rev().find(fits).map(|magic| magic.kind)
+    }
+
+    /// How many bytes from the start of an object on magic is looked for.
+    pub(crate) fn magic_area(partition: bool) -> usize {
+        if partition { PARTITION_AREA } else { MAGIC_AREA }
     }
 
     /// True if there is magic at all.
@@ -105,12 +135,13 @@ mod tests {
     fn the_last_magic_counts_first() {
         let mut settings = Settings::default();
         for (offset, bytes, kind) in [(0, "AB", FileKind::Zip), (2, "C", FileKind::Gzip), (0, "ABX", FileKind::Elf)] {
-            settings.add_magic(Magic { offset, bytes: bytes.into(), kind });
+            settings.add_magic(Magic { offset, bytes: bytes.into(), kind, partition: false });
         }
         for (head, kind) in
             [("ABC", Some(FileKind::Gzip)), ("ABD", Some(FileKind::Zip)), ("ABX", Some(FileKind::Elf)), ("A", None)]
         {
-            assert_eq!(settings.kind_of(head.as_bytes()), kind, "{head}");
+            assert_eq!(settings.kind_of(head.as_bytes(), false), kind, "{head}");
+            assert_eq!(settings.kind_of(head.as_bytes(), true), None, "{head}");
         }
     }
 

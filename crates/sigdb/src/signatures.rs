@@ -9,7 +9,7 @@
 //!             there is no signature of this number
 //!             bit  2    weak
 //!             bits 3-7  hash: the number of its table; body and logical: the number of its target;
-//!                       else which table: 1 rules about members, 2 YARA rules, 3 certificates
+//!                       else which table: 1 rules about members, 2 YARA rules, 3 certificates, 4 kinds of files
 //! bytes 5-7   source
 //! bytes 8-11  all but hashes: the rule of the first, those of the others follow; hash: 0, its place in its table is
 //!             looked for when it is asked, which is when a person wants to see the signature
@@ -27,6 +27,9 @@ pub(crate) const YARA: u16 = 2;
 
 /// The table of revoked certificates, as the item of a record.
 pub(crate) const CERTIFICATES: u16 = 3;
+
+/// The table of what patterns tell of kinds, as the item of a record.
+pub(crate) const KINDS: u16 = 4;
 
 /// Names with these beginnings are of weak signatures, as in ClamAV.
 const WEAK: [&str; 3] = ["PUA.", "Heuristics.", "BC.Heuristics."];

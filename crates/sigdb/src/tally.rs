@@ -132,6 +132,11 @@ impl Tally {
         Ok(())
     }
 
+    /// Where the matches of a subsignature start that were kept, in the order in which they were found.
+    pub(crate) fn kept(&self, number: u32) -> &[u64] {
+        self.starts.subsignatures.get(&number).map_or(&[], Vec::as_slice)
+    }
+
     /// Keeps where a match of a member of a group starts.
     pub(crate) fn keep_member(&mut self, group: u8, start: u64, budget: &Budget) -> Result<(), LimitReached> {
         self.starts.enter(budget)?;

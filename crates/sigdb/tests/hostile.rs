@@ -53,11 +53,13 @@ fn build() -> Vec<u8> {
     builder.add_member(0, "M", &member).unwrap();
     builder.add_member(0, "PUA.M", &MemberRule { name: None, ..member }).unwrap();
     builder.entry(0, "things", true).unwrap();
-    builder.add_magic(0, Magic { offset: 2, bytes: b"badger".to_vec(), kind: FileKind::Zip }).unwrap();
+    builder.add_magic(0, Magic { offset: 2, bytes: b"badger".to_vec(), kind: FileKind::Zip, partition: false }).unwrap();
     builder.add_password(0, Password { containers: vec![FileKind::Zip], bytes: b"secret".to_vec() }).unwrap();
     builder.add_link(0, LinkRule::Host("bank.com".into())).unwrap();
     builder.add_link(0, LinkRule::AllowedPair("a+/".into())).unwrap();
-    builder.add_link(0, LinkRule::Digest { digest: vec![7; 32], allowed: false }).unwrap();
+    builder
+        .add_link(0, LinkRule::Digest { digest: vec![7; 32], says: dachs_sigdb::model::DigestSays::Blocked })
+        .unwrap();
     builder.switch(0, Switch::Kind(FileKind::Rar), false).unwrap();
     others(&mut builder);
     builder.skipped(0, "because");
@@ -135,7 +137,7 @@ fn use_all(image: &Image<'_>) {
     assert!(image.examine_member(&member, true).len() <= 1000);
     let _ = image.judge_link(b"http://evil.com/", b"bank.com", &LinkOptions::default());
     let _ = (image.yara_texts().count(), image.yara_rules().count());
-    let _ = (image.kind_of(&source), image.passwords(FileKind::Zip), image.is_off(Switch::Phishing));
+    let _ = (image.kind_of(&source, false), image.passwords(FileKind::Zip), image.is_off(Switch::Phishing));
 }
 
 /// Writes right checksums into a changed image, as another implementation would: the layout is in the crate's essay.

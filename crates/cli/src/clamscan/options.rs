@@ -95,7 +95,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     opt("scan-archive", ' ', Yes, Honoured, "Look into archives, compressed streams and disk images"),
     opt("scan-image", ' ', Yes, Honoured, "Look into pictures"),
     opt("scan-image-fuzzy-hash", ' ', Yes, Standard("yes"), "All signatures that are loaded are used"),
-    opt("alert-broken", ' ', No, Standard("no"), "There is no such alert; --incomplete tells what was not looked at"),
+    opt("alert-broken", ' ', No, Honoured, "Alert on executables whose headers make no sense (PE, ELF, Mach-O)"),
     opt("alert-broken-media", ' ', No, Honoured, "Alert on pictures that break the rules of their format"),
     opt("alert-encrypted", ' ', No, Honoured, "Alert on encrypted archives and documents"),
     opt("alert-encrypted-archive", ' ', No, Honoured, "Alert on encrypted archives"),

@@ -50,7 +50,7 @@ pub(super) fn switches(line: &Line) -> Switches {
     let encrypted = on("alert-encrypted");
     Switches {
         alerts: Alerts {
-            broken: false,
+            broken: on("alert-broken"),
             broken_media: on("alert-broken-media"),
             encrypted_archives: encrypted || on("alert-encrypted-archive"),
             encrypted_documents: encrypted || on("alert-encrypted-doc"),

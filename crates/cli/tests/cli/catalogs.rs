@@ -9,11 +9,11 @@ use crate::trust::{found, line, program};
 /// A value in DER.
 fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let contents = parts.concat();
-    let length = contents.len();
-    let head = match length {
-        0..128 => vec![tag, length as u8],
-        128..256 => vec![tag, 0x81, length as u8],
-        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+    let [.., high, low] = contents.len().to_be_bytes();
+    let head = match contents.len() {
+        0..128 => vec![tag, low],
+        128..256 => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
     };
     [head, contents].concat()
 }

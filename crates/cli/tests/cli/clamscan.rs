@@ -271,7 +271,7 @@ fn directories_that_are_not_entered_are_told() {
 #[test]
 fn what_cannot_be_honoured_is_refused_by_name() {
     let folder = tree();
-    for option in ["--debug", "--leave-temps", "--alert-broken", "-a", "--max-iconspe=7"] {
+    for option in ["--debug", "--leave-temps", "-a", "--max-iconspe=7"] {
         let run = ours(folder.path(), &format!("{option} -d db.ndb a"));
         assert!(run.code == 2 && run.out.is_empty() && run.err.contains("cannot be honoured"), "{option}: {}", run.err);
     }

@@ -12,6 +12,12 @@ const LC_UNIXTHREAD: u32 = 0x5;
 const LC_SEGMENT_64: u32 = 0x19;
 const LC_MAIN: u32 = 0x8000_0028;
 
+/// Bytes of the header of a file for 32 bits.
+const NARROW_HEADER: usize = 28;
+/// More load commands than this are no sense.
+const MOST_COMMANDS: u32 = 1024;
+/// More sections of one segment than this are none.
+const MOST_SECTIONS: u32 = 255;
 /// Load commands beyond this many bytes are not read.
 const MOST: u32 = 1 << 20;
 
@@ -25,13 +31,7 @@ struct Found {
 
 pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
     let head = read_vec_at(source, 0, 32);
-    let (wide, big_endian) = match head.get(..4)? {
-        [0xce, 0xfa, 0xed, 0xfe] => (false, false),
-        [0xcf, 0xfa, 0xed, 0xfe] => (true, false),
-        [0xfe, 0xed, 0xfa, 0xce] => (false, true),
-        [0xfe, 0xed, 0xfa, 0xcf] => (true, true),
-        _ => return None,
-    };
+    let (wide, big_endian) = form(head.get(..4)?)?;
     let mut fields = Ordered { reader: Reader::new(&head, "Mach-O header"), big_endian };
     fields.skip(4)?;
     let machine = fields.u32()?;
@@ -50,6 +50,81 @@ pub(super) fn facts(source: &dyn Source) -> Option<Facts> {
         sections: found.sections.into_iter().map(|(_, section)| section).collect(),
         ..Facts::default()
     })
+}
+
+/// By its magic number: whether it is for 64 bits, and whether the highest byte comes first.
+fn form(magic: &[u8]) -> Option<(bool, bool)> {
+    Some(match magic {
+        [0xce, 0xfa, 0xed, 0xfe] => (false, false),
+        [0xcf, 0xfa, 0xed, 0xfe] => (true, false),
+        [0xfe, 0xed, 0xfa, 0xce] => (false, true),
+        [0xfe, 0xed, 0xfa, 0xcf] => (true, true),
+        _ => return None,
+    })
+}
+
+/// True if the header is there and its load commands make no sense. What ClamAV 1.4.6 holds against a file was watched with 4,000
+/// generated ones: there are no commands or more than 1,024, a command, a segment or a section is cut off, a segment has more than
+/// 255 sections, or a section's size, rounded up to its alignment, is none of 32 bits.
+pub(super) fn is_broken(source: &dyn Source) -> bool {
+    let head = read_vec_at(source, 0, 32);
+    let Some((wide, big_endian)) = head.get(..4).and_then(form) else { return false };
+    let mut fields = Ordered { reader: Reader::new(&head, "Mach-O header"), big_endian };
+    let Some(count) = fields.skip(16).and_then(|()| fields.u32()).filter(|_| head.len() >= NARROW_HEADER) else {
+        return false;
+    };
+    let mut check = Check { source, wide, big_endian, at: if wide { 32 } else { 28 } };
+    count == 0 || count > MOST_COMMANDS || (0..count).any(|_| check.command().is_none())
+}
+
+/// Goes through load commands one behind the other.
+struct Check<'s> {
+    source: &'s dyn Source,
+    wide: bool,
+    big_endian: bool,
+    at: u64,
+}
+
+impl Check<'_> {
+    /// The next bytes, all of them.
+    fn take(&mut self, length: u64) -> Option<Vec<u8>> {
+        let bytes = read_vec_at(self.source, self.at, usize::try_from(length).ok()?);
+        self.at = self.at.checked_add(length)?;
+        (u64::try_from(bytes.len()) == Ok(length)).then_some(bytes)
+    }
+
+    /// A load command, if it makes sense.
+    fn command(&mut self) -> Option<()> {
+        let (head, big_endian) = (self.take(8)?, self.big_endian);
+        let mut fields = Ordered { reader: Reader::new(&head, "Mach-O load command"), big_endian };
+        let (command, size) = (fields.u32()?, fields.u32()?);
+        match command {
+            LC_SEGMENT if !self.wide => self.segment(false),
+            LC_SEGMENT_64 if self.wide => self.segment(true),
+            _ => {
+                self.at = self.at.checked_add(u64::from(size).saturating_sub(8))?;
+                (command != LC_UNIXTHREAD || self.at <= self.source.len()).then_some(())
+            }
+        }
+    }
+
+    /// A segment with its sections, whatever the size that its command states.
+    fn segment(&mut self, wide: bool) -> Option<()> {
+        let (segment, big_endian) = (self.take(if wide { 64 } else { 48 })?, self.big_endian);
+        let mut fields = Ordered { reader: Reader::new(&segment, "Mach-O segment"), big_endian };
+        fields.skip(if wide { 56 } else { 40 })?;
+        let count = fields.u32().filter(|count| *count <= MOST_SECTIONS)?;
+        (0..count).try_for_each(|_| {
+            let section = self.take(if wide { 80 } else { 68 })?;
+            let mut fields = Ordered { reader: Reader::new(&section, "Mach-O section"), big_endian };
+            fields.skip(32)?; // sectname, segname
+            fields.word(wide)?; // addr
+            let size = u32::try_from(fields.word(wide)?).ok()?;
+            fields.skip(4)?; // offset
+            let alignment = 1_u32.checked_shl(fields.u32()?)?;
+            size.checked_next_multiple_of(alignment).map(drop)
+        })
+    }
 }
 
 fn walk(commands: &[u8], count: u32, big_endian: bool, machine: u32) -> Found {

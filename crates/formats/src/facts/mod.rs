@@ -28,6 +28,17 @@ pub fn facts(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Facts
     .unwrap_or_default()
 }
 
+/// True if the header of an executable makes no sense, as far as `--alert-broken` of ClamAV says so.
+#[must_use]
+pub fn is_broken(kind: FileKind, source: &dyn Source) -> bool {
+    match kind {
+        FileKind::Elf => elf::is_broken(source),
+        FileKind::MachO => macho::is_broken(source),
+        FileKind::Pe => pe::broken::is_broken(source),
+        _ => false,
+    }
+}
+
 /// What signatures ask of a picture.
 fn picture_facts(source: &Arc<dyn Source>, budget: &Budget) -> Facts {
     let (source, budget) = (Arc::clone(source), budget.clone());

@@ -48,6 +48,11 @@ pub(crate) fn open(identity: &Identity, source: &Arc<dyn Source>, budget: &Budge
     Some(Box::new(Embedded { source, known, for_tags, link: false, found, budget, at: 0, count: 0 }))
 }
 
+/// True if objects of this kind are looked for in the midst of others.
+pub(crate) fn looks_for(kind: FileKind) -> bool {
+    SIGNS.iter().any(|sign| sign.kind == kind)
+}
+
 struct Embedded {
     source: Arc<dyn Source>,
     /// Kinds that the object is as a whole: their readers find what is to be found.

@@ -23,6 +23,8 @@ const USUAL_DICTIONARY: u64 = 64 << 20;
 const LARGEST_DICTIONARY: u64 = 1 << 30;
 /// 5.3.1: the longest chunk of LZMA2, with some room.
 const LONGEST_CHUNK: usize = 80 * 1024;
+/// 2.1.1 and 3.1: a stream header, the longest block header, and a byte behind them.
+const LONGEST_HEADERS: usize = 12 + 1024 + 1;
 /// 5.3.1: the filter LZMA2.
 const LZMA2: u64 = 0x21;
 
@@ -31,11 +33,25 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
     frames::open(source, budget, Name::new(b"content"), begin)
 }
 
-/// Judges the dictionary that the first block announces.
+/// Judges the dictionary that the first block announces, if the headers before it are whole and something follows them.
 pub(crate) fn judge(source: &dyn Source) -> Option<Heuristic> {
-    let head = read_vec_at(source, 0, 128);
-    let dictionary = dictionary(&head).ok().flatten().filter(|_| head.starts_with(&MAGIC))?;
-    (dictionary > LARGEST_DICTIONARY).then_some(Heuristic::XzDictionary)
+    let head = read_vec_at(source, 0, LONGEST_HEADERS);
+    let (stream, block) = head.split_at_checked(12)?;
+    let flags = stream.strip_prefix(&MAGIC)?;
+    let length = 4 * (usize::from(*block.first()?) + 1);
+    let (block, rest) = block.split_at_checked(length)?;
+    if flags.first() != Some(&0) || rest.is_empty() || !is_summed(flags) || !is_summed(block) {
+        return None;
+    }
+    let (dictionary, padding) = dictionary(&head).ok()?;
+    let padding = head.get(padding..12 + length - 4)?;
+    let large = dictionary.is_some_and(|dictionary| dictionary > LARGEST_DICTIONARY);
+    (large && padding.iter().all(|byte| *byte == 0)).then_some(Heuristic::XzDictionary)
+}
+
+/// True if the last four bytes are the CRC-32 of those before them.
+fn is_summed(bytes: &[u8]) -> bool {
+    bytes.split_last_chunk().is_some_and(|(bytes, sum)| crc32fast::hash(bytes).to_le_bytes() == *sum)
 }
 
 fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begun> {
@@ -48,7 +64,7 @@ fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begu
     if !head.starts_with(&MAGIC) {
         return if before == 0 { Err(no_frame()) } else { Ok(Begun::End(end)) };
     }
-    let dictionary = dictionary(head).ok().flatten().unwrap_or(USUAL_DICTIONARY);
+    let dictionary = dictionary(head).ok().and_then(|(dictionary, _)| dictionary).unwrap_or(USUAL_DICTIONARY);
     let limit = dictionary.saturating_add(FIXED).div_ceil(1024);
     let limit = u32::try_from(limit).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
     let input = Padded { input, left: LONGEST_CHUNK };
@@ -63,8 +79,8 @@ fn skip_padding(input: &mut SourceRead) {
     }
 }
 
-/// The size of the dictionary that the first block announces (3.1, 5.3.1).
-fn dictionary(head: &[u8]) -> Result<Option<u64>, Short> {
+/// The size of the dictionary that the first block announces (3.1, 5.3.1), and where its header's padding begins.
+fn dictionary(head: &[u8]) -> Result<(Option<u64>, usize), Short> {
     let mut reader = Reader::new(head, "xz block header");
     reader.skip(12)?;
     let _size = reader.u8()?;
@@ -74,15 +90,17 @@ fn dictionary(head: &[u8]) -> Result<Option<u64>, Short> {
             number(&mut reader)?;
         }
     }
+    let mut found = None;
     for _ in 0..=(flags & 3) {
         let filter = number(&mut reader)?;
         let size = number(&mut reader)?;
         let properties = reader.take(size)?;
         if let (LZMA2, [bits]) = (filter, properties) {
-            return Ok(dictionary_size(*bits));
+            found = dictionary_size(*bits);
         }
     }
-    Ok(None)
+    let left = reader.left();
+    Ok((found, head.len().saturating_sub(left)))
 }
 
 /// 5.3.1: two bits of mantissa and an exponent.

@@ -18,8 +18,9 @@ use std::fmt::Write;
 use dachs_base::{FileKind, Target};
 use dachs_sigdb::Image;
 use dachs_sigdb::model::{
-    BodyRule, CertificateRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, LogicalRule,
-    MemberRule, MetadataValue, NumberForm, Offset, OffsetBase, Rule, Scope, Subsignature, YaraRule,
+    BodyRule, CertificateRule, Compare, Comparison, Condition, Digest, Digits, Expression, HashRule, KindRule,
+    LogicalRule, MemberRule, MetadataValue, NumberForm, Offset, OffsetBase, Rule, Scope, Subsignature, TellsOf,
+    YaraRule,
 };
 
 use crate::target::describe;
@@ -35,6 +36,7 @@ pub fn explain(image: &Image<'_>, signature: u32) -> String {
         Rule::Certificate(rule) => certificate(&mut text, &rule),
         Rule::Hash(rule) => hash(&mut text, &rule, Scope::Object),
         Rule::Imports(rule) => hash(&mut text, &rule, Scope::Imports),
+        Rule::Kind(rule) => kind(&mut text, &rule),
         Rule::Logical(rule) => logical(&mut text, &rule),
         Rule::Member(rule) => member(&mut text, &rule),
         Rule::Section(rule) => hash(&mut text, &rule, Scope::Section),
@@ -166,6 +168,21 @@ fn body(text: &mut String, rule: &BodyRule) {
     line(text, "objects", describe(rule.target));
     line(text, "place", &place(rule.offset));
     line(text, "pattern", &pattern::show(&rule.pattern));
+}
+
+/// A pattern that tells a kind of files.
+fn kind(text: &mut String, rule: &KindRule) {
+    let what = match rule.told.what {
+        TellsOf::Beginning => "the object, if the pattern is in its first KiB",
+        TellsOf::Object => "the object",
+        TellsOf::Rest => "what begins there, inside of the object",
+    };
+    line(text, "kind", "tells a kind of files, detects nothing");
+    line(text, "tells", &format!("{} of {what}", rule.told.kind.label()));
+    let from: Vec<&str> = rule.told.from.iter().map(|kind| kind.label()).collect();
+    line(text, "objects", &if from.is_empty() { "any object".to_owned() } else { from.join(", ") });
+    line(text, "place", &place(rule.body.offset));
+    line(text, "pattern", &pattern::show(&rule.body.pattern));
 }
 
 fn logical(text: &mut String, rule: &LogicalRule) {

@@ -140,13 +140,31 @@ fn expressions_list_pairs() {
 }
 
 #[test]
+fn an_address_is_allowed_whatever_is_shown() {
+    let rules = |allowed: &str| vec![LinkRule::Host("bank.com".into()), LinkRule::AllowedAddress(allowed.into())];
+    for (allowed, found) in [(r".+\.ours\.com/", None), (r".+\.theirs\.com/", Some(Heuristic::PhishingSpoofed))] {
+        let links = links(rules(allowed));
+        let judged = links.judge(b"http://www.ours.com/a", b"http://www.bank.com/", &LinkOptions::default());
+        assert_eq!(judged, found, "{allowed}");
+    }
+}
+
+#[test]
 fn addresses_are_blocked_by_their_digest() {
-    let digest = |text: &str, allowed| LinkRule::Digest { digest: Sha256::digest(text.as_bytes()).to_vec(), allowed };
-    let links = links(vec![digest("evil.com/", false), digest("bad.org/x?y", false), digest("ok.evil.com/", true)]);
+    let digest = |text: &str, says| LinkRule::Digest { digest: Sha256::digest(text.as_bytes()).to_vec(), says };
+    let links = links(vec![
+        digest("evil.com/", DigestSays::Blocked),
+        digest("bad.org/x?y", DigestSays::Blocked),
+        digest("ok.com/", DigestSays::Blocked),
+        digest("ok.com/", DigestSays::Allowed),
+        digest("ok.evil.com/", DigestSays::Allowed),
+    ]);
     for (real, blocked) in [
         ("http://evil.com/", true),
         ("http://www.evil.com/a/b?c", true),
-        ("http://ok.evil.com/", false),
+        // As in ClamAV 1.4.6: what is allowed is the digest, not the address.
+        ("http://ok.evil.com/", true),
+        ("http://ok.com/", false),
         ("http://bad.org/x?y", true),
         ("http://bad.org/x", false),
     ] {

@@ -41,11 +41,24 @@ pub(crate) struct RuleWriter {
 impl RuleWriter {
     /// Adds a body signature; gives the number of its rule.
     pub(crate) fn body(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
-        let one_match = !matches!(rule.offset.base, OffsetBase::Group(_));
+        self.pattern_alone(rule, signature, !matches!(rule.offset.base, OffsetBase::Group(_)), false)
+    }
+
+    /// Adds a pattern of which every match is told, though it detects nothing; gives the number of its rule.
+    pub(crate) fn every_match(&mut self, rule: &BodyRule, signature: u32) -> Result<u32, Refusal> {
+        self.pattern_alone(rule, signature, false, true)
+    }
+
+    fn pattern_alone(
+        &mut self,
+        rule: &BodyRule,
+        signature: u32,
+        one_match: bool,
+        all_starts: bool,
+    ) -> Result<u32, Refusal> {
         let pattern = self.pattern(&rule.pattern, Search::of(&rule.offset, one_match))?;
         self.matcher.search(pattern.0);
-        let wanted =
-            Wanted { offset: rule.offset, patterns: vec![pattern], special: None, one_match, all_starts: false };
+        let wanted = Wanted { offset: rule.offset, patterns: vec![pattern], special: None, one_match, all_starts };
         self.rule(signature, &[wanted], &[])
     }
 

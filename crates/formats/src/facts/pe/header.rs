@@ -16,6 +16,10 @@ use std::sync::Arc;
 
 /// Bytes of the PE signature, the COFF header and the longest optional header with sixteen directories.
 const HEADERS: usize = 24 + 112 + 8 * 16;
+/// Bytes of the PE signature and the COFF header.
+const COFF: usize = 24;
+/// The subsystem of drivers and the like (`IMAGE_SUBSYSTEM_NATIVE`).
+const NATIVE: u16 = 1;
 /// Bytes of the optional header before its directories.
 const OPTIONAL: (u16, u16) = (96, 112);
 /// The optional header's magic number in a program for 64 bits (PE32+).
@@ -27,7 +31,7 @@ const ROW: u16 = 40;
 /// More sections than this make ClamAV give up on a file.
 const MOST: u16 = 96;
 /// The file alignment taken where the stated one does not hold.
-const SECTOR: u32 = 0x200;
+pub(super) const SECTOR: u32 = 0x200;
 /// Section may be executed (`IMAGE_SCN_MEM_EXECUTE`).
 pub(super) const EXECUTE: u32 = 0x2000_0000;
 /// Section may be written (`IMAGE_SCN_MEM_WRITE`).
@@ -81,19 +85,23 @@ pub(super) struct Header {
     section_count: u16,
     table_offset: u64,
     entry: u32,
-    section_alignment: u32,
-    file_alignment: u32,
-    header_size: u32,
+    pub(super) section_alignment: u32,
+    pub(super) file_alignment: u32,
+    pub(super) header_size: u32,
+    /// It is a program of the system itself (`IMAGE_SUBSYSTEM_NATIVE`).
+    pub(super) native: bool,
     directories: Vec<(u32, u32)>,
     /// Is there room for all directories?
-    roomy: bool,
+    pub(super) roomy: bool,
+    /// Does the file end before the last of them?
+    pub(super) is_cut: bool,
 }
 
 /// A row of the section table.
 pub(super) struct Row {
-    virtual_size: u32,
-    address: u32,
-    size: u32,
+    pub(super) virtual_size: u32,
+    pub(super) address: u32,
+    pub(super) size: u32,
     offset: u32,
     characteristics: u32,
 }
@@ -165,17 +173,28 @@ impl Layout {
 }
 
 impl Header {
-    /// Reads the DOS, COFF and optional headers.
-    pub(super) fn read(source: &dyn Source) -> Option<Header> {
+    /// Where the PE signature stands, if the whole COFF header follows it.
+    pub(super) fn start(source: &dyn Source) -> Option<u64> {
         let dos = read_vec_at(source, 0, 64);
         let (b"MZ" | b"ZM") = dos.get(..2)? else { return None };
         let new_header = u64::from(Reader::new(dos.get(60..)?, "DOS header").u32_le().ok()?);
         if new_header == 0 {
             return None;
         }
+        let coff = read_vec_at(source, new_header, COFF);
+        (coff.starts_with(b"PE\0\0") && coff.len() == COFF).then_some(new_header)
+    }
+
+    /// Reads the DOS, COFF and optional headers.
+    pub(super) fn read(source: &dyn Source) -> Option<Header> {
+        Header::read_at(source, Header::start(source)?)
+    }
+
+    /// Reads the COFF and optional headers, which stand here.
+    pub(super) fn read_at(source: &dyn Source, new_header: u64) -> Option<Header> {
         let bytes = read_vec_at(source, new_header, HEADERS);
         let mut reader = Reader::new(&bytes, "PE header");
-        let b"PE\0\0" = reader.take(4).ok()? else { return None };
+        reader.skip(4).ok()?; // signature
         reader.skip(2).ok()?; // Machine
         let section_count = reader.u16_le().ok()?;
         reader.skip(12).ok()?; // TimeDateStamp, PointerToSymbolTable, NumberOfSymbols
@@ -199,7 +218,9 @@ impl Header {
         let file_alignment = reader.u32_le().ok()?;
         reader.skip(20).ok()?; // versions, SizeOfImage
         let header_size = reader.u32_le().ok()?;
-        reader.skip(if wide { 44 } else { 28 }).ok()?; // from CheckSum to LoaderFlags
+        reader.skip(4).ok()?; // CheckSum
+        let native = reader.u16_le().ok()? == NATIVE;
+        reader.skip(if wide { 38 } else { 22 }).ok()?; // from DllCharacteristics to LoaderFlags
         let count = reader.u32_le().ok()?.min(DIRECTORIES);
         let fixed = if wide { OPTIONAL.1 } else { OPTIONAL.0 };
         let roomy = u32::from(size) >= u32::from(fixed) + 8 * count;
@@ -208,6 +229,7 @@ impl Header {
             let (Ok(address), Ok(size)) = (reader.u32_le(), reader.u32_le()) else { break };
             directories.push((address, size));
         }
+        let is_cut = u32::try_from(directories.len()).is_ok_and(|found| found < count);
         let (section_count, table_offset) = (0, 0);
         Some(Header {
             wide,
@@ -218,8 +240,10 @@ impl Header {
             section_alignment,
             file_alignment,
             header_size,
+            native,
             directories,
             roomy,
+            is_cut,
         })
     }
 
@@ -261,7 +285,6 @@ impl Row {
     /// The section, rounded and cut at the file's end; nothing if the file is none that ClamAV takes.
     fn align(&self, header: &Header, alignment: u32, length: u64) -> Option<Aligned> {
         let address = down(self.address, header.section_alignment);
-        let virtual_size = up(self.virtual_size, header.section_alignment);
         let mut offset = down(self.offset, alignment);
         let mut size = up(self.size, alignment);
         let mut stated = self.size;
@@ -273,7 +296,7 @@ impl Row {
                 stated = cut(self.offset, stated, length);
             }
         }
-        let values = [self.address, self.virtual_size, address, virtual_size, size, stated];
+        let values = [self.address, self.virtual_size, address, size, stated];
         values.iter().all(|value| value & SIGN == 0).then_some(Aligned { offset, size, address })
     }
 }
@@ -293,10 +316,10 @@ fn cut(offset: u32, size: u32, length: u64) -> u32 {
     u32::try_from(left).map_or(size, |left| size.min(left))
 }
 
-fn down(value: u32, alignment: u32) -> u32 {
+pub(super) fn down(value: u32, alignment: u32) -> u32 {
     if alignment == 0 { value } else { value - value % alignment }
 }
 
-fn up(value: u32, alignment: u32) -> u32 {
+pub(super) fn up(value: u32, alignment: u32) -> u32 {
     if alignment == 0 { value } else { value.div_ceil(alignment).wrapping_mul(alignment) }
 }

@@ -1,9 +1,10 @@
 //! Portable Executable: what signatures ask of it.
 //!
 //! [`header`] has the headers and the sections; [`imports`] what a program imports, [`resources`] what it carries with it, [`icons`] how it looks,
-//! [`certificates`] those of its signature, [`signature`] who made it.
+//! [`certificates`] those of its signature, [`signature`] who made it; [`broken`] whether its header makes sense.
 //! All but the headers is read only when a signature asks.
 
+pub(super) mod broken;
 mod certificates;
 mod header;
 mod icons;
@@ -23,6 +24,7 @@ pub(super) fn facts(source: &Arc<dyn Source>, budget: &Budget) -> Option<Facts> 
         entry_point: Some(layout.entry_point),
         sections: layout.sections(),
         certificates: later(&pe, budget, certificates::list),
+        digests: later(&pe, budget, signature::digests),
         icons: later(&pe, budget, icons::list),
         signature: later(&pe, budget, signature::find),
         imports: if layout.wide { Lazy::default() } else { later(&pe, budget, imports::list) },

@@ -15,7 +15,7 @@ use crate::daemon::{Daemon, Kind, eicar, is_clamd_there};
 use crate::scratch::Scratch;
 
 /// Lines of configuration.
-const KEYS: [&str; 44] = [
+const KEYS: [&str; 45] = [
     "DetectPUA yes",
     "DetectPUA yes\nExcludePUA Packer",
     "DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool",
@@ -40,6 +40,7 @@ const KEYS: [&str; 44] = [
     "AlertEncryptedArchive yes",
     "AlertEncryptedDoc yes",
     "AlertOLE2Macros yes",
+    "AlertPartitionIntersection yes",
     "AlertExceedsMax yes",
     "AlertExceedsMax yes\nMaxFileSize 300",
     "StructuredDataDetection yes",

@@ -87,6 +87,25 @@ pub struct Digests {
 pub struct Signature {
     /// Certificates in DER: the signer's, then each that signed the one before it.
     pub chain: Vec<Vec<u8>>,
+    /// When it was made, as far as somebody else signed that.
+    pub stamp: Stamp,
+}
+
+/// What is said of when a signature was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Stamp {
+    /// Nothing.
+    #[default]
+    None,
+    /// Something, but what is said does not hold.
+    Broken,
+    /// Somebody signed the signature then.
+    At {
+        /// In seconds since 1970.
+        time: i64,
+        /// Certificates in DER: the one of who says so, then each that signed the one before it.
+        chain: Vec<Vec<u8>>,
+    },
 }
 
 /// An icon as ClamAV's signatures of icons measure it: where in it, and how much, colours and light stand out.

@@ -28,7 +28,7 @@ pub use about::About;
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use budget::{Budget, Charge, Clock, LimitReached, NoClock};
 pub use cost::{RuleCost, RuleCosts, RuleRange};
-pub use facts::{Certificate, Digests, Facts, Found, Icon, Lazy, Meta, Section, Signature, Spot};
+pub use facts::{Certificate, Digests, Facts, Found, Icon, Lazy, Meta, Section, Signature, Spot, Stamp};
 pub use kind::{Class, FileKind, Target};
 pub use limits::{Limit, Limits};
 pub use media::MediaFault;

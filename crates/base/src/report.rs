@@ -55,6 +55,8 @@ pub enum Strength {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Heuristic {
+    /// Partitions of Apple's partition map share blocks.
+    ApmIntersection,
     /// An animated cursor whose header is not of its size (MS05-002).
     AnimatedCursor,
     /// An executable whose header makes no sense.
@@ -77,12 +79,16 @@ pub enum Heuristic {
     EncryptedRar,
     /// Members of a ZIP archive are encrypted.
     EncryptedZip,
+    /// Partitions of a GUID partition table share sectors.
+    GptIntersection,
     /// A comment in a JPEG that is shorter than its own size (MS04-028).
     JpegComment,
     /// A document has Visual Basic macros.
     MacrosVba,
     /// A workbook has Excel 4 macros.
     MacrosXlm,
+    /// Partitions of a master boot record share sectors.
+    MbrIntersection,
     /// Names in a PDF that mean something are written so that nobody finds them.
     PdfObfuscatedName,
     /// Social security numbers.
@@ -110,6 +116,7 @@ impl Heuristic {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Heuristic::ApmIntersection => "Heuristics.APMPartitionIntersection",
             Heuristic::AnimatedCursor => "Heuristics.Exploit.W32.MS05-002",
             Heuristic::BrokenExecutable => "Heuristics.Broken.Executable",
             Heuristic::BrokenMedia(fault) => fault.name(),
@@ -121,9 +128,12 @@ impl Heuristic {
             Heuristic::EncryptedPdf => "Heuristics.Encrypted.PDF",
             Heuristic::EncryptedRar => "Heuristics.Encrypted.RAR",
             Heuristic::EncryptedZip => "Heuristics.Encrypted.Zip",
+            Heuristic::GptIntersection => "Heuristics.GPTPartitionIntersection",
             Heuristic::JpegComment => "Heuristics.Exploit.W32.MS04-028",
             Heuristic::MacrosVba => "Heuristics.OLE2.ContainsMacros.VBA",
             Heuristic::MacrosXlm => "Heuristics.OLE2.ContainsMacros.XLM",
+            // Sic.
+            Heuristic::MbrIntersection => "Heuristics.MBRPartitionnIntersect",
             Heuristic::PdfObfuscatedName => "Heuristics.PDF.ObfuscatedNameObject",
             Heuristic::PersonNumbers => "Heuristics.Structured.SSN",
             Heuristic::PhishingBlocked => "Heuristics.Phishing.URL.Blocked",

@@ -40,6 +40,7 @@ impl Switches {
             links_cloaked: false,
             links_unencrypted: false,
             macros: false,
+            partitions: false,
         },
         no_heuristics: false,
         no_links: false,
@@ -67,6 +68,9 @@ impl Switches {
     #[must_use]
     pub fn wants(&self, heuristic: Heuristic) -> bool {
         match heuristic {
+            Heuristic::ApmIntersection | Heuristic::GptIntersection | Heuristic::MbrIntersection => {
+                self.alerts.partitions
+            }
             Heuristic::BrokenExecutable => self.alerts.broken,
             Heuristic::BrokenMedia(_) => self.alerts.broken_media,
             Heuristic::CardNumbers | Heuristic::PersonNumbers => self.structured.is_some(),
@@ -99,6 +103,8 @@ pub struct Alerts {
     pub links_unencrypted: bool,
     /// Documents with macros.
     pub macros: bool,
+    /// Partitions that share sectors.
+    pub partitions: bool,
 }
 
 /// Kinds of objects that are not taken apart, as ClamAV's `--scan-…=no` group them. They are matched as they are.

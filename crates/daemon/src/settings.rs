@@ -219,6 +219,7 @@ fn switches(conf: &Conf) -> Switches {
             links_cloaked: on("AlertPhishingCloak") || on("PhishingAlwaysBlockCloak"),
             links_unencrypted: on("AlertPhishingSSLMismatch") || on("PhishingAlwaysBlockSSLMismatch"),
             macros: on("AlertOLE2Macros") || on("OLE2BlockMacros"),
+            partitions: on("AlertPartitionIntersection") || on("PartitionIntersection"),
         },
         no_heuristics: off("HeuristicAlerts") || off("AlgorithmicDetection"),
         no_links: off("PhishingScanURLs"),

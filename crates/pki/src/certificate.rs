@@ -16,6 +16,9 @@ const CONSTRAINTS: &[u8] = b"\x55\x1d\x13";
 /// `codeSigning`, 1.3.6.1.5.5.7.3.3
 const CODE: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x03\x03";
 
+/// `timeStamping`, 1.3.6.1.5.5.7.3.8
+const TIME: &[u8] = b"\x2b\x06\x01\x05\x05\x07\x03\x08";
+
 /// What a certificate may be used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
@@ -23,6 +26,8 @@ pub struct Uses {
     pub code: bool,
     /// To sign certificates: it is one of an authority.
     pub certificates: bool,
+    /// To sign when something was signed: it says so.
+    pub time: bool,
 }
 
 /// A certificate with an RSA key.
@@ -107,7 +112,7 @@ fn key(mut fields: Values<'_>) -> Option<PublicKey> {
 fn uses(fields: &mut Values<'_>) -> Uses {
     fields.optional(0x81); // issuerUniqueID
     fields.optional(0x82); // subjectUniqueID
-    let (mut uses, mut limited) = (Uses { code: true, certificates: false }, false);
+    let (mut uses, mut limited) = (Uses { code: true, ..Uses::default() }, false);
     let extensions = fields.optional(CONTEXT_3).and_then(|list| list.values().tagged(SEQUENCE));
     for extension in extensions.into_iter().flat_map(|list| list.values()) {
         let mut parts = extension.values();
@@ -119,6 +124,7 @@ fn uses(fields: &mut Values<'_>) -> Uses {
         if oid.contents == USAGE {
             let code = value.values().any(|purpose| purpose.contents == CODE);
             uses.code = code && (uses.code || !limited);
+            uses.time |= value.values().any(|purpose| purpose.contents == TIME);
             limited = true;
         } else if oid.contents == CONSTRAINTS {
             uses.certificates = value.values().next().is_some_and(|first| first.tag == 1 && first.contents != [0]);
@@ -128,7 +134,7 @@ fn uses(fields: &mut Values<'_>) -> Uses {
 }
 
 /// Seconds since 1970 (RFC 5280 4.1.2.5).
-fn time(value: &Value<'_>) -> Option<i64> {
+pub(crate) fn time(value: &Value<'_>) -> Option<i64> {
     let digits: &[u8] = value.contents.strip_suffix(b"Z")?;
     let number = |range: std::ops::Range<usize>| -> Option<i64> {
         let text = digits.get(range)?;

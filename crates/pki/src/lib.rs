@@ -12,7 +12,7 @@
 //! are there and their signatures hold, and whoever asks compares the end with what it trusts. Everything is read from
 //! bytes that an attacker may have written: nothing is recursive, and keys have a longest size.
 //!
-//! Not done: other keys than RSA, other padding than PKCS #1 v1.5, lists of revoked certificates, time stamps, names that
+//! Not done: other keys than RSA, other padding than PKCS #1 v1.5, lists of revoked certificates, time stamps of RFC 3161, names that
 //! are equal and written differently.
 #![forbid(unsafe_code)]
 
@@ -25,4 +25,4 @@ mod signed;
 pub use certificate::{Certificate, Uses};
 pub use digest::{Digest, Pieces};
 pub use rsa::PublicKey;
-pub use signed::{SignedData, Signer};
+pub use signed::{SignedData, Signer, Stamp};

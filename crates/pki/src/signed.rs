@@ -1,6 +1,6 @@
 //! Signed data of PKCS #7 (RFC 2315 section 9, RFC 5652 section 5).
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, time};
 use crate::der::{CONTEXT_0, CONTEXT_1, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, Value, Values};
 use crate::digest::Digest;
 
@@ -17,6 +17,22 @@ const SIGNED_DATA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
 const MESSAGE_DIGEST: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04";
 /// `contentType`, 1.2.840.113549.1.9.3
 const CONTENT_TYPE: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03";
+
+/// `data`, 1.2.840.113549.1.7.1
+const DATA: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
+/// `signingTime`, 1.2.840.113549.1.9.5
+const SIGNING_TIME: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x05";
+/// `countersignature`, 1.2.840.113549.1.9.6
+const COUNTER_SIGNATURE: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x06";
+
+/// When something was signed, and who says so.
+#[derive(Clone, Debug)]
+pub struct Stamp<'s> {
+    /// In seconds since 1970.
+    pub time: i64,
+    /// The certificates from that of who says so upwards, as [`SignedData::chain`].
+    pub chain: Vec<&'s Certificate>,
+}
 
 /// What is signed, and by whom.
 #[derive(Clone, Debug)]
@@ -41,6 +57,8 @@ pub struct Signer {
     /// The attributes that are signed instead of the content, as a set, with what they say of the content.
     attributes: Option<Attributes>,
     signature: Vec<u8>,
+    /// A signature of the signature (RFC 2985 5.3.6), in DER.
+    counter: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,6 +66,8 @@ struct Attributes {
     set: Vec<u8>,
     kind: Vec<u8>,
     digest: Vec<u8>,
+    /// When it was signed, if that is said, in seconds since 1970.
+    time: Option<i64>,
 }
 
 impl SignedData {
@@ -78,8 +98,25 @@ impl SignedData {
     /// signature over a content with this digest is not that of the first.
     #[must_use]
     pub fn chain(&self, signer: &Signer, digest: &[u8]) -> Vec<&Certificate> {
+        self.chain_over(&self.kind, signer, digest)
+    }
+
+    /// When a signer signed, by the counter-signature on it (RFC 2985 5.3.6). `None`: there is none. `Some(None)`: it is not right.
+    #[must_use]
+    pub fn stamp(&self, signer: &Signer) -> Option<Option<Stamp<'_>>> {
+        let counter = signer.counter.as_ref()?;
+        let stamp = || {
+            let counter = Signer::read(&Values::new(counter).tagged(SEQUENCE)?)?;
+            let chain = self.chain_over(DATA, &counter, &counter.digest.of(&[&signer.signature]));
+            let time = counter.attributes.as_ref()?.time?;
+            (!chain.is_empty()).then_some(Stamp { time, chain })
+        };
+        Some(stamp())
+    }
+
+    fn chain_over(&self, kind: &[u8], signer: &Signer, digest: &[u8]) -> Vec<&Certificate> {
         let first = self.certificates.iter().find(|certificate| signer.is_of(certificate));
-        let Some(first) = first.filter(|first| signer.signs(&self.kind, digest, first)) else { return Vec::new() };
+        let Some(first) = first.filter(|first| signer.signs(kind, digest, first)) else { return Vec::new() };
         let mut chain = vec![first];
         while let Some(last) = chain.last().filter(|last| !last.is_root() && chain.len() < DEPTH) {
             let above = |other: &&Certificate| other.subject == last.issuer && last.is_signed_by(&other.key);
@@ -105,7 +142,8 @@ impl Signer {
         };
         fields.tagged(SEQUENCE)?; // RSA, or RSA with the digest
         let signature = fields.tagged(OCTET_STRING)?.contents.to_vec();
-        Some(Signer { digest, issuer, serial, attributes, signature })
+        let counter = fields.optional(CONTEXT_1).and_then(|list| counter(&list));
+        Some(Signer { digest, issuer, serial, attributes, signature, counter })
     }
 
     fn is_of(&self, certificate: &Certificate) -> bool {
@@ -143,6 +181,22 @@ impl Attributes {
             Some(only.values().tagged(tag)?.contents.to_vec())
         };
         let (kind, digest) = (find(CONTENT_TYPE, OBJECT_IDENTIFIER)?, find(MESSAGE_DIGEST, OCTET_STRING)?);
-        Some(Attributes { set, kind, digest })
+        Some(Attributes { set, kind, digest, time: value.values().find_map(|attribute| signing_time(&attribute)) })
     }
+}
+
+/// The first counter-signature among attributes that are not signed.
+fn counter(list: &Value<'_>) -> Option<Vec<u8>> {
+    list.values().find_map(|attribute| {
+        let mut parts = attribute.values();
+        parts.tagged(OBJECT_IDENTIFIER).filter(|name| name.contents == COUNTER_SIGNATURE)?;
+        Some(parts.tagged(SET)?.values().tagged(SEQUENCE)?.whole.to_vec())
+    })
+}
+
+/// The time in an attribute, if it is one of that.
+fn signing_time(attribute: &Value<'_>) -> Option<i64> {
+    let mut parts = attribute.values();
+    parts.tagged(OBJECT_IDENTIFIER).filter(|name| name.contents == SIGNING_TIME)?;
+    time(&parts.tagged(SET)?.values().next()?)
 }

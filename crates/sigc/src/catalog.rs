@@ -14,8 +14,8 @@
 //! certificates (`.crb`) in the same image. As in ClamAV 1.4.6, a catalog that cannot be read or is not signed says nothing, and is
 //! told.
 
-use dachs_pki::SignedData;
 use dachs_pki::der::{OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, Value, Values};
+use dachs_pki::{Certificate, SignedData};
 use dachs_sigdb::model::{CatalogRule, DigestList};
 
 use crate::refused::{Parsed, Refused};
@@ -42,13 +42,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed<CatalogRule> {
     let broken = || Refused::unsupported("a catalog that is broken");
     let data = SignedData::read(bytes).ok_or_else(broken)?;
     let content = data.content.as_deref().filter(|_| data.kind == TRUST_LIST).ok_or_else(broken)?;
-    let chains = data.signers.iter().map(|signer| data.chain(signer, &signer.digest.of(&[content])));
-    let chain = chains.into_iter().find(|chain| !chain.is_empty());
-    let chain = chain.ok_or_else(|| Refused::unsupported("a catalog whose signature is not right"))?;
-    let mut catalog = CatalogRule {
-        chain: chain.into_iter().map(|certificate| certificate.whole.clone()).collect(),
-        ..CatalogRule::default()
-    };
+    let wrong = || Refused::unsupported("a catalog whose signature is not right");
+    let chains = data.signers.iter().map(|signer| (signer, data.chain(signer, &signer.digest.of(&[content]))));
+    let (signer, chain) = chains.into_iter().find(|(_, chain)| !chain.is_empty()).ok_or_else(wrong)?;
+    let whole = |chain: Vec<&Certificate>| chain.into_iter().map(|certificate| certificate.whole.clone()).collect();
+    let stamp = data.stamp(signer).map(|stamp| stamp.ok_or_else(wrong)).transpose()?;
+    let stamp = stamp.map(|stamp| (stamp.time, whole(stamp.chain)));
+    let mut catalog = CatalogRule { chain: whole(chain), stamp, ..CatalogRule::default() };
     for member in members(content).ok_or_else(broken)? {
         add(&mut catalog, &member);
     }

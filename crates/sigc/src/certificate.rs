@@ -3,8 +3,8 @@
 //!
 //! A line with `0` for trusted names a revoked certificate: a program that comes with it is detected, whether its signature is
 //! valid or not. Subject and serial are SHA-1 digests of their contents in DER; the serial may be empty for any. Lines with `1` name
-//! those who are trusted: a program that they, or somebody they vouch for, signed is not looked at. What it may vouch for stands in
-//! `codesign` and `certsign`; time stamps are not read, so `timesign` says nothing.
+//! those who are trusted: a program that they, or somebody they vouch for, signed is not looked at. What they may vouch for stands in
+//! `codesign`, `timesign` (for when something was signed) and `certsign`.
 
 use dachs_sigdb::model::{CertificateRule, TrustRule};
 
@@ -37,7 +37,7 @@ pub(crate) fn parse(line: &str) -> Parsed<Line<'_>> {
     let levels = levels.iter().map(|level| decimal(level, "a level")).collect::<Parsed<Vec<u64>>>()?;
     level::require(levels.first().copied().unwrap_or(0), levels.get(1).copied())?;
     let trusted = flag(trusted, "trusted")?;
-    flag(time, "timesign")?;
+    let time = flag(time, "timesign")?;
     let (code, certificates) = (flag(code, "codesign")?, flag(certificate, "certsign")?);
     let rule = CertificateRule {
         subject: digest(subject, "the subject")?,
@@ -45,7 +45,7 @@ pub(crate) fn parse(line: &str) -> Parsed<Line<'_>> {
         modulus: number(modulus)?,
     };
     match trusted {
-        true => Ok(Line::Trusted(TrustRule { certificate: rule, code, certificates })),
+        true => Ok(Line::Trusted(TrustRule { certificate: rule, code, certificates, time })),
         false => Ok(Line::Revoked(name::bare(name)?, rule)),
     }
 }

@@ -9,7 +9,7 @@
 use crate::layout::{Frame, Section, Writer};
 use crate::model::{CatalogRule, CertificateRule, TrustRule};
 use crate::{ImageError, Refusal};
-use dachs_base::{Certificate, Digests, Signature};
+use dachs_base::{Certificate, Digests, Signature, Stamp};
 use dachs_pki::PublicKey;
 use serde::{Deserialize, Serialize};
 use sha1::{Digest, Sha1};
@@ -133,7 +133,10 @@ impl Certificates {
     }
 
     fn lists(&self, holds: impl Fn(&CatalogRule) -> bool, now: i64) -> bool {
-        let signed = |catalog: &CatalogRule| Signature { chain: catalog.chain.clone() };
+        let signed = |catalog: &CatalogRule| {
+            let stamp = catalog.stamp.clone().map_or(Stamp::None, |(time, chain)| Stamp::At { time, chain });
+            Signature { chain: catalog.chain.clone(), stamp }
+        };
         self.0.catalogs.iter().any(|catalog| holds(catalog) && self.trust(&signed(catalog), now))
     }
 
@@ -144,18 +147,35 @@ impl Certificates {
 
     /// True if what this signature is over need not be looked at, at a time in seconds since 1970.
     pub(crate) fn trust(&self, signature: &Signature, now: i64) -> bool {
-        let chain: Option<Vec<_>> = signature.chain.iter().map(|der| dachs_pki::Certificate::read(der)).collect();
+        match &signature.stamp {
+            Stamp::None => self.trusts_chain(&signature.chain, Purpose::Code, now),
+            Stamp::Broken => false,
+            // As in ClamAV 1.4.6: who says when must be trusted, even where the certificates are valid now.
+            Stamp::At { time, chain } => {
+                self.trusts_chain(chain, Purpose::Time, *time)
+                    && self.trusts_chain(&signature.chain, Purpose::Code, *time)
+            }
+        }
+    }
+
+    /// True if somebody at the end of a chain is trusted for this, and all of it was valid at a time.
+    fn trusts_chain(&self, chain: &[Vec<u8>], purpose: Purpose, time: i64) -> bool {
+        let chain: Option<Vec<_>> = chain.iter().map(|der| dachs_pki::Certificate::read(der)).collect();
         let Some(chain) = chain.filter(|chain| !chain.is_empty() && chain.iter().all(|one| !self.is_revoked(one)))
         else {
             return false;
         };
         for (depth, certificate) in chain.iter().enumerate() {
-            let fits = certificate.is_valid_at(now)
-                && if depth == 0 { certificate.uses.code } else { certificate.uses.certificates };
-            if !fits {
+            let used = match purpose {
+                _ if depth > 0 => certificate.uses.certificates,
+                Purpose::Code => certificate.uses.code,
+                Purpose::Time => certificate.uses.time,
+            };
+            if !used || !certificate.is_valid_at(time) {
                 return false;
             }
-            if self.0.trusted.iter().any(|rule| rule.is(certificate) || rule.vouches(certificate)) {
+            let rules = self.0.trusted.iter().filter(|rule| rule.is_for(purpose));
+            if rules.into_iter().any(|rule| rule.is(certificate) || rule.vouches(certificate)) {
                 return true;
             }
         }
@@ -178,17 +198,31 @@ impl Certificates {
     }
 }
 
+/// What somebody is trusted for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Code,
+    Time,
+}
+
 impl TrustRule {
-    /// True if it is this very certificate. ClamAV asks for both uses of it, the signer's own as well.
+    /// True if it is for this. ClamAV asks for both uses of it, the signer's own as well.
+    fn is_for(&self, purpose: Purpose) -> bool {
+        let used = match purpose {
+            Purpose::Code => self.code,
+            Purpose::Time => self.time,
+        };
+        used && self.certificates
+    }
+
+    /// True if it is this very certificate.
     fn is(&self, certificate: &dachs_pki::Certificate) -> bool {
-        self.code && self.certificates && self.certificate.is(certificate)
+        self.certificate.is(certificate)
     }
 
     /// True if its owner signed this certificate.
     fn vouches(&self, certificate: &dachs_pki::Certificate) -> bool {
-        self.code
-            && self.certificates
-            && digest(&certificate.issuer) == self.certificate.subject
+        digest(&certificate.issuer) == self.certificate.subject
             && certificate.is_signed_by(&PublicKey::usual(&self.certificate.modulus))
     }
 }
@@ -233,14 +267,17 @@ mod tests {
     }
 
     fn trusting(der: &[u8], revoked: &[&[u8]]) -> Certificates {
-        let trusted = vec![TrustRule { certificate: rule(der), code: true, certificates: true }];
+        let trusted = vec![TrustRule { certificate: rule(der), code: true, certificates: true, time: false }];
         let rules = revoked.iter().map(|der| (0, rule(der))).collect();
         Certificates(Arc::new(Stored { rules, trusted, catalogs: Vec::new() }))
     }
 
     #[test]
     fn trust_follows_authorities_alone() {
-        let chain = |chain: &[&[u8]]| Signature { chain: chain.iter().map(|der| der.to_vec()).collect() };
+        let chain = |chain: &[&[u8]]| {
+            let chain = chain.iter().map(|der| der.to_vec()).collect();
+            Signature { chain, stamp: Stamp::None }
+        };
         let now = dachs_pki::Certificate::read(SIGNER).unwrap().from + 1;
         for (trusted, revoked, signed, expected) in [
             (ROOT, &[][..], &[SIGNER][..], true),

@@ -146,6 +146,8 @@ pub struct TrustRule {
     pub code: bool,
     /// It vouches for other certificates.
     pub certificates: bool,
+    /// What it signs may be when something was signed.
+    pub time: bool,
 }
 
 /// What somebody signed, by its digests (`.cat`). The signature is right; whether anybody of the chain is trusted is not said.
@@ -153,6 +155,8 @@ pub struct TrustRule {
 pub struct CatalogRule {
     /// Certificates in DER: the signer's, then each that signed the one before it.
     pub chain: Vec<Vec<u8>>,
+    /// When it was signed, and who says so, in the same form; absent if nobody does.
+    pub stamp: Option<(i64, Vec<Vec<u8>>)>,
     /// Digests that a signature of a program would be over.
     pub programs: DigestList,
     /// Digests of whole files.

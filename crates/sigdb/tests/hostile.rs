@@ -53,7 +53,9 @@ fn build() -> Vec<u8> {
     builder.add_member(0, "M", &member).unwrap();
     builder.add_member(0, "PUA.M", &MemberRule { name: None, ..member }).unwrap();
     builder.entry(0, "things", true).unwrap();
-    builder.add_magic(0, Magic { offset: 2, bytes: b"badger".to_vec(), kind: FileKind::Zip, partition: false }).unwrap();
+    builder
+        .add_magic(0, Magic { offset: 2, bytes: b"badger".to_vec(), kind: FileKind::Zip, partition: false })
+        .unwrap();
     builder.add_password(0, Password { containers: vec![FileKind::Zip], bytes: b"secret".to_vec() }).unwrap();
     builder.add_link(0, LinkRule::Host("bank.com".into())).unwrap();
     builder.add_link(0, LinkRule::AllowedPair("a+/".into())).unwrap();

@@ -57,7 +57,6 @@ const fn key(name: &'static str, takes: Takes, standard: &'static str, state: St
 const NO_LIMIT: &str = "Dachs has no limit of its own for this";
 const BYTECODE: &str = "Bytecode programs are never run";
 const GONE: &str = "ClamAV 1.4 passes over it, too";
-const ALERT: &str = "There is no such alert; DachsIncomplete says what is answered of files not wholly looked at";
 
 /// All of them: those of clamd.conf(5) in its order, then ours.
 pub const KEYS: &[Key] = &[
@@ -221,7 +220,7 @@ pub const KEYS: &[Key] = &[
         "Alert on links that show an encrypted page and lead to another",
     ),
     key("AlertPhishingCloak", Bool, "no", Honoured, "Alert on links that hide control characters"),
-    key("AlertPartitionIntersection", Bool, "no", Standard, ALERT),
+    key("AlertPartitionIntersection", Bool, "no", Honoured, "Alert on partitions that share sectors"),
     key(
         "AlertExceedsMax",
         Bool,
@@ -285,7 +284,7 @@ pub const KEYS: &[Key] = &[
     key("BlockMax", Bool, "no", Honoured, "An old name of AlertExceedsMax"),
     key("PhishingAlwaysBlockSSLMismatch", Bool, "no", Honoured, "An old name of AlertPhishingSSLMismatch"),
     key("PhishingAlwaysBlockCloak", Bool, "no", Honoured, "An old name of AlertPhishingCloak"),
-    key("PartitionIntersection", Bool, "no", Standard, "An old name of AlertPartitionIntersection"),
+    key("PartitionIntersection", Bool, "no", Honoured, "An old name of AlertPartitionIntersection"),
     key("OLE2BlockMacros", Bool, "no", Honoured, "An old name of AlertOLE2Macros"),
     key("ArchiveBlockEncrypted", Bool, "no", Honoured, "An old name of AlertEncrypted"),
     key("AllowSupplementaryGroups", Text, "", Idle, GONE),

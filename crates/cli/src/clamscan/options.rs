@@ -104,7 +104,7 @@ pub(crate) const OPTIONS: &[Opt] = &[
     opt("alert-exceeds-max", ' ', No, Honoured, "Alert on files that exceed a limit (Heuristics.Limits.Exceeded.…)"),
     opt("alert-phishing-ssl", ' ', No, Honoured, "Alert on links that show an encrypted page and lead to another"),
     opt("alert-phishing-cloak", ' ', No, Honoured, "Alert on links that hide control characters"),
-    opt("alert-partition-intersection", ' ', No, Standard("no"), "There is no such alert"),
+    opt("alert-partition-intersection", ' ', No, Honoured, "Alert on partitions that share sectors"),
     opt("nocerts", ' ', Flag, Honoured, "Let no signature of a program make it clean"),
     opt("dumpcerts", ' ', Flag, Refused, "Certificates are not shown"),
     opt("max-scantime", ' ', Number, Honoured, "Time for each file in milliseconds; 0 = none [120000]"),

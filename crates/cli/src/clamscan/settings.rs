@@ -57,6 +57,7 @@ pub(super) fn switches(line: &Line) -> Switches {
             links_cloaked: on("alert-phishing-cloak"),
             links_unencrypted: on("alert-phishing-ssl"),
             macros: on("alert-macros"),
+            partitions: on("alert-partition-intersection"),
         },
         no_heuristics: off("heuristic-alerts"),
         no_links: off("phishing-scan-urls"),

@@ -14,6 +14,7 @@ const SWITCHES: &[&str] = &[
     "--alert-encrypted-doc",
     "--alert-macros --alert-broken=no",
     "--alert-broken -z",
+    "--alert-partition-intersection",
     "--detect-structured",
     "--detect-structured --structured-cc-count=2",
     "--detect-structured --structured-cc-mode=1 --structured-ssn-count=9",

@@ -212,3 +212,35 @@ fn trusted_programs_are_those_that_clamscan_trusts() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(compared >= 150, "{compared}");
 }
+
+#[test]
+fn counter_signatures_tell_when_a_program_was_signed() {
+    if !has_tool("clamscan") {
+        return;
+    }
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/stamps");
+    let place = folder(&[]);
+    let at = place.path();
+    std::fs::create_dir(at.join("db")).unwrap();
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&samples).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".exe") {
+            std::fs::copy(samples.join(&name), at.join(&name)).unwrap();
+            names.push(name);
+        }
+    }
+    names.sort();
+    let text: String = b"this program is a badger".iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(at.join("db/text.ndb"), format!("Test.Body:0:*:{text}\n")).unwrap();
+    let root = std::fs::read_to_string(samples.join("root.crb")).unwrap();
+    // Trusted for code, for times, and as an authority; and how many programs are clean then.
+    for (flags, clean) in [(";1;1;1;0;", 7), (";1;0;1;0;", 1), (";0;1;1;0;", 0), (";1;1;0;0;", 0)] {
+        let line = root.replace(";1;1;1;0;", flags);
+        assert!(flags == ";1;1;1;0;" || line != root);
+        std::fs::write(at.join("db/trust.crb"), line).unwrap();
+        let (theirs, ours) = (found("clamscan", at, &names, &[]), found("dachs", at, &names, &[]));
+        assert_eq!(ours, theirs, "{flags}");
+        assert_eq!(names.len() - ours.len(), clean, "{flags}");
+    }
+}

@@ -10,7 +10,7 @@
 
 use dachs_base::{Anomaly, Name, Reader, Short, Source, read_vec_at};
 
-use super::{Entries, Entry};
+use super::{Entries, Entry, Taken};
 
 /// Entries that are read.
 const MOST: u32 = 4096;
@@ -21,6 +21,7 @@ pub(super) struct Apm {
     block: u64,
     count: u32,
     next: u32,
+    taken: Option<Taken>,
 }
 
 struct Slot {
@@ -42,13 +43,21 @@ impl Entries for Apm {
         let bytes = read_vec_at(disk, u64::from(self.next).saturating_mul(self.block), 80);
         self.next += 1;
         match slot(&bytes) {
-            Ok(Some(slot)) => self.take(slot),
+            Ok(Some(slot)) => {
+                let (start, end) = (slot.first, slot.first.saturating_add(slot.blocks));
+                self.taken = Some(Taken { table: 0, start, end });
+                self.take(slot)
+            }
             Ok(None) => Entry::Remark(Anomaly::damaged("an entry of the partition map is broken")),
             Err(short) => {
                 self.next = u32::MAX;
                 Entry::Remark(short.into())
             }
         }
+    }
+
+    fn taken(&mut self) -> Option<Taken> {
+        self.taken.take()
     }
 }
 

@@ -11,7 +11,7 @@
 
 use dachs_base::{Anomaly, Name, Reader, Short, Source, read_vec_at};
 
-use super::{Entries, Entry};
+use super::{Entries, Entry, Taken};
 use crate::utf16;
 
 /// Entries that are read; disks have 128.
@@ -22,11 +22,14 @@ const MOST: u32 = 4096;
 pub(super) struct Gpt {
     header: Option<Header>,
     next: u32,
+    taken: Option<Taken>,
 }
 
 #[derive(Clone, Copy)]
 struct Header {
     sector: u64,
+    /// The first and the last sector that partitions may take.
+    usable: (u64, u64),
     entries: u64,
     count: u32,
     size: u32,
@@ -43,12 +46,19 @@ impl Entries for Gpt {
         let place = header.entries.saturating_mul(header.sector).saturating_add(offset);
         let bytes = read_vec_at(disk, place, 128);
         match entry(&bytes, header.sector, self.next) {
-            Ok(entry) => entry,
+            Ok(entry) => {
+                self.taken = stretch(&bytes, &header);
+                entry
+            }
             Err(short) => {
                 self.next = u32::MAX;
                 Entry::Remark(short.into())
             }
         }
+    }
+
+    fn taken(&mut self) -> Option<Taken> {
+        self.taken.take()
     }
 }
 
@@ -64,7 +74,7 @@ impl Gpt {
                 Entry::Other
             }
             _ => {
-                self.header = Some(Header { sector: 512, entries: 0, count: 0, size: 128 });
+                self.header = Some(Header { sector: 512, usable: (0, 0), entries: 0, count: 0, size: 128 });
                 Entry::Remark(Anomaly::damaged("the header of the partition table is missing or broken"))
             }
         }
@@ -77,8 +87,30 @@ fn header(disk: &dyn Source, sector: u64) -> Option<Header> {
     if reader.take(8).ok()? != b"EFI PART" {
         return None;
     }
-    reader.skip(64).ok()?;
-    Some(Header { sector, entries: reader.u64_le().ok()?, count: reader.u32_le().ok()?, size: reader.u32_le().ok()? })
+    reader.skip(32).ok()?;
+    let usable = (reader.u64_le().ok()?, reader.u64_le().ok()?);
+    reader.skip(16).ok()?;
+    Some(Header {
+        sector,
+        usable,
+        entries: reader.u64_le().ok()?,
+        count: reader.u32_le().ok()?,
+        size: reader.u32_le().ok()?,
+    })
+}
+
+/// What an entry takes of the disk, if it may.
+fn stretch(bytes: &[u8], header: &Header) -> Option<Taken> {
+    let mut reader = Reader::new(bytes, "GPT entry");
+    let system = reader.take(16).ok()?;
+    reader.skip(16).ok()?;
+    let (first, last) = (reader.u64_le().ok()?, reader.u64_le().ok()?);
+    let sound = first >= header.usable.0 && last <= header.usable.1 && first <= last;
+    (sound && system.iter().any(|byte| *byte != 0)).then_some(Taken {
+        table: 0,
+        start: first,
+        end: last.checked_add(1)?,
+    })
 }
 
 fn entry(bytes: &[u8], sector: u64, number: u32) -> Result<Entry, Short> {

@@ -10,7 +10,7 @@
 
 use dachs_base::{Anomaly, Name, Reader, Short, Source, read_vec_at};
 
-use super::{Entries, Entry};
+use super::{Entries, Entry, Taken};
 
 const SECTOR: u64 = 512;
 /// Records of a chain that are followed; Linux stops at 60 logical partitions.
@@ -31,10 +31,12 @@ pub(super) struct Mbr {
     count: u32,
     /// Records besides the first that were read.
     chain: u32,
+    taken: Option<Taken>,
 }
 
 /// One entry of a record.
 struct Slot {
+    status: u8,
     system: u8,
     first: u64,
     sectors: u64,
@@ -48,16 +50,33 @@ impl Entries for Mbr {
         let slot = slot(disk, self.record, self.index);
         self.index += 1;
         match slot {
-            Ok(slot) => self.take(&slot),
+            Ok(slot) => {
+                self.taken = self.stretch(&slot, disk.len() / SECTOR);
+                self.take(&slot)
+            }
             Err(anomaly) => {
                 self.index = 4;
                 Entry::Remark(anomaly)
             }
         }
     }
+
+    fn taken(&mut self) -> Option<Taken> {
+        self.taken.take()
+    }
 }
 
 impl Mbr {
+    /// What an entry takes of the disk, if it is sound and lies on it: a partition, or an extended one of the first record.
+    fn stretch(&self, slot: &Slot, sectors: u64) -> Option<Taken> {
+        let link = matches!(slot.system, 0x05 | 0x0f | 0x85) && self.extended.is_some();
+        let base = if self.extended.is_some() { self.record } else { 0 };
+        let start = base.saturating_add(slot.first);
+        let end = start.saturating_add(slot.sectors);
+        let sound = matches!(slot.status, 0 | 0x80) && !matches!(slot.system, 0 | 0xee) && !link && end <= sectors;
+        sound.then_some(Taken { table: self.extended.unwrap_or(0), start, end })
+    }
+
     fn take(&mut self, slot: &Slot) -> Entry {
         if slot.system == 0 || slot.sectors == 0 {
             return Entry::Other;
@@ -113,8 +132,9 @@ fn parse(bytes: &[u8], index: usize) -> Result<Slot, Short> {
     for _ in 0..index {
         reader.skip(16)?;
     }
-    reader.skip(4)?;
+    let status = reader.u8()?;
+    reader.skip(3)?;
     let system = reader.u8()?;
     reader.skip(3)?;
-    Ok(Slot { system, first: reader.u32_le()?.into(), sectors: reader.u32_le()?.into() })
+    Ok(Slot { status, system, first: reader.u32_le()?.into(), sectors: reader.u32_le()?.into() })
 }

@@ -18,29 +18,32 @@ mod mbr;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Name, Part, Source};
+use dachs_base::{Anomaly, Budget, Heuristic, Name, Part, Source};
 
 use crate::{Found, Search, Unpack};
 
 /// Goes through the partitions of a master boot record.
 pub(crate) fn open_mbr(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    Table::open(mbr::Mbr::default(), source, budget)
+    Table::open(mbr::Mbr::default(), Heuristic::MbrIntersection, source, budget)
 }
 
 /// Goes through the partitions of Apple's partition map.
 pub(crate) fn open_apm(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    Table::open(apm::Apm::default(), source, budget)
+    Table::open(apm::Apm::default(), Heuristic::ApmIntersection, source, budget)
 }
 
 /// Goes through the partitions of a GUID partition table.
 pub(crate) fn open_gpt(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
-    Table::open(gpt::Gpt::default(), source, budget)
+    Table::open(gpt::Gpt::default(), Heuristic::GptIntersection, source, budget)
 }
 
 /// Reads a table from its first entry to its last.
 trait Entries: Send {
     /// The next entry. Must go forward, or end.
     fn next_entry(&mut self, disk: &dyn Source) -> Entry;
+
+    /// What the entry that was read last takes of the disk, if that may be taken once.
+    fn taken(&mut self) -> Option<Taken>;
 }
 
 /// What an entry of a table says.
@@ -55,6 +58,23 @@ enum Entry {
     End,
 }
 
+/// A stretch that an entry of a table takes, in sectors.
+#[derive(Clone, Copy)]
+struct Taken {
+    /// Entries of other tables may take the same.
+    table: u64,
+    start: u64,
+    end: u64,
+}
+
+impl Taken {
+    /// Watched on ClamAV 1.4.6: of two stretches that begin together one may even be empty.
+    fn meets(&self, other: &Taken) -> bool {
+        let shared = self.start < other.end && other.start < self.end;
+        self.table == other.table && (shared || self.start == other.start)
+    }
+}
+
 struct Table<E> {
     entries: E,
     source: Arc<dyn Source>,
@@ -62,12 +82,16 @@ struct Table<E> {
     found: Found,
     /// The stretches that were given.
     given: Vec<(u64, u64)>,
+    /// What entries take; and what is said if they take the same, until it was.
+    taken: Vec<Taken>,
+    heuristic: Option<Heuristic>,
 }
 
 impl<E: Entries + 'static> Table<E> {
-    fn open(entries: E, source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
+    fn open(entries: E, heuristic: Heuristic, source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
         let (source, found) = (Arc::clone(source), Found::new(budget));
-        Box::new(Table { entries, source, budget: budget.clone(), found, given: Vec::new() })
+        let (given, taken) = (Vec::new(), Vec::new());
+        Box::new(Table { entries, source, budget: budget.clone(), found, given, taken, heuristic: Some(heuristic) })
     }
 }
 
@@ -77,7 +101,11 @@ impl<E: Entries> Search for Table<E> {
     }
 
     fn step(&mut self) -> Result<(), Anomaly> {
-        match self.entries.next_entry(self.source.as_ref()) {
+        let entry = self.entries.next_entry(self.source.as_ref());
+        if let Some(taken) = self.entries.taken() {
+            self.take(taken);
+        }
+        match entry {
             Entry::Other => {}
             Entry::Partition { name, start, length } => self.partition(name, start, length)?,
             Entry::Remark(anomaly) => self.found.remark(None, anomaly),
@@ -88,6 +116,15 @@ impl<E: Entries> Search for Table<E> {
 }
 
 impl<E> Table<E> {
+    fn take(&mut self, taken: Taken) {
+        if self.taken.iter().any(|other| other.meets(&taken))
+            && let Some(heuristic) = self.heuristic.take()
+        {
+            self.found.heuristic(heuristic);
+        }
+        self.taken.push(taken);
+    }
+
     fn partition(&mut self, name: Name, start: u64, length: u64) -> Result<(), Anomaly> {
         let end = start.saturating_add(length);
         if self.given.iter().any(|(from, to)| *from < end && start < *to) {

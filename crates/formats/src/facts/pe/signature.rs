@@ -9,13 +9,15 @@
 //! checksum of the header, the entry of the certificate table, and that table, which must end the file. Whether somebody at the
 //! end of the chain is trusted, the content says.
 //!
-//! Not done: time stamps, so that a certificate counts while it is valid; keys other than RSA; several signatures in one.
+//! When it was made says a counter-signature (RFC 2985 5.3.6), if there is one.
+//!
+//! Not done: time stamps of RFC 3161 (ClamAV 1.4.6 does not read them either); keys other than RSA; several signatures in one.
 
 use super::certificates;
 use super::header::{Directory, Pe};
-use dachs_base::{Budget, Digests, Found, LimitReached, Signature, read_vec_at};
+use dachs_base::{Budget, Digests, Found, LimitReached, Signature, Stamp, read_vec_at};
 use dachs_pki::der::{OCTET_STRING, SEQUENCE, Values};
-use dachs_pki::{Digest, SignedData};
+use dachs_pki::{Certificate, Digest, SignedData};
 
 /// `SPC_INDIRECT_DATA`, 1.3.6.1.4.1.311.2.1.4
 const INDIRECT_DATA: &[u8] = b"\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x04";
@@ -31,10 +33,18 @@ pub(super) fn find(pe: &Pe, budget: &Budget) -> Found<Signature> {
     if of_program(pe, digest, budget)? != stated {
         return Ok(None);
     }
-    let chains = data.signers.iter().map(|signer| data.chain(signer, &signer.digest.of(&[content])));
-    let chain = chains.into_iter().find(|chain| !chain.is_empty()).unwrap_or_default();
-    let chain: Vec<Vec<u8>> = chain.into_iter().map(|certificate| certificate.whole.clone()).collect();
-    Ok((!chain.is_empty()).then_some(Signature { chain }))
+    let chains = data.signers.iter().map(|signer| (signer, data.chain(signer, &signer.digest.of(&[content]))));
+    let Some((signer, chain)) = chains.into_iter().find(|(_, chain)| !chain.is_empty()) else { return Ok(None) };
+    let stamp = match data.stamp(signer) {
+        None => Stamp::None,
+        Some(None) => Stamp::Broken,
+        Some(Some(stamp)) => Stamp::At { time: stamp.time, chain: whole(stamp.chain) },
+    };
+    Ok(Some(Signature { chain: whole(chain), stamp }))
+}
+
+fn whole(chain: Vec<&Certificate>) -> Vec<Vec<u8>> {
+    chain.into_iter().map(|certificate| certificate.whole.clone()).collect()
 }
 
 /// The digests that a signature would be over.

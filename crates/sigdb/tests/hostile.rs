@@ -59,9 +59,7 @@ fn build() -> Vec<u8> {
     builder.add_password(0, Password { containers: vec![FileKind::Zip], bytes: b"secret".to_vec() }).unwrap();
     builder.add_link(0, LinkRule::Host("bank.com".into())).unwrap();
     builder.add_link(0, LinkRule::AllowedPair("a+/".into())).unwrap();
-    builder
-        .add_link(0, LinkRule::Digest { digest: vec![7; 32], says: dachs_sigdb::model::DigestSays::Blocked })
-        .unwrap();
+    builder.add_link(0, LinkRule::Digest { digest: vec![7; 32], says: DigestSays::Blocked }).unwrap();
     builder.switch(0, Switch::Kind(FileKind::Rar), false).unwrap();
     others(&mut builder);
     builder.skipped(0, "because");

@@ -116,7 +116,7 @@ fn what_is_left_out_is_told_by_its_reason() {
     let expected = [
         "x.ldb: 2 left out: a gap whose longest length is below its shortest never matches",
         "x.ldb: 1 left out: an unknown target",
-        "x.cat: 1 left out: kind .cat is not supported yet",
+        "x.cat: 1 left out: a catalog that is broken",
     ];
     assert_eq!(problems, expected);
     let info = Image::new(&compilation.image).unwrap().info();

@@ -41,8 +41,8 @@ use specials::Whole;
 const TINY: u64 = 5;
 /// The clock is looked at after so many hits.
 const HITS_PER_LOOK: u32 = 4096;
-/// Signatures fulfilled by one object that are told, more than a report holds: the same are often found in another form of it. 24 bytes each.
-const FINDINGS: usize = 100_000;
+/// So many times as many findings of one object are told as a report holds: the same are often found in another form of it.
+const FORMS: u64 = 10;
 /// What patterns tell of kinds is told so often of an object.
 const TOLD: usize = 1000;
 /// Bytes read at once for the allow list.
@@ -457,7 +457,8 @@ impl Judge<'_, '_> {
         let strength = self.image.strength(signature);
         let found = &mut self.found;
         let first_strong = strength == Strength::Strong && !found.strong;
-        if first_strong || found.findings.len() < FINDINGS {
+        let most = u64::from(self.budget.limits().detections).saturating_mul(FORMS);
+        if first_strong || length(found.findings.len()) < most {
             found.findings.push(Finding { signature, strength, offset });
         } else {
             found.dropped = found.dropped.saturating_add(1);

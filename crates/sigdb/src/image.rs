@@ -66,8 +66,8 @@ pub struct View<'a> {
 /// What the examination of one object gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examined {
-    /// The signatures fulfilled, each once. No more than 100,000, and one more if those are all weak and a strong one came
-    /// after them.
+    /// The signatures fulfilled, each once. No more than ten times [`dachs_base::Limits::detections`], and one
+    /// more if those are all weak and a strong one came after them.
     pub findings: Vec<Finding>,
     /// How many more were left out.
     pub dropped: u64,

@@ -341,7 +341,7 @@ fn limits_end_the_examination_and_are_told() {
 #[test]
 fn findings_are_bounded_but_a_strong_one_is_kept() {
     let mut builder = builder();
-    for number in 0..20 {
+    for number in 0..60 {
         builder.add_body(0, &format!("PUA.{number}"), &body(Target::Any, Offset::ANY, "needle")).unwrap();
     }
     builder.add_body(0, "Strong", &body(Target::Any, Offset::ANY, "strong")).unwrap();
@@ -350,8 +350,9 @@ fn findings_are_bounded_but_a_strong_one_is_kept() {
     let budget = Budget::new(Limits { detections: 5, ..Limits::default() }, NoClock);
     let source = Memory::new(*b"a needle; a strong one");
     let view = View { source: &source, target: FileKind::Data.target(), facts: &Facts::default(), around: &[] };
-    let findings = image.examine(&view, &budget, true).findings;
-    assert_eq!((findings.len(), findings[5].strength), (6, Strength::Strong));
+    let examined = image.examine(&view, &budget, true);
+    assert_eq!((examined.findings.len(), examined.findings[50].strength), (51, Strength::Strong));
+    assert_eq!(examined.dropped, 10);
 }
 
 /// A signature that wants another look at the object gives no finding, but says as what.

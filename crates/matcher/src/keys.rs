@@ -45,6 +45,17 @@ pub(crate) enum Kind {
     Byte,
 }
 
+impl Kind {
+    /// How much rarer such a key has to be than a run, in eighths of a bit.
+    fn penalty(self) -> u32 {
+        match self {
+            Kind::Long => 0,
+            Kind::Pair => 1,
+            Kind::Byte => 24,
+        }
+    }
+}
+
 /// A key of a part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
@@ -102,11 +113,7 @@ impl Keys {
     /// What is to be as small as can be. Of keys as rare as each other those that are found without doubt come first, and one of
     /// many entries has to be three bits rarer.
     fn cost(&self) -> u32 {
-        let more = self.0.iter().map(|key| match key.kind {
-            Kind::Long => 0,
-            Kind::Pair => 1,
-            Kind::Byte => 24,
-        });
+        let more = self.0.iter().map(|key| key.kind.penalty());
         more.max().unwrap_or(0) + 2 * RARE - self.rarity()
     }
 
@@ -207,13 +214,21 @@ pub(crate) fn choose(elements: &[Element], distance: Distance, crowds: &Crowds) 
     let mut from = 0;
     for stretch in elements.split(|element| single(element).is_none()) {
         let bytes = Bytes::new(stretch);
-        let pair = bytes.rarest(Kind::Pair, 0..bytes.len(), |_| true, crowds).map(|pair| vec![pair]);
         let runs = match distance {
             Distance::Any => bytes.apart(crowds),
             Distance::Next => bytes.neighbours(crowds),
         };
-        let byte = bytes.rarest(Kind::Byte, 0..bytes.len(), |_| true, crowds).map(|byte| vec![byte]);
-        for mut keys in pair.into_iter().chain(runs).chain(byte) {
+        // What can be no cheaper than what there is is not weighed; of equals a pair comes before runs.
+        let known = best.as_ref().map_or(u32::MAX, Keys::cost);
+        let runs = runs.map(Keys);
+        let bound = runs.as_ref().map_or(known, |runs| known.min(runs.cost().saturating_add(1)));
+        let least = (Kind::Pair.penalty() + 2 * RARE).saturating_sub(bound);
+        let pair = bytes.rarest(Kind::Pair, (0..bytes.len(), least), |_| true, crowds).map(|pair| Keys(vec![pair]));
+        let bound = pair.as_ref().map_or(bound, |pair| bound.min(pair.cost()));
+        let bound = runs.as_ref().map_or(bound, |runs| bound.min(runs.cost()));
+        let least = (Kind::Byte.penalty() + 2 * RARE).saturating_sub(bound);
+        let byte = bytes.rarest(Kind::Byte, (0..bytes.len(), least), |_| true, crowds).map(|byte| Keys(vec![byte]));
+        for Keys(mut keys) in pair.into_iter().chain(runs).chain(byte) {
             keys.iter_mut().for_each(|key| key.at += from);
             let keys = Keys(keys);
             if best.as_ref().is_none_or(|best| best.cost() > keys.cost()) {
@@ -245,9 +260,9 @@ impl Bytes {
 
     /// The rarest run, and the rarest of the other parity near it.
     fn apart(&self, crowds: &Crowds) -> Option<Vec<Key>> {
-        let first = self.rarest(Kind::Long, 0..self.len(), |_| true, crowds)?;
+        let first = self.rarest(Kind::Long, (0..self.len(), 0), |_| true, crowds)?;
         let near = first.at.saturating_sub(APART)..self.len().min(first.at + APART + 1);
-        let second = self.rarest(Kind::Long, near, |at| at % STRIDE != first.at % STRIDE, crowds)?;
+        let second = self.rarest(Kind::Long, (near, 0), |at| at % STRIDE != first.at % STRIDE, crowds)?;
         Some(if first.at < second.at { vec![first, second] } else { vec![second, first] })
     }
 
@@ -264,19 +279,21 @@ impl Bytes {
         best.map(|best| best.0)
     }
 
-    /// The rarest key of a kind that starts in `range`, where `fits` says so; the first of equals.
+    /// The rarest key of a kind that starts in `range`, where `fits` says so; the first of equals. None that is no rarer than
+    /// `least`, if that is not 0.
     fn rarest(
         &self,
         kind: Kind,
-        range: std::ops::Range<usize>,
+        (range, least): (std::ops::Range<usize>, u32),
         fits: impl Fn(usize) -> bool,
         crowds: &Crowds,
     ) -> Option<Key> {
         let mut best: Option<Key> = None;
         for at in range.filter(|at| fits(*at)) {
-            let least = best.map_or(0, |best| best.rarity);
-            if let Some(key) = self.key(kind, at, crowds, least)
+            let bound = best.map_or(least, |best| best.rarity);
+            if let Some(key) = self.key(kind, at, crowds, bound)
                 && best.is_none_or(|best| best.rarity < key.rarity)
+                && (least == 0 || key.rarity > least)
             {
                 best = Some(key);
             }

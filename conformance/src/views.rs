@@ -186,7 +186,8 @@ impl Known {
             for result in ours.results.iter().filter(|result| !result.names.is_empty()) {
                 let is_inside = result.path.to_string_lossy().contains(word);
                 inside |= is_inside && theirs.get(&result.path).is_some_and(|names| !names.is_empty());
-                outside |= !is_inside;
+                // Normalised forms of objects stand in folders that are named after those.
+                outside |= !is_inside && !result.path.to_string_lossy().contains(".tmp.");
             }
             Ok(inside && !outside)
         };

@@ -178,7 +178,8 @@ impl Known {
             let scratch = Scratch::new()?;
             let database = scratch.folder("db")?;
             let line = signature.without_container() + "\n";
-            std::fs::write(database.join(format!("t.{}", signature.ending)), line).map_err(|error| error.to_string())?;
+            std::fs::write(database.join(format!("t.{}", signature.ending)), line)
+                .map_err(|error| error.to_string())?;
             let objects = clamav::objects(&database, file, &scratch.folder("objects")?)?;
             let theirs = clamav::scan_all(&database, &objects)?;
             let ours = dachs.scan(&database, &[], &objects)?;

@@ -186,6 +186,7 @@ kinds! {
     Jpeg, "jpeg", Media, Graphics, "JPEG", "JPEG picture.";
     Lha, "lha", Archive, Other, "LHA_LZH", "LHA archive.";
     Lnk, "lnk", Document, Other, "LNK", "Windows shortcut.";
+    Lrzip, "lrzip", Stream, Other, "BINARY_DATA", "lrzip file.";
     Luks, "luks", Archive, Other, "BINARY_DATA", "Volume encrypted with LUKS.";
     Lz4, "lz4", Stream, Other, "BINARY_DATA", "LZ4 frame.";
     Lzip, "lzip", Stream, Other, "BINARY_DATA", "lzip stream.";

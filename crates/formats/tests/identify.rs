@@ -39,6 +39,8 @@ const TEXTS: &[(&[u8], FileKind)] = &[
     (b"{\\rtf1", Rtf),
     (b"!BDN\x01\x02\x03\x04SM\x17\0", Pst),
     (b"!BDN is a word\n", Ascii),
+    (b"LRZI\0\x06\0\x10", Lrzip),
+    (b"LRZI is a word\n", Ascii),
     (b"From: a@example.org\nTo: b@example.org\n\nx", Mail),
     (b"From a@example.org Mon Jan  1\nSubject: x\n\n", Mail),
     (b"Received: from x\n\tby y\nSubject: x\n\n", Mail),

@@ -78,6 +78,7 @@ pub(super) const MAGICS: &[Magic] = &[
     row(0, b"\x1f\x8b\x08", Gzip),
     checked(0, b"BZh", Bzip2, check::bzip2),
     row(0, b"\xfd7zXZ\x00", Xz),
+    row(0, b"LRZI\x00", Lrzip),
     row(0, b"LZIP\x00", Lzip),
     row(0, b"LZIP\x01", Lzip),
     row(0, b"\x28\xb5\x2f\xfd", Zstd),

@@ -20,9 +20,11 @@ fn signatures() -> String {
 
 /// A message whose only part is encoded, with so many lines before those of mails that nothing tells that it is one.
 fn message() -> Vec<u8> {
-    let encoded =
-        "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nYSBiYWRnZXIsIGluIHNtYWxsIGxldHRlcnM=\r\n";
-    ["X-Badger: one\r\n".repeat(400), encoded.to_owned()].concat().into_bytes()
+    let encoded = "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=20b=61dger, in s=6Dall letters\r\n";
+    let mut message = ["X-Badger: one\r\n".repeat(400), encoded.to_owned()].concat().into_bytes();
+    // As a partition it is followed by nothing else.
+    message.resize(message.len().next_multiple_of(512), b'\n');
+    message
 }
 
 /// A disk with one partition.

@@ -321,7 +321,7 @@ mod tests {
             ("--follow-dir-symlinks=7", "Incorrect argument format"),
             ("--debug", "--debug cannot be honoured"),
             ("--max-partitions=7", "--max-partitions=7 cannot be honoured, only its default 50"),
-            ("--alert-broken", "--alert-broken cannot be honoured, only its default no"),
+            ("--leave-temps", "--leave-temps cannot be honoured, only its default no"),
         ];
         for (argument, expected) in table {
             let error = read(&[argument]).unwrap_err();
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn defaults_are_accepted_in_every_spelling() {
         for argument in
-            ["--scan-mail", "--scan-mail=TRUE", "--alert-broken=0", "--max-embeddedpe=40960K", "--statistics=none"]
+            ["--scan-mail", "--scan-mail=TRUE", "--leave-temps=0", "--max-embeddedpe=40960K", "--statistics=none"]
         {
             assert!(read(&[argument]).is_ok(), "{argument}");
         }

@@ -29,7 +29,7 @@ pub fn hostile(data: &[u8]) {
         let source = Memory::new(bytes);
         let view = View { source: &source, target: kind.target(), facts: &Facts::default(), around: &[] };
         let _ = image.examine(&view, &budget, true);
-        let _ = (image.allows(&source), image.kind_of(&source));
+        let _ = (image.allows(&source), image.kind_of(&source, false), image.kind_of(&source, true));
         let meta = Meta { name: Name::new(bytes), length: 5, position: 1, ..Meta::default() };
         let member = Described { meta: &meta, container: FileKind::Zip, container_size: 9 };
         let _ = image.examine_member(&member, true);

@@ -13,15 +13,14 @@ const ENOUGH: u64 = 1 << 20;
 const ENDLESS: usize = 100_000;
 
 fn budget() -> Budget {
-    let limits =
-        Limits {
-            objects: 300,
-            object_size: 4 << 20,
-            scan_size: 8 << 20,
-            rounds: 1 << 20,
-            memory: 4 << 20,
-            ..Limits::default()
-        };
+    let limits = Limits {
+        objects: 300,
+        object_size: 4 << 20,
+        scan_size: 8 << 20,
+        rounds: 1 << 20,
+        memory: 4 << 20,
+        ..Limits::default()
+    };
     Budget::new(limits, NoClock)
 }
 

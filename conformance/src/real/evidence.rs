@@ -4,8 +4,8 @@
 //!   signature asks for, then Dachs looks into more.
 //! * *Missed*: a digest of what the first stream of a compressed file gives, where there are several: ClamAV ends there. Or
 //!   what ClamAV takes out of a mail and what holds it is a stretch of the mail's own text: both sides looked at it, and cut it
-//!   at other places. Or it is what ClamAV makes of plain text by taking it for base64, its own wrapper of a `data:` URL, or
-//!   the text that a page of a PDF shows, which Dachs does not put together.
+//!   at other places. Or it is what ClamAV makes of plain text by taking it for base64, its own wrapper of a `data:` URL, its
+//!   text of Excel 4 macros, or the text that a page of a PDF shows, which Dachs does not put together.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,6 +28,8 @@ const WRAPPER: &str = "ClamAV's own wrapper of a data: URL; what is in it is a m
 const SHOWN: &str = "the text that the pages of a PDF show is not put together (docs/clamav-differences.md)";
 /// Why Dachs does not find what ClamAV finds in data.
 const HEADER: &str = "ClamAV takes data for a mail that holds header fields in its midst (catalogues of messages do)";
+/// Why Dachs does not find what stands in the text that ClamAV makes of formulas, nor ClamAV the streams beside it.
+const FORMULAS: &str = "ClamAV has its own text of Excel 4 macros, and compares no digest of the other streams then";
 /// Why ClamAV does not find what stands in the bytes of a page.
 const PAGE: &str = "the bytes of a page are matched as they are too";
 /// More bytes of an object are not looked at.
@@ -65,6 +67,9 @@ impl<'a> Evidence<'a> {
     ) -> Option<&'static str> {
         match (who, signature) {
             ("extra", _) if place.is_some_and(|place| place.ends_with("(html)")) || self.has_page() => Some(PAGE),
+            ("extra", Signature::Hash(..)) if kind == "ole2" && self.objects().iter().any(is_of_formulas) => {
+                Some(FORMULAS)
+            }
             ("extra", _) => (!self.objects().iter().any(|object| fulfils(object, signature))).then_some(MORE),
             (_, Signature::Hash(digest, size)) if self.is_first(digest, *size) => Some(FIRST),
             _ if self
@@ -72,6 +77,7 @@ impl<'a> Evidence<'a> {
             {
                 Some(WRAPPER)
             }
+            _ if kind == "ole2" => self.all(signature, |object, _| is_of_formulas(object)).then_some(FORMULAS),
             _ if kind == "pdf" => self.all(signature, is_shown).then_some(SHOWN),
             _ if kind == "mail" && self.all(signature, |object, objects| is_noise(object, objects)) => Some(NOISE),
             _ if kind == "mail" => self.is_cut(signature).then_some(CUT),
@@ -151,6 +157,11 @@ fn fulfils(object: &Object, signature: &Signature) -> bool {
 /// True for a normalised form of a page.
 fn is_page(object: &Object) -> bool {
     ["nocomment", "notags", "javascript"].iter().any(|form| object.name.starts_with(form))
+}
+
+/// True for the text of Excel 4 macros.
+fn is_of_formulas(object: &Object) -> bool {
+    object.name.starts_with("xlm_macros")
 }
 
 /// True for the text of a page, and its normalised form.

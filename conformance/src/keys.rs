@@ -64,7 +64,7 @@ const KEYS: [&str; 45] = [
 ];
 
 /// A key, or how it begins, a file's name, and why the answers differ.
-const KNOWN: [(&str, &str, &str); 13] = [
+const KNOWN: [(&str, &str, &str); 16] = [
     ("DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool", "both.txt", "of several categories clamd leaves none out"),
     ("DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool", "packer.txt", "as above"),
     ("DetectPUA yes\nExcludePUA Packer\nExcludePUA Tool", "tool.txt", "as above"),
@@ -74,6 +74,9 @@ const KNOWN: [(&str, &str, &str); 13] = [
     ("ScanPE no", "clam-fsg.exe", "a program that lies in another file as it is, is found there"),
     ("ScanPE no", "clam_IScab_ext.exe", "as above"),
     ("ScanPE no", "clam_IScab_int.exe", "as above"),
+    ("AlertBrokenExecutables yes\nScanPE no", "clam-fsg.exe", "as above"),
+    ("AlertBrokenExecutables yes\nScanPE no", "clam_IScab_ext.exe", "as above"),
+    ("AlertBrokenExecutables yes\nScanPE no", "clam_IScab_int.exe", "as above"),
     ("ScanMail no", "clam.exe.html", "what an HTML page carries is found without mail"),
     ("ScanArchive no", "clam.exe.rtf", "what a document carries is no archive here"),
     ("ScanArchive no", "clam_IScab_ext.exe", "a cabinet behind a program is an archive here"),

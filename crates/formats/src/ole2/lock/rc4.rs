@@ -13,9 +13,9 @@ use crate::crypt::rc4::{Rc4, rc4};
 use crate::stream::{Replay, SourceRead};
 
 /// MS-XLS 2.4.117.
-pub(super) const FILE_PASS: u16 = 0x002f;
+const FILE_PASS: u16 = 0x002f;
 /// Records that are looked at before FilePass, which comes second or third.
-pub(super) const RECORDS: u32 = 16;
+const RECORDS: u32 = 16;
 /// Longer descriptions make no sense.
 const LONGEST: usize = 4096;
 /// MS-XLS 2.2.10: records whose data are plain: BOF (of all versions), FilePass, UsrExcl, FileLock, InterfaceHdr, RRDInfo,
@@ -65,8 +65,8 @@ impl Key {
     }
 }
 
-/// What the record FilePass of a workbook says of RC4; none if there is none.
-pub(in crate::ole2) fn workbook_header(stream: &Arc<dyn Source>) -> Option<Vec<u8>> {
+/// What the record FilePass of a workbook holds; none if there is none.
+pub(super) fn file_pass(stream: &Arc<dyn Source>) -> Option<Vec<u8>> {
     let mut input = SourceRead::new(Arc::clone(stream));
     for _ in 0..RECORDS {
         let mut header = [0; 4];
@@ -75,13 +75,17 @@ pub(in crate::ole2) fn workbook_header(stream: &Arc<dyn Source>) -> Option<Vec<u
         let (kind, length) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
         let start = input.position();
         if kind == FILE_PASS {
-            let bytes = read_vec_at(stream.as_ref(), start, usize::from(length));
-            // 1 is RC4, 0 is XOR.
-            return bytes.strip_prefix(&[1, 0]).map(<[u8]>::to_vec);
+            return Some(read_vec_at(stream.as_ref(), start, usize::from(length)));
         }
         input.go_to(start.saturating_add(u64::from(length)));
     }
     None
+}
+
+/// What the record FilePass of a workbook says of RC4; none if there is none.
+pub(in crate::ole2) fn workbook_header(stream: &Arc<dyn Source>) -> Option<Vec<u8>> {
+    // 1 is RC4, 0 is XOR.
+    file_pass(stream)?.strip_prefix(&[1, 0]).map(<[u8]>::to_vec)
 }
 
 /// What the table of an encrypted document says, and how long that is (MS-DOC 2.2.6); none if it is not encrypted with RC4.

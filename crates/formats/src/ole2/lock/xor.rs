@@ -7,9 +7,9 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use dachs_base::{Budget, LimitReached, Reader, Source, read_vec_at};
+use dachs_base::{Budget, LimitReached, Reader, Source};
 
-use super::rc4::{BOUND_SHEET, FILE_PASS, PLAIN, RECORDS};
+use super::rc4::{BOUND_SHEET, PLAIN, file_pass};
 use crate::stream::{Replay, SourceRead};
 
 /// 2.3.7.1: no password is longer.
@@ -39,23 +39,11 @@ pub(in crate::ole2) struct Stated {
 
 /// What the record FilePass of a workbook says of XOR obfuscation; none if there is none.
 pub(in crate::ole2) fn stated(stream: &Arc<dyn Source>) -> Option<Stated> {
-    let mut input = SourceRead::new(Arc::clone(stream));
-    for _ in 0..RECORDS {
-        let mut header = [0; 4];
-        input.read_exact(&mut header).ok()?;
-        let [a, b, c, d] = header;
-        let (kind, length) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
-        let start = input.position();
-        if kind == FILE_PASS {
-            let bytes = read_vec_at(stream.as_ref(), start, usize::from(length));
-            // Since BIFF8 a number before them says that it is this method.
-            let bytes = if bytes.len() == 4 { &bytes[..] } else { bytes.strip_prefix(&[0, 0])? };
-            let mut reader = Reader::new(bytes, "FilePass");
-            return Some(Stated { key: reader.u16_le().ok()?, verifier: reader.u16_le().ok()? });
-        }
-        input.go_to(start.saturating_add(u64::from(length)));
-    }
-    None
+    let held = file_pass(stream)?;
+    // Since BIFF8 a number before them says that it is this method.
+    let bytes = if held.len() == 4 { &held[..] } else { held.strip_prefix(&[0, 0])? };
+    let mut reader = Reader::new(bytes, "FilePass");
+    Some(Stated { key: reader.u16_le().ok()?, verifier: reader.u16_le().ok()? })
 }
 
 /// Tries a password.

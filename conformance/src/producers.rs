@@ -95,14 +95,12 @@ pub(crate) fn make<'a>(recipes: &'a [Recipe], scratch: &Scratch, planted: &[u8])
             .output()
             .map_err(|error| format!("timeout: {error}"))?;
         let path = scratch.path().join(format!("{number}"));
-        match std::fs::rename(folder.path().join("out"), &path) {
-            Ok(()) => made.push(Made { recipe, path }),
-            Err(_) => eprintln!(
-                "SKIPPED: {} by {} cannot be made: {}",
-                recipe.kind,
-                recipe.producer,
-                String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("no reason given")
-            ),
+        if output.status.success() && std::fs::rename(folder.path().join("out"), &path).is_ok() {
+            made.push(Made { recipe, path });
+        } else {
+            let words = String::from_utf8_lossy(&output.stderr);
+            let reason = words.trim().lines().last().unwrap_or("no reason given");
+            eprintln!("SKIPPED: {} by {} cannot be made: {reason}", recipe.kind, recipe.producer);
         }
     }
     Ok(made)

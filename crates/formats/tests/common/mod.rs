@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, FileKind, Limits, Memory, NoClock, Source, read_vec_at};
-use dachs_formats::{Item, Passwords, Unpacking, identify, unpack_with};
+use dachs_formats::{Identity, Item, Passwords, Unpacking, embedded, identify, unpack_with};
 
 /// The EICAR test file, in two halves, so that no scanner takes this file for it.
 pub(crate) fn eicar() -> Vec<u8> {
@@ -98,7 +98,7 @@ fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, passw
     let identity = identify(source.as_ref());
     walked.objects.push(Seen { path: path.clone(), kind: identity.kind, bytes });
     if path.len() < usize::try_from(budget.limits().depth).unwrap() {
-        for kind in identity.kinds() {
+        for kind in identity.kinds().chain(set_up(&identity, &source, budget)) {
             if let Unpacking::Members(mut members) = unpack_with(kind, &source, budget, passwords) {
                 while let Some(item) = members.next_item() {
                     match item {
@@ -121,6 +121,13 @@ fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, passw
     if let Some(problem) = source.problem() {
         walked.tell(path.iter().cloned(), problem);
     }
+}
+
+/// What a program is besides, if it carries the data of a set-up program.
+fn set_up(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<FileKind> {
+    let mut search = (identity.kind == FileKind::Pe).then(|| embedded(identity, source, budget))??;
+    let items = std::iter::from_fn(|| search.next_item());
+    items.into_iter().find_map(|item| if let Item::Also(kind) = item { Some(kind) } else { None })
 }
 
 /// Runs a public tool in a folder, with bytes on its standard input; `None`, and a loud line, if there is none.

@@ -6,9 +6,10 @@ use dachs_base::AnomalyKind::{self, Damaged, Encrypted, Unsupported};
 use dachs_base::{FileKind, Limit};
 
 use super::{Case, case, made, sample, set};
+use crate::program::Program;
 
 pub(super) fn cases() -> Vec<Case> {
-    [archives(), streams(), documents(), texts()].into_iter().flatten().collect()
+    [archives(), installers(), streams(), documents(), texts()].into_iter().flatten().collect()
 }
 
 /// An archive of ARJ with another byte in the header of its first file: 4 are the flags, 5 is the method (TECHNOTE).
@@ -55,8 +56,6 @@ fn archives() -> Vec<Case> {
     let shifted = [&b"\xed\xab\xee\xdb\x03\0\0\0"[..], &[0; 88], &header, &header, b"x\x1f\x8b\x08badger"].concat();
     let xar =
         [&b"xar!\0\x1c\0\x01"[..], &20_u64.to_be_bytes(), &20_u64.to_be_bytes(), &[0, 0, 0, 1], &[7; 40]].concat();
-    let cabinet =
-        |version: u32| [&b"ISc("[..], &version.to_le_bytes(), &[0; 8], &[0; 4], &[24, 0, 0, 0], b"badger"].concat();
     let mut cases = vec![
         case(FileKind::Ar, "broken headers", Damaged, "", ar),
         case(FileKind::Cpio, "broken headers", Damaged, "", cpio),
@@ -71,20 +70,6 @@ fn archives() -> Vec<Case> {
         case(FileKind::Rpm, "broken headers", Damaged, "header of the package is broken", rpm),
         case(FileKind::Rpm, "broken headers", Damaged, "the payload is not where", shifted),
         case(FileKind::Xar, "a broken table of contents", Damaged, "", xar),
-        case(
-            FileKind::InstallShield,
-            "cabinets without the header file that describes them (their data are read as one stream)",
-            Unsupported,
-            "is another file",
-            cabinet(0x0100_6000),
-        ),
-        case(
-            FileKind::InstallShield,
-            "cabinets before version 6",
-            Unsupported,
-            "before version 6",
-            cabinet(0x0100_5000),
-        ),
         case(FileKind::Chm, "a broken directory", Damaged, "", broken_help()),
     ];
     cases.extend(sevenzip().map(|bytes| {
@@ -96,6 +81,52 @@ fn archives() -> Vec<Case> {
         case(FileKind::Xar, "broken or cut data", Damaged, "", cut).about("badger")
     }));
     cases
+}
+
+/// A program with an InstallShield list of a header, a cabinet, and one file in them: split over several, or in the second.
+fn two_cabinets(flags: u16, volume: u16) -> Vec<u8> {
+    let start = [&b"ISc("[..], &0x0100_6000_u32.to_le_bytes(), &[0; 4]].concat();
+    let cabinet = [&start[..], &[0; 8], &24_u32.to_le_bytes(), b"badger"].concat();
+    // Behind the descriptor: the place of a directory without a name, the name of the file at 8, the file at 20.
+    let descriptor = set(vec![0; 60], &[(12, &60_u32.to_le_bytes()), (40, &1_u32.to_le_bytes()), (44, &[20])]);
+    let names = set(vec![0; 20], &[(8, b"half.txt\0")]);
+    let file = set(vec![0; 0x57], &[(0, &flags.to_le_bytes()), (2, &[6]), (10, &[6]), (18, &[24]), (58, &[8])]);
+    let file = set(file, &[(85, &volume.to_le_bytes())]);
+    let header = [start, 20_u32.to_le_bytes().to_vec(), vec![0; 4], descriptor, names, file].concat();
+    let entry = |name: &str, bytes: &[u8]| {
+        [format!("{name}\0Disk1\\{name}\x000.0.0.0\0{}\0", bytes.len()).as_bytes(), bytes].concat()
+    };
+    Program::default().overlay(&[entry("data1.hdr", &header), entry("data1.cab", &cabinet)].concat()).bytes()
+}
+
+/// A set-up program of Inno Setup whose table of offsets says that its files are in other files; the checksum is right.
+fn further_disks() -> Vec<u8> {
+    let mut whole = sample("inno/inno-6.2.2.exe");
+    let table = whole.windows(6).position(|window| window == b"rDlPtS").unwrap();
+    whole[table + 36..table + 40].fill(0);
+    let crc = crc32fast::hash(&whole[table..table + 40]).to_le_bytes();
+    set(whole, &[(table + 40, &crc)])
+}
+
+fn installers() -> Vec<Case> {
+    let cabinet =
+        |version: u32| [&b"ISc("[..], &version.to_le_bytes(), &[0; 8], &[0; 4], &[24, 0, 0, 0], b"badger"].concat();
+    let alone = "cabinets without the header file that describes them (their data are read as one stream)";
+    let shield = FileKind::InstallShield;
+    let several = "files in several cabinets";
+    vec![
+        case(shield, alone, Unsupported, "is another file", cabinet(0x0100_6000)),
+        case(shield, "cabinets before version 6", Unsupported, "before version 6", cabinet(0x0100_5000)),
+        case(shield, several, Unsupported, "in another InstallShield cabinet", two_cabinets(1, 1)).about("half.txt"),
+        case(shield, several, Unsupported, "in another InstallShield cabinet", two_cabinets(0, 2)).about("half.txt"),
+        case(
+            FileKind::InnoSetup,
+            "files in other disks of a set",
+            Unsupported,
+            "in other files of a set",
+            further_disks(),
+        ),
+    ]
 }
 
 /// A compiled help file whose chunks of the directory have another mark (M. Russotto's description).

@@ -8,6 +8,7 @@ mod clamscan;
 mod clamscan_switches;
 mod comparisons;
 mod content;
+mod differences;
 mod exits;
 mod files;
 mod formats;

@@ -153,6 +153,10 @@
 //!   read a second time for their other patterns: 15 of 65 ms of 24 MB, 7 of 31 of .NET, and 16 of 48 of small pictures, where the rule
 //!   led with the first four bytes of PNG. Those words count for nothing now (`usual`).
 //!
+//! * *A look at every position behind a pair that woke*, to the end of the chunk or, in the second set, of the window: most pages
+//!   wake one. The pairs that woke are looked for there instead (`woken`), as CPU time of whole scans in turns, with a load of 12:
+//!   18 MB of pages 287 ms instead of 330, 60 MB of programs for Linux 105 instead of 123, texts and programs for Windows as before.
+//!
 //! Not tried yet: keys at every fourth position. Of 31,900 parts for programs for Windows that lead, 30,200 have eight known
 //! bytes in succession and could be found so with half the gathers; the other 1,700 would need a filter of their own.
 //!
@@ -183,6 +187,7 @@ mod set;
 mod split;
 mod tables;
 mod usual;
+mod woken;
 
 pub use build::{Builder, Refusal};
 pub use joint::Filter;

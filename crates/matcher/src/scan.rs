@@ -11,6 +11,7 @@ use crate::layout::{AROUND, Entry, LAST, ONCE, PartHead, WAKES};
 use crate::marks::{self, Side};
 use crate::progress::{Gap, Progress};
 use crate::set::Patterns;
+use crate::woken;
 
 /// Positions that are filtered before their candidates are examined.
 const CHUNK: usize = 1 << 14;
@@ -67,8 +68,8 @@ pub struct State {
     pairs: Option<Box<Pairs>>,
     /// The parts whose pairs woke.
     awake: Bits,
-    /// Pairs woke at the candidate at hand: the filter did not look for them yet.
-    woke: bool,
+    /// The pairs that woke at the candidate at hand: the filter did not look for them yet.
+    woken: Vec<u16>,
     /// The pairs that are still looked for by all sets that are scanned together, in the state of the first; absent as long
     /// as they are all.
     left: Option<Option<Box<Short>>>,
@@ -109,7 +110,7 @@ impl State {
         self.statistics = Statistics::default();
         self.pairs = None;
         self.awake.clear();
-        self.woke = false;
+        self.woken.clear();
         self.left = None;
         self.is_stale = false;
         self.filter = None;
@@ -269,9 +270,9 @@ impl Patterns<'_> {
             return;
         }
         let pairs = self.part(next).map_or_else(Vec::new, |next| self.short_keys(next));
-        pairs.into_iter().for_each(|pair| self.change_pair(state, pair, true));
+        pairs.iter().for_each(|pair| self.change_pair(state, *pair, true));
         state.awake.enter(next);
-        state.woke = true;
+        state.woken.extend(pairs);
     }
 
     /// Looks for a pair from now on, or no more.
@@ -432,8 +433,8 @@ impl Patterns<'_> {
         !self.sections.short.words.is_empty() && (self.has_pair(state, one) | self.has_pair(state, two))
     }
 
-    /// Looks at all candidates, which are all that the filter passes before `until`. Once pairs wake, at every sampled position
-    /// behind. Absent if the scan is to stop.
+    /// Looks at all candidates, which are all that the filter passes before `until`. Once pairs wake, they are looked for
+    /// behind, chunk by chunk. Absent if the scan is to stop.
     fn examine_all(
         &self,
         state: &mut State,
@@ -441,14 +442,39 @@ impl Patterns<'_> {
         (candidates, until): (&[u32], usize),
         hit: &mut dyn FnMut(Hit) -> Flow,
     ) -> Option<()> {
-        for at in candidates.iter().map(|at| *at as usize) {
+        let mut candidates = candidates.iter().map(|at| *at as usize);
+        while let Some(at) = candidates.next() {
             self.examine(state, window, at, hit)?;
-            if std::mem::take(&mut state.woke) {
-                let mut rest = (at.saturating_add(STRIDE)..until).step_by(STRIDE);
-                rest.try_for_each(|at| self.examine(state, window, at, hit))?;
-                state.woke = false;
-                break;
+            if !state.woken.is_empty() {
+                let rest = candidates.collect::<Vec<_>>();
+                return self.examine_rest(state, window, (at.saturating_add(STRIDE), &rest, until), hit);
             }
+        }
+        Some(())
+    }
+
+    /// Looks at candidates from a position on, and for pairs that woke before it, or wake on the way.
+    fn examine_rest(
+        &self,
+        state: &mut State,
+        window: View<'_>,
+        (mut from, mut rest, until): (usize, &[usize], usize),
+        hit: &mut dyn FnMut(Hit) -> Flow,
+    ) -> Option<()> {
+        let mut woken = std::mem::take(&mut state.woken);
+        while from < until {
+            let end = from.saturating_add(CHUNK).min(until);
+            let (here, behind) = rest.split_at(rest.partition_point(|at| *at < end));
+            let mut wanted = here.to_vec();
+            woken::places(&woken, window.bytes, (from, end), &mut wanted);
+            while let Some(at) = wanted.pop() {
+                self.examine(state, window, at, hit)?;
+                if !state.woken.is_empty() {
+                    woken::places(&state.woken, window.bytes, (at.saturating_add(STRIDE), end), &mut wanted);
+                    woken.append(&mut state.woken);
+                }
+            }
+            (from, rest) = (from.saturating_add(CHUNK), behind);
         }
         Some(())
     }

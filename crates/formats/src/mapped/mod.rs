@@ -47,7 +47,7 @@ pub(crate) trait Map: Send + Sync {
 pub(crate) enum Place {
     /// In the file from this offset on, so many bytes.
     Stored(u64, u64),
-    /// Nowhere: so many zeros.
+    /// Nowhere: so many zeros, which may reach past the end of the disk.
     Hole(u64),
     /// In a compressed cluster.
     Packed(Packed),

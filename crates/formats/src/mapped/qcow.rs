@@ -92,7 +92,7 @@ impl Map for Clusters {
         let (cluster, within) = (offset / size, offset % size);
         let (outer, inner) = (cluster / per_table, cluster % per_table);
         if outer >= self.l1_count {
-            return Place::Hole(size - within);
+            return Place::Hole(u64::MAX - offset);
         }
         let Some(table) = table_entry::<8>(file, self.l1, outer).map(u64::from_be_bytes) else {
             return Place::Broken("the first table of the disk is cut off");
@@ -118,5 +118,21 @@ impl Clusters {
         let length = (sectors + 1).saturating_mul(512) - (start % 512);
         let size = 1 << self.bits;
         Packed { start, length, first, skip: 0, size, least: size, method: self.method }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dachs_base::{Limits, Memory, NoClock};
+
+    use super::*;
+
+    #[test]
+    fn a_disk_of_any_size_that_holds_nothing_is_passed_at_once() {
+        let numbers = [[0, 0, 0, 16].as_slice(), &(1_u64 << 60).to_be_bytes(), &[0, 0, 0, 0, 0, 0, 0, 1]].concat();
+        let file = [&b"QFI\xfb\0\0\0\x02"[..], &[0; 12], &numbers, &112_u64.to_be_bytes(), &[0; 72]].concat();
+        let source: Arc<dyn Source> = Arc::new(Memory::new(file));
+        let disk = disk(&source, &Budget::new(Limits::default(), NoClock)).unwrap().disk;
+        assert_eq!((disk.len(), disk.next_data(0)), (1 << 60, 1 << 60));
     }
 }

@@ -89,7 +89,7 @@ impl Map for Blocks {
         let (index, within) = (offset / self.size, offset % self.size);
         let left = self.size - within;
         if index >= self.count {
-            return Place::Hole(left);
+            return Place::Hole(u64::MAX - offset);
         }
         match table_entry::<4>(file, self.table, index).map(u32::from_be_bytes) {
             None => Place::Broken("the table of blocks is cut off"),

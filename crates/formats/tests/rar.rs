@@ -36,6 +36,17 @@ fn kinds(walked: &Walked) -> Vec<AnomalyKind> {
     walked.anomalies.iter().map(|anomaly| anomaly.kind).collect()
 }
 
+/// Without that bound it is decoded until the time is over: behind its data the old decoder reads zeros.
+#[test]
+fn an_old_member_cannot_be_larger_than_its_data_allow() {
+    let mut whole = sample("rar14.rar");
+    let name = whole.windows(5).position(|window| window.eq_ignore_ascii_case(b"LINES")).unwrap();
+    // RAR 1.4: packed size, unpacked size, ... 21 bytes, name.
+    whole[name - 17..name - 13].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    let walked = walk(&whole);
+    assert_eq!(kinds(&walked), [AnomalyKind::Damaged], "{:?}", walked.anomalies);
+}
+
 #[test]
 fn members_of_every_version_come_out() {
     let names = [

@@ -4,13 +4,18 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex};
 
 use dachs_base::{Anomaly, Budget, Charge, Held, Meta, Name};
-use rars::{Archive, ArchiveMember, ExtractionDecision, ExtractionErrorAction};
+use rars::{Archive, ArchiveMember, ArchiveMemberDetail, ExtractionDecision, ExtractionErrorAction};
 
 use super::{Opened, anomaly, lock};
 use crate::crypt;
 
 /// Bytes of members that are decoded together.
 const TOGETHER: u64 = 32 << 20;
+
+/// The methods of RAR 1.4 and 1.5: a step takes a bit at least and gives 272 bytes at most. Their decoder reads zeros behind the end of
+/// its data without a complaint, so that only this bound tells that a size is a lie.
+const OLD_METHODS: u8 = 15;
+const OLD_RATIO: u64 = 8 * 272;
 
 /// What a pass gave of a member.
 pub(super) struct Decoded {
@@ -101,6 +106,9 @@ impl Batch<'_> {
         if meta.is_split_before || meta.is_split_after {
             return self.refuse(member, index, Anomaly::unsupported("it goes on in another volume"));
         }
+        if says_too_much(member) {
+            return self.refuse(member, index, Anomaly::damaged("its data cannot give as many bytes as it says"));
+        }
         if meta.unpacked_size > TOGETHER {
             self.next = match self.members.is_empty() {
                 true => Next::Large(index, told(member, index)),
@@ -156,6 +164,15 @@ impl Batch<'_> {
         }
         self.next = Next::End;
     }
+}
+
+fn says_too_much(member: &ArchiveMember) -> bool {
+    let (ArchiveMemberDetail::Rar13 { unpack_version, .. } | ArchiveMemberDetail::Rar15To40 { unpack_version, .. }) =
+        &member.detail
+    else {
+        return false;
+    };
+    *unpack_version <= OLD_METHODS && member.meta.unpacked_size / OLD_RATIO > member.meta.packed_size
 }
 
 fn decoded(member: &ArchiveMember, index: usize) -> Decoded {

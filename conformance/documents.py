@@ -25,7 +25,24 @@ def put(name, content):
 
 
 def run(*command):
-    sys.exit(subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode)
+    code = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+    if code != 0:
+        sys.exit(code)
+
+
+def text(content):
+    """A text without its line ends, which ripmime and munpack write in a way of their own."""
+    return b"".join(content.split())
+
+
+def drop_texts(texts):
+    """Removes files that differ from these texts in white space alone: they are asked for as Python gives them."""
+    texts = {text(content) for content in texts}
+    for name in os.listdir("."):
+        with open(name, "rb") as file:
+            content = file.read()
+        if text(content) in texts:
+            os.remove(name)
 
 
 def require(condition):
@@ -74,9 +91,13 @@ elif tool in ("ripmime", "munpack", "python-email"):
         run("ripmime", "-i", path, "-d", ".", "--no-nameless")
     if tool == "munpack":
         run("munpack", "-q", path)
-    for part in message.walk():
-        if not part.is_multipart() and not part.defects and part.get_filename():
-            put(part.get_filename(), part.get_payload(decode=True) or b"")
+    parts = [part for part in message.walk() if not part.is_multipart()]
+    if tool != "python-email":
+        drop_texts(part.get_payload(decode=True) or b"" for part in parts)
+    else:
+        for part in parts:
+            if not part.defects and part.get_filename():
+                put(part.get_filename(), part.get_payload(decode=True) or b"")
 elif tool == "tnef":
     require(data.startswith(b"\x78\x9f\x3e\x22"))
     run("tnef", "--overwrite", "-f", path)

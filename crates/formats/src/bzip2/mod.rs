@@ -1,17 +1,16 @@
 //! bzip2: streams of blocks of up to 900 kB (see the format description that comes with bzip2 1.0.8, and
 //! <https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf>).
 //!
-//! A block's checksum is compared by the codec once the block is decoded; a wrong one ends the stream as damaged.
+//! The decoder of a stream is [`crate::codec::bzip2`]; a wrong checksum of a block ends it as damaged.
 
 use std::io;
 use std::sync::Arc;
 
-use bzip2::{Decompress, Status};
 use dachs_base::{Budget, Name, Source};
 
 use crate::Unpack;
-use crate::stream::coded::{Codec, Coded, Next, Ran};
-use crate::stream::frames::{self, Begun, no_frame};
+use crate::codec::bzip2::{Bzip2, memory};
+use crate::stream::frames::{self, Begun, Frame, no_frame};
 use crate::stream::{Fenced, SourceRead};
 
 /// Unpacks a bzip2 stream.
@@ -21,34 +20,19 @@ pub(crate) fn open(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack>
 
 fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begun> {
     let start = input.position();
-    let memory = match input.peek::<4>() {
-        // Four bytes for each byte of a block, and tables.
-        ([b'B', b'Z', b'h', level @ b'1'..=b'9'], 4) => u64::from(level - b'0') * 400_000 + 200_000,
+    let needed = match input.peek::<4>() {
+        ([b'B', b'Z', b'h', level @ b'1'..=b'9'], 4) => memory(u64::from(level - b'0') * 100_000),
         _ if before == 0 => return Err(no_frame()),
         _ => return Ok(Begun::End(start)),
     };
-    let coded = Fenced::new(budget, memory, || Ok(Coded::new(input, Bzip2(Decompress::new(false)))))?;
-    Ok(Begun::Frame(Box::new(coded)))
+    let stream = Fenced::new(budget, needed, || Ok(Bzip2::new(input, false)))?;
+    Ok(Begun::Frame(Box::new(stream)))
 }
 
-struct Bzip2(Decompress);
-
-impl Codec for Bzip2 {
-    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Ran {
-        let (before_in, before_out) = (self.0.total_in(), self.0.total_out());
-        let status = self.0.decompress(input, output);
-        let consumed = usize::try_from(self.0.total_in().wrapping_sub(before_in)).unwrap_or(0);
-        let produced = usize::try_from(self.0.total_out().wrapping_sub(before_out)).unwrap_or(0);
-        let next = match status {
-            Ok(Status::StreamEnd) => Next::End,
-            Ok(_) => Next::More,
-            Err(_) => Next::Broken("invalid bzip2 data"),
-        };
-        Ran { consumed, produced, next }
-    }
-
-    /// The checksum of the stream is part of its data.
-    fn trailer(&mut self, _: &mut SourceRead) -> io::Result<()> {
-        Ok(())
+impl Frame for Bzip2<SourceRead> {
+    fn finish(self: Box<Self>) -> SourceRead {
+        let (mut input, unused) = self.into_parts();
+        input.go_to(input.position().saturating_sub(u64::try_from(unused).unwrap_or(0)));
+        input
     }
 }

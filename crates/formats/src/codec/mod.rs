@@ -6,15 +6,16 @@
 //! that throw away bytes when they fail are read in small steps.
 
 pub(crate) mod adc;
-mod bare_bzip2;
 mod brotli;
 pub(crate) mod bytewise;
+pub(crate) mod bzip2;
 pub(crate) mod huffman;
 mod inflate;
 mod loose_inflate;
 mod lz4;
 pub(crate) mod lzfse;
 pub(crate) mod lzh;
+pub(crate) mod lzma;
 pub(crate) mod lznt1;
 pub(crate) mod lzo;
 pub(crate) mod lzss;
@@ -23,12 +24,14 @@ pub(crate) mod mszip;
 mod output;
 pub(crate) mod quantum;
 mod shrink;
+mod window;
 pub(crate) mod xpress;
+pub(crate) mod xz;
+pub(crate) mod zstd;
 
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use dachs_base::Budget;
-use lzma_rust2::{Lzma2Reader, LzmaReader, XzReader};
 use ppmd_rust::{Ppmd7Decoder, Ppmd8Decoder, RestoreMethod};
 
 use crate::stream::{Careful, Fenced};
@@ -74,12 +77,12 @@ pub(crate) fn loose_deflate(input: impl BufRead + Send + 'static, budget: &Budge
 
 /// bzip2 as NSIS writes it.
 pub(crate) fn bare_bzip2(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
-    fenced(budget, bare_bzip2::MEMORY, || Ok(bare_bzip2::BareBzip2::new(input, bare_bzip2::NSIS)))
+    fenced(budget, bzip2::MEMORY, || Ok(bzip2::Bzip2::bare(input, bzip2::NSIS)))
 }
 
 /// bzip2 as ALZip writes it in ALZ archives.
 pub(crate) fn alz_bzip2(input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
-    fenced(budget, bare_bzip2::MEMORY, || Ok(bare_bzip2::BareBzip2::new(input, bare_bzip2::ALZ)))
+    fenced(budget, bzip2::MEMORY, || Ok(bzip2::Bzip2::bare(input, bzip2::ALZ)))
 }
 
 /// PKZIP's shrink, of this plain length.
@@ -99,11 +102,7 @@ pub(crate) fn lz4(input: impl BufRead + Send + 'static, budget: &Budget) -> io::
 
 /// One bzip2 stream, or several of them one behind the other.
 pub(crate) fn bzip2(input: impl BufRead + Send + 'static, many: bool, budget: &Budget) -> io::Result<Decoder> {
-    let memory = 4 * MIB;
-    match many {
-        true => fenced(budget, memory, || Ok(bzip2::bufread::MultiBzDecoder::new(input))),
-        false => fenced(budget, memory, || Ok(bzip2::bufread::BzDecoder::new(input))),
-    }
+    fenced(budget, bzip2::MEMORY, || Ok(bzip2::Bzip2::new(input, many)))
 }
 
 /// LZMA without a header. `length` is the plain length, absent if an end mark ends the stream.
@@ -115,10 +114,9 @@ pub(crate) fn lzma(
 ) -> io::Result<Decoder> {
     let [first, dictionary @ ..] = properties;
     let dictionary = clamp_dictionary(u32::from_le_bytes(dictionary), length);
-    let need = lzma_rust2::lzma_get_memory_usage_by_props(dictionary, first)?;
-    fenced(budget, u64::from(need) * KIB, || {
-        LzmaReader::new_with_props(input, length.unwrap_or(u64::MAX), first, dictionary, None).map(Careful::new)
-    })
+    let properties = lzma::Properties::new(first).ok_or_else(|| invalid("the properties of LZMA data cannot be"))?;
+    let memory = lzma::FIXED.saturating_add(properties.memory()).saturating_add(dictionary.into());
+    fenced(budget, memory, || Ok(lzma::Lzma::new(input, properties, dictionary, length)))
 }
 
 /// LZMA2 without a header; `property` is the size of the dictionary as xz writes it (xz format 5.3.1).
@@ -128,54 +126,26 @@ pub(crate) fn lzma2(
     length: Option<u64>,
     budget: &Budget,
 ) -> io::Result<Decoder> {
-    let dictionary = match property {
-        0..40 => (2 | u32::from(property & 1)) << (property / 2 + 11),
-        40 => u32::MAX,
-        _ => return Err(invalid("the size of the dictionary is not valid")),
-    };
+    let dictionary =
+        lzma::dictionary_size(property).ok_or_else(|| invalid("the size of the dictionary is not valid"))?;
     let dictionary = clamp_dictionary(dictionary, length);
-    let need = u64::from(lzma_rust2::lzma2_get_memory_usage(dictionary)) + 32;
-    fenced(budget, need * KIB, || Ok(Careful::new(Lzma2Reader::new(input, dictionary, None))))
+    let memory = lzma::FIXED.saturating_add(dictionary.into());
+    fenced(budget, memory, || Ok(lzma::Lzma2::new(input, dictionary)))
 }
 
 /// Streams in the xz format, with dictionaries up to three quarters of the memory that is left.
 pub(crate) fn xz(input: impl Read + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
     let dictionary = (budget.memory_left() / 4 * 3).min(64 * MIB);
-    let limit = u32::try_from((dictionary + MIB) / KIB).unwrap_or(u32::MAX);
-    let make = || Ok(Careful::new(XzReader::new_mem_limit(input, true, limit)));
-    Ok(Box::new(Fenced::growing(budget, MIB, dictionary, make)?))
+    Ok(Box::new(Fenced::growing(budget, xz::FIXED, dictionary, || Ok(xz::Xz::new(input, true, dictionary)))?))
 }
 
 /// One frame of Zstandard (RFC 8878).
 pub(crate) fn zstd(mut input: impl BufRead + Send + 'static, budget: &Budget) -> io::Result<Decoder> {
-    let window = zstd_window(input.fill_buf()?).ok_or_else(|| invalid("it does not begin with a frame"))?;
-    fenced(budget, window.saturating_add(window / 2).saturating_add(MIB), || {
-        ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, window).map_err(io::Error::other)
-    })
-}
-
-/// The window that a frame needs (RFC 8878 3.1.1.1).
-fn zstd_window(header: &[u8]) -> Option<u64> {
-    let mut reader = dachs_base::Reader::new(header.strip_prefix(&[0x28, 0xB5, 0x2F, 0xFD])?, "zstd frame header");
-    let descriptor = reader.u8().ok()?;
-    let single_segment = descriptor & 0x20 != 0;
-    if !single_segment {
-        let (exponent, mantissa) = split(reader.u8().ok()?);
-        let base = 1u64 << (10 + exponent);
-        return Some(base + base / 8 * mantissa);
-    }
-    reader.skip([0, 1, 2, 4].get(usize::from(descriptor & 3)).copied()?).ok()?;
-    let content = match descriptor >> 6 {
-        0 => u64::from(reader.u8().ok()?),
-        1 => u64::from(reader.u16_le().ok()?) + 256,
-        2 => u64::from(reader.u32_le().ok()?),
-        _ => reader.u64_le().ok()?,
-    };
-    Some(content.max(KIB))
-}
-
-fn split(window: u8) -> (u64, u64) {
-    (u64::from(window >> 3), u64::from(window & 7))
+    let head = input.fill_buf()?;
+    let header = zstd::Header::read(head).ok().filter(|_| head.starts_with(&zstd::MAGIC.to_le_bytes()));
+    let header = header.ok_or_else(|| invalid("it does not begin with a frame"))?;
+    input.consume(header.size);
+    fenced(budget, zstd::FIXED.saturating_add(header.history()), || zstd::Zstd::new(input, header))
 }
 
 /// PPMd variant H, as in 7z.
@@ -234,19 +204,14 @@ mod tests {
         let huge = [0x5D, 0xFF, 0xFF, 0xFF, 0x3F];
         assert_eq!(kind(lzma(&[0u8; 9][..], huge, None, &budget)), Some(ErrorKind::OutOfMemory));
         assert_eq!(kind(lzma(&[0u8; 9][..], huge, Some(100), &budget)), None);
+        assert_eq!(kind(lzma(&[0u8; 9][..], [44, 0, 0, 1, 0], None, &budget)), Some(ErrorKind::OutOfMemory));
+        assert_eq!(kind(lzma(&[0u8; 9][..], [225, 0, 0, 1, 0], None, &budget)), Some(ErrorKind::InvalidData));
         assert_eq!(kind(lzma2(&[0u8; 9][..], 40, None, &budget)), Some(ErrorKind::OutOfMemory));
         assert_eq!(kind(lzma2(&[0u8; 9][..], 40, Some(100), &budget)), None);
         assert_eq!(kind(lzma2(&[0u8; 9][..], 41, Some(100), &budget)), Some(ErrorKind::InvalidData));
         assert_eq!(kind(ppmd7(&[0u8; 9][..], 6, 1 << 24, &budget)), Some(ErrorKind::OutOfMemory));
         assert_eq!(kind(ppmd8(&[0u8; 9][..], 0x0FF5, &budget)), Some(ErrorKind::OutOfMemory));
         assert_eq!(kind(zstd(&[0x28, 0xB5, 0x2F, 0xFD, 0, 0xF8][..], &budget)), Some(ErrorKind::OutOfMemory));
-    }
-
-    #[test]
-    fn the_window_of_a_frame_is_found() {
-        assert_eq!(zstd_window(&[0x28, 0xB5, 0x2F, 0xFD, 0, 0x01]), Some(1024 + 128));
-        assert_eq!(zstd_window(&[0x28, 0xB5, 0x2F, 0xFD, 0x20, 9]), Some(1024));
-        assert_eq!(zstd_window(&[0x28, 0xB5, 0x2F, 0xFD, 0x60 | 2, 0, 0, 0, 0x10]), Some(4096 + 256));
-        assert_eq!(zstd_window(b"\x28\xB5\x2F\xFE\0\0"), None);
+        assert_eq!(kind(zstd(&[0x28, 0xB5, 0x2F, 0xFD, 0][..], &budget)), Some(ErrorKind::InvalidData));
     }
 }

@@ -27,7 +27,7 @@ fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begu
         _ => return Ok(Begun::End(start)),
     };
     input.go_to(start.saturating_add(6));
-    let lzma = Lzma { properties: PROPERTIES, dictionary, length: u64::MAX, strict: true };
+    let lzma = Lzma { properties: PROPERTIES, dictionary, length: None };
     let lzma = Inside::Data(lzma.decoder(input, budget)?);
     Ok(Begun::Frame(Box::new(Lzip { inside: Some(lzma), crc: crc32fast::Hasher::new(), length: 0 })))
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use dachs_base::{Anomaly, Budget, Charge, LimitReached, Source};
 
+use crate::codec::bzip2::{self, Bzip2};
 use crate::codec::{adc, lzfse, lznt1, lzo, lzx::Lzx, xpress};
 
 /// A compressed cluster.
@@ -118,7 +119,7 @@ impl Method {
         let of = |plain: Option<Vec<u8>>| plain.ok_or_else(|| ErrorKind::InvalidData.into());
         match self {
             Method::Adc => of(adc::decode(input, most)),
-            Method::Bzip2 => read(bzip2::bufread::BzDecoder::new(input), most, 4 << 20, budget),
+            Method::Bzip2 => read(Bzip2::new(input, false), most, bzip2::MEMORY, budget),
             Method::Deflate => inflate(input, false, most),
             Method::Lz4 => lz4(input, most),
             Method::Lzfse => of(lzfse::decode(input, most)),

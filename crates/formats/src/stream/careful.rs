@@ -21,11 +21,6 @@ impl<R> Careful<R> {
     }
 
     /// The reader.
-    pub(crate) fn get_ref(&self) -> &R {
-        &self.reader
-    }
-
-    /// The reader.
     pub(crate) fn into_inner(self) -> R {
         self.reader
     }

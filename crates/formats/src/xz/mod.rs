@@ -1,28 +1,23 @@
 //! xz (the .xz File Format 1.2.1): one or more streams with padding between them, LZMA2 and branch filters inside.
 //!
-//! The codec compares the checksums of each block; a wrong one ends the stream as damaged. The dictionary is reserved as
+//! The decoder of a stream is [`crate::codec::xz`]; a wrong checksum ends it as damaged. The dictionary is reserved as
 //! the first block announces it; a later block that needs more is a limit.
 
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::sync::Arc;
 
-use dachs_base::{Budget, Heuristic, Name, Reader, Short, Source, read_vec_at};
-use lzma_rust2::XzReader;
+use dachs_base::{Budget, Heuristic, Memory, Name, Reader, Short, Source, read_vec_at};
 
 use crate::Unpack;
+use crate::codec::lzma::dictionary_size;
+use crate::codec::xz::{FIXED, MAGIC, Xz, number};
 use crate::stream::frames::{self, Begun, Frame, no_frame};
-use crate::stream::{Careful, Fenced, SourceRead};
+use crate::stream::{Fenced, SourceRead};
 
-/// 2.1.1.1: header magic bytes.
-const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
-/// What the decoder needs besides its dictionary.
-const FIXED: u64 = 256 * 1024;
 /// Taken for the dictionary if the header of the first block cannot be read.
 const USUAL_DICTIONARY: u64 = 64 << 20;
 /// A larger one is suspicious (observed of ClamAV 1.4.6).
 const LARGEST_DICTIONARY: u64 = 1 << 30;
-/// 5.3.1: the longest chunk of LZMA2, with some room.
-const LONGEST_CHUNK: usize = 80 * 1024;
 /// 2.1.1 and 3.1: a stream header, the longest block header, and a byte behind them.
 const LONGEST_HEADERS: usize = 12 + 1024 + 1;
 /// 5.3.1: the filter LZMA2.
@@ -65,10 +60,7 @@ fn begin(mut input: SourceRead, budget: &Budget, before: u64) -> io::Result<Begu
         return if before == 0 { Err(no_frame()) } else { Ok(Begun::End(end)) };
     }
     let dictionary = dictionary(head).ok().and_then(|(dictionary, _)| dictionary).unwrap_or(USUAL_DICTIONARY);
-    let limit = dictionary.saturating_add(FIXED).div_ceil(1024);
-    let limit = u32::try_from(limit).map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
-    let input = Padded { input, left: LONGEST_CHUNK };
-    let make = || Ok(Stream(Careful::new(XzReader::new_mem_limit(input, false, limit))));
+    let make = || Ok(Xz::new(input, false, dictionary));
     Ok(Begun::Frame(Box::new(Fenced::growing(budget, FIXED, dictionary, make)?)))
 }
 
@@ -96,75 +88,15 @@ fn dictionary(head: &[u8]) -> Result<(Option<u64>, usize), Short> {
         let size = number(&mut reader)?;
         let properties = reader.take(size)?;
         if let (LZMA2, [bits]) = (filter, properties) {
-            found = dictionary_size(*bits);
+            found = dictionary_size(*bits).map(u64::from);
         }
     }
     let left = reader.left();
     Ok((found, head.len().saturating_sub(left)))
 }
 
-/// 5.3.1: two bits of mantissa and an exponent.
-fn dictionary_size(bits: u8) -> Option<u64> {
-    match bits {
-        0..40 => Some(u64::from(2 | (bits & 1)) << (bits / 2 + 11)),
-        40 => Some(u64::from(u32::MAX)),
-        _ => None,
-    }
-}
-
-/// 1.2: a variable-length integer.
-fn number(reader: &mut Reader<'_>) -> Result<u64, Short> {
-    let mut value = 0;
-    for shift in (0..63).step_by(7) {
-        let byte = reader.u8()?;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    Ok(value)
-}
-
-/// An input with zeros behind its end. The codec wants the whole of an LZMA2 chunk before it decodes any of it; of a
-/// stream that is cut off it would give nothing.
-struct Padded {
-    input: SourceRead,
-    left: usize,
-}
-
-impl Padded {
-    fn is_cut(&self) -> bool {
-        self.left < LONGEST_CHUNK
-    }
-}
-
-impl Read for Padded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let got = self.input.read(buffer)?;
-        if got > 0 || buffer.is_empty() {
-            return Ok(got);
-        }
-        let zeros = buffer.len().min(self.left);
-        buffer.iter_mut().take(zeros).for_each(|byte| *byte = 0);
-        self.left -= zeros;
-        Ok(zeros)
-    }
-}
-
-struct Stream(Careful<XzReader<Padded>>);
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let result = self.0.read(buffer);
-        match result {
-            Err(_) | Ok(0) if self.0.get_ref().inner().is_cut() => Err(ErrorKind::UnexpectedEof.into()),
-            _ => result,
-        }
-    }
-}
-
-impl Frame for Stream {
+impl Frame for Xz<SourceRead> {
     fn finish(self: Box<Self>) -> SourceRead {
-        self.0.into_inner().into_inner().input
+        self.into_input().unwrap_or_else(|| SourceRead::new(Arc::new(Memory::new(*b""))))
     }
 }

@@ -36,6 +36,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("lzip lzma xz", "broken or cut data", "streams::nothing_broken_looks_complete"),
     ("xz", "wrong block checksum", "streams::nothing_broken_looks_complete"),
     ("zstd", "broken or cut blocks", "streams::nothing_broken_looks_complete"),
+    ("zstd", "nothing but skippable frames before other data", "streams::frames_that_are_skipped_are_not_all_there_is"),
     ("cab", "broken or cut blocks", "cab::every_cut_is_told"),
     ("cab", "files that begin or end in another cabinet", "cab::what_cannot_be_unpacked_is_told"),
     ("chm", "broken or cut frames", "chm::broken_help_is_told_or_read"),

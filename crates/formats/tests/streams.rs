@@ -105,6 +105,18 @@ fn what_follows_a_stream_is_a_member() {
 }
 
 #[test]
+fn frames_that_are_skipped_are_not_all_there_is() {
+    let Some(mut packed) = packed(&("zstd", &["-c"], FileKind::Zstd), &content(5000)) else { return };
+    packed.splice(..0, *b"\x50\x2a\x4d\x18\x01\0\0\0x");
+    assert_eq!(walk(&packed).at(&["content"]).unwrap().bytes, content(5000));
+    // The magic of the frame behind is broken, and tools that look for it elsewhere find it.
+    packed.insert(9, 7);
+    let walked = walk(&packed);
+    assert_eq!(walked.anomalies.iter().map(|anomaly| anomaly.kind).collect::<Vec<_>>(), [AnomalyKind::Damaged]);
+    assert!(walked.at(&["trailing data"]).is_some());
+}
+
+#[test]
 fn gzip_names_come_from_the_header() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("eicar.com"), eicar()).unwrap();

@@ -135,15 +135,20 @@ impl Stream {
         }
     }
 
-    /// Looks for bytes behind the stream, zeros aside: padding to the size of a block is usual.
-    fn look_behind(&mut self) -> Option<Item> {
+    /// Looks for bytes behind the stream, zeros aside: padding to the size of a block is usual. Where the stream gave none, as if it had
+    /// been skippable frames alone, they may be what it should have given.
+    fn look_behind(&mut self, empty: bool) -> Option<Item> {
         let end = self.end.load(Ordering::Relaxed);
         let start = match end {
             u64::MAX => return None,
             _ => first_data(self.source.as_ref(), end, &self.budget)?,
         };
         self.step = Step::Rest(start);
-        Some(Item::Anomaly { member: None, anomaly: Anomaly::odd("more data follows the compressed stream") })
+        let anomaly = match empty {
+            true => Anomaly::damaged("the compressed stream is empty, and no further one begins in what follows"),
+            false => Anomaly::odd("more data follows the compressed stream"),
+        };
+        Some(Item::Anomaly { member: None, anomaly })
     }
 }
 
@@ -155,9 +160,9 @@ impl Unpack for Stream {
                 Some(self.member(name, content))
             }
             Step::Behind(content) => {
-                let _ = content.len();
+                let empty = content.len() == 0;
                 drop(content);
-                self.look_behind()
+                self.look_behind(empty)
             }
             Step::Rest(start) => {
                 let length = self.source.len().saturating_sub(start);

@@ -41,6 +41,11 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// True if all bytes that were read so far, and some more, can be read again from memory: nothing has to be decoded twice for it.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     /// What went wrong while reading so far: damage, a limit, an I/O error. Bytes after it were not given.
     fn problem(&self) -> Option<Anomaly> {
         None
@@ -190,6 +195,10 @@ impl Source for Part {
         let held = self.parent.held()?;
         let rest = usize::try_from(self.start).ok().and_then(|start| held.get(start..)).unwrap_or(&[]);
         Some(usize::try_from(self.length).ok().and_then(|length| rest.get(..length)).unwrap_or(rest))
+    }
+
+    fn keeps(&self) -> bool {
+        self.parent.keeps()
     }
 
     fn problem(&self) -> Option<Anomaly> {

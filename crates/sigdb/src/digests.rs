@@ -1,8 +1,8 @@
 //! Digests of an object, computed while it is read.
 //!
 //! Most sizes do not occur among the signatures, and an object of such a size needs no digest. The size of a compressed stream, or
-//! of a normalised text, shows only at its end: so nothing is digested of it until then, or until [`WAITED`] bytes were read. If its
-//! size does occur, it is read once more, out of the memory that holds it.
+//! of a normalised text, shows only at its end: so nothing is digested of it until then, or until [`WAITED`] bytes were read and its
+//! source does not [keep](Source::keeps) more. If its size does occur, it is read once more, out of the memory that holds it.
 
 use crate::hashes::{DigestKind, Hashes};
 use crate::layout::length;
@@ -76,7 +76,7 @@ impl Digests {
         let position = windows.position();
         if !self.waits {
             self.update(windows.fresh());
-        } else if last || position > WAITED {
+        } else if last || (position > WAITED && !source.keeps()) {
             *self = Digests::wanted(hashes, last.then_some(position));
             match windows.whole() {
                 _ if self.is_empty() => {}

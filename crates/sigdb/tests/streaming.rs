@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use common::*;
 use dachs_base::{Facts, FileKind, Target};
 use dachs_sigdb::Image;
@@ -47,7 +49,7 @@ fn a_match_is_found_on_every_side_of_a_window_border() {
                 for (start, bytes) in &stretches {
                     all[*start as usize..*start as usize + bytes.len()].copy_from_slice(bytes);
                 }
-                let source = Dense { bytes: all, known: source.known };
+                let source = Dense { bytes: all, known: source.known, keeps: 0.into() };
                 let examined = examine_source(&image, &source, FileKind::Data, &Facts::default(), true);
                 let mut names = names(&image, &examined.findings);
                 names.sort_unstable();
@@ -65,6 +67,8 @@ fn a_match_is_found_on_every_side_of_a_window_border() {
 struct Dense {
     bytes: Vec<u8>,
     known: bool,
+    /// How often it is asked whether it keeps all of them before it says no.
+    keeps: AtomicU32,
 }
 
 impl dachs_base::Source for Dense {
@@ -81,6 +85,10 @@ impl dachs_base::Source for Dense {
 
     fn known_len(&self) -> Option<u64> {
         self.known.then_some(self.len())
+    }
+
+    fn keeps(&self) -> bool {
+        self.keeps.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
 }
 
@@ -162,15 +170,15 @@ fn a_digest_is_found_whether_the_size_is_known_or_not() {
     sizes.iter().for_each(|size| hash(&mut builder, &format!("any {size}"), sha256(&bytes_of(*size)), None));
     let unsized_ = builder.finish();
     for size in sizes {
-        for known in [true, false] {
-            let source = Dense { bytes: bytes_of(size), known };
+        for (known, keeps) in [(true, 0), (false, 0), (false, 1), (false, 3), (false, 1000)] {
+            let source = Dense { bytes: bytes_of(size), known, keeps: keeps.into() };
             let found = |image: &[u8]| {
                 let image = Image::new(image).unwrap();
                 let examined = examine_source(&image, &source, FileKind::Data, &Facts::default(), true);
                 names(&image, &examined.findings).into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
             };
-            assert_eq!(found(&sized), [format!("{size}"), format!("{size} sha1")], "{known}");
-            assert_eq!(found(&unsized_), [format!("any {size}")], "{known}");
+            assert_eq!(found(&sized), [format!("{size}"), format!("{size} sha1")], "{known} {keeps}");
+            assert_eq!(found(&unsized_), [format!("any {size}")], "{known} {keeps}");
         }
     }
 }
@@ -195,7 +203,7 @@ fn holes_change_no_finding() {
         let source = Sparse::new(at, stretches);
         let mut all = vec![0; usize::try_from(at).unwrap()];
         dachs_base::Source::read_at(&source, 0, &mut all);
-        let dense = Dense { bytes: all, known: true };
+        let dense = Dense { bytes: all, known: true, keeps: 0.into() };
         let examined = examine_source(&image, &dense, FileKind::Data, &Facts::default(), true);
         let mut expected = names(&image, &examined.findings);
         expected.sort_unstable();

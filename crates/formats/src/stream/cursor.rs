@@ -14,6 +14,8 @@ use super::replay::anomaly_of;
 pub(super) const BLOCK: usize = 64 * 1024;
 /// A window that slides is this long, unless there is not even memory for that.
 const WINDOW: usize = 2 << 20;
+/// Somebody who asks whether a window holds all bytes may read so many before asking again.
+const AHEAD: usize = 4 << 20;
 /// The first step of a stream; later ones are longer.
 const FIRST_STEP: u64 = 1024;
 
@@ -192,6 +194,11 @@ impl Cursor {
         blocks.for_each(|block| bytes.extend_from_slice(&block));
         bytes.truncate(narrow(length));
         Some(bytes)
+    }
+
+    /// True if the window holds all bytes, and will after [`AHEAD`] more.
+    pub(super) fn keeps(&self, budget: &Budget) -> bool {
+        self.start == 0 && !self.sliding && wide(self.held().saturating_add(AHEAD)) <= budget.memory_left() / 2
     }
 
     /// The newest `count` bytes of the newest block.

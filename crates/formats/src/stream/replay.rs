@@ -257,6 +257,12 @@ impl Source for Replay {
         self.whole.get_or_init(|| self.gather()).as_ref()?.held()
     }
 
+    fn keeps(&self) -> bool {
+        let state = self.lock();
+        let farthest = state.cursors.iter().map(Cursor::end).max().unwrap_or(0);
+        state.cursors.iter().any(|cursor| cursor.end() >= farthest && cursor.keeps(&self.budget))
+    }
+
     fn problem(&self) -> Option<Anomaly> {
         self.lock().problem.clone()
     }

@@ -69,6 +69,24 @@ fn bytes_are_kept_while_memory_allows() {
 }
 
 #[test]
+fn it_is_told_whether_all_bytes_are_kept() {
+    let (kept, _) = replay(&budget(64 << 20), 10_000_000, none);
+    check(&kept, 0, 3_000_000, 3_000_000);
+    assert!(kept.keeps());
+    let (slid, opened) = replay(&budget(24 << 20), 10_000_000, none);
+    let mut at = 0;
+    while slid.keeps() || at == 0 {
+        check(&slid, at, 4 << 20, 4 << 20);
+        at += 4 << 20;
+    }
+    // All that was read while it said so can be read again.
+    check(&slid, 0, 4 << 20, 4 << 20);
+    assert_eq!(opened.load(Ordering::Relaxed), 1);
+    check(&slid, 9_999_990, 100, 10);
+    assert!(!slid.keeps());
+}
+
+#[test]
 fn memory_is_given_back() {
     let budget = budget(64 << 20);
     let (replay, _) = replay(&budget, 10_000_000, none);

@@ -5,6 +5,7 @@
 //! whose bytes say more together than any four of them, though not as much as if they had nothing to do with each other.
 //!
 //! The figures are rough, and only their order counts: of several patterns that must all be there, the cheapest is searched.
+//! Dearest is what files hold because of their kind: `4d5a` at the start of a program for Windows, `89504e47` of a picture.
 
 use crate::keys::{Keys, known_value};
 use crate::rarity;
@@ -21,32 +22,53 @@ const OBJECT: u32 = 20;
 const PLACED: u32 = 10;
 /// Eighths of a bit.
 const BIT: u32 = 8;
+/// Something is to be done in each object, because it holds this by its kind.
+const CERTAIN: u64 = 1 << UNIT;
+/// Something is to be done in many objects, because it seems frequent. Little, since what is frequent in some kinds of files is rare in
+/// others, and objects are smaller than [`OBJECT`]: what the filter passes for it counts for more.
+const FREQUENT: u64 = CERTAIN >> 10;
 
 /// The cost of these parts of a pattern: see [`crate::Builder::cost`].
 pub(crate) fn cost(parts: &[Part]) -> u64 {
     let passes = parts.iter().map(|part| share(part.keys.as_ref().map_or(0, Keys::rarity)) << CANDIDATE).sum::<u64>();
-    let found = share(parts.iter().map(whole).sum::<u32>()) << OBJECT;
-    passes.saturating_add(found.min(1 << UNIT)).max(1)
+    let rarities = parts.iter().filter_map(whole).collect::<Vec<u32>>();
+    let found = if rarities.is_empty() { CERTAIN } else { in_object(share(rarities.iter().sum()), OBJECT) };
+    passes.saturating_add(found).max(1)
 }
 
 /// The cost of a pattern that is compared at one place, of which files differ less than elsewhere.
 pub(crate) fn cost_at_place(part: &Part) -> u64 {
-    (share(whole(part)) << PLACED).clamp(1, 1 << UNIT)
+    whole(part).map_or(CERTAIN, |rarity| in_object(share(rarity), PLACED)).max(1)
+}
+
+/// The cost of what is found at this share of 2 to the power of `positions` positions of an object.
+fn in_object(share: u64, positions: u32) -> u64 {
+    let (often, once) = (share.checked_ilog2().unwrap_or(0).saturating_add(positions), FREQUENT.ilog2());
+    match often.checked_sub(once) {
+        None => share << positions,
+        Some(more) => FREQUENT.saturating_add(u64::from(more.min(16)) * (FREQUENT >> 3)),
+    }
 }
 
 /// How rare a part is: its rarest four bytes, and a quarter of what the others would add. What files hold because of their kind
-/// counts for nothing.
-fn whole(part: &Part) -> u32 {
+/// counts for nothing; absent if nothing else is known of it.
+fn whole(part: &Part) -> Option<u32> {
     let mut bytes = part.elements.iter().map(known_value).collect::<Vec<_>>();
     usual::forget(&mut bytes);
-    let fours = bytes.split(Option::is_none).flat_map(|stretch| {
-        let known = stretch.iter().copied().flatten().collect::<Vec<u8>>();
-        known.chunks(4).filter(|four| four.len() == 4).map(rarity::of_long).collect::<Vec<u32>>()
-    });
-    let fours = fours.collect::<Vec<u32>>();
-    let most = fours.iter().copied().max().unwrap_or(BIT * BIT);
-    let rest = fours.iter().sum::<u32>().saturating_sub(most) / 4;
-    most.saturating_add(rest)
+    if bytes.iter().all(Option::is_none) {
+        return None;
+    }
+    let (mut most, mut sum) = (None, 0_u32);
+    for stretch in bytes.split(Option::is_none) {
+        for four in stretch.as_chunks::<4>().0 {
+            let rarity = rarity::of_long(&four.map(Option::unwrap_or_default));
+            most = most.max(Some(rarity));
+            sum = sum.saturating_add(rarity);
+        }
+    }
+    let most = most.unwrap_or(BIT * BIT);
+    let rest = sum.saturating_sub(most) / 4;
+    Some(most.saturating_add(rest))
 }
 
 /// The share of positions, in parts of [`UNIT`], of what is so rare.
@@ -81,5 +103,19 @@ mod tests {
         let short = cost(b"\x9d\x13\xe7\x55\xc9\xb2");
         let long = cost(b"\x9d\x13\xe7\x55\xc9\xb2\x41\x77\x1f\xe3\x91\xd7");
         assert!(zeros > common && common > short && short > long, "{zeros} {common} {short} {long}");
+    }
+
+    #[test]
+    fn what_each_file_of_a_kind_holds_costs_most() {
+        let bytes = |bytes: &[u8]| bytes.iter().map(|value| Element::Byte { value: *value, mask: 0xFF }).collect();
+        let mut builder = Builder::new();
+        let beginnings = [&b"\x89PNG"[..], b"MZ"];
+        let certain = beginnings.map(|begin| builder.add_placed(&Pattern { elements: bytes(begin) }).unwrap());
+        // Words that are frequent in scripts, and so in the table; but a program or a picture hardly holds one.
+        for word in [&b"curl"[..], b"wget", b"netsyst"] {
+            let number = builder.add_waiting(&Pattern { elements: bytes(word) }, true).unwrap();
+            let cheaper = |certain: &u32| builder.cost(number) < builder.cost(*certain) / 2;
+            assert!(certain.iter().all(cheaper), "{}", word.escape_ascii());
+        }
     }
 }

@@ -156,6 +156,15 @@
 //! * *A look at every position behind a pair that woke*, to the end of the chunk or, in the second set, of the window: most pages
 //!   wake one. The pairs that woke are looked for there instead (`woken`), as CPU time of whole scans in turns, with a load of 12:
 //!   18 MB of pages 287 ms instead of 330, 60 MB of programs for Linux 105 instead of 123, texts and programs for Windows as before.
+//! * *One price for whatever seems to be found in every object*: what files hold by their kind for certain (`89504e47` at the start of a
+//!   picture, `4d5a`) cost no more than words that are frequent in scripts (`curl`, `wget`), so one rule led with the first bytes of PNG
+//!   still, and others with `4d5a` and `PE\0\0`: every picture was read twice, and every program for Windows. The examination alone
+//!   does 250 MB of small pictures a second instead of 138, in turns. What only *seems* frequent costs a thousandth of what is certain;
+//!   with an eighth, or in steps as large as what the filter passes costs, rules led with rare words found by frequent pairs, and programs
+//!   for Linux went at 330 MB a second instead of 1,050.
+//! * *Buckets asked for ahead* (prefetched: their heads as positions are sifted, their entries before any is looked at): in four turns
+//!   320 to 340 MB a second of .NET instead of 300 to 366, 325 to 356 of other programs for Windows instead of 270 to 340, 711 to 943
+//!   of programs for Linux instead of 909 to 1,019.
 //!
 //! Not tried yet: keys at every fourth position. Of 31,900 parts for programs for Windows that lead, 30,200 have eight known
 //! bytes in succession and could be found so with half the gathers; the other 1,700 would need a filter of their own.

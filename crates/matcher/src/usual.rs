@@ -11,8 +11,9 @@
 //! ```
 //!
 //! A stretch of [`LEAST`] bytes of one of them is enough, in either case, and with a zero behind each byte; shorter ones have to begin
-//! the pattern. The list is by hand: from Microsoft's PE format (section names, 4) and VERSIONINFO resource, ECMA-335 (streams of
-//! metadata, II.24.2), the ELF specification, and the first bytes that other formats prescribe. A wrong entry costs time, never a hit.
+//! the pattern, or are [`MARKS`]. The list is by hand: from Microsoft's PE format (section names, 4) and VERSIONINFO resource, ECMA-335
+//! (streams of metadata, II.24.2; classes and names that compilers write, IV), the ELF specification, and the first bytes that other
+//! formats prescribe. A wrong entry costs time, never a hit.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -23,14 +24,28 @@ const LEAST: usize = 5;
 const UPPER: u8 = 0xDF;
 
 /// The first bytes of formats.
-const BEGINNINGS: [&[u8]; 9] =
-    [b"\x89PNG", b"\xFF\xD8\xFF", b"GIF8", b"%PDF", b"\x7FELF", b"PK\x03\x04", b"\xD0\xCF\x11\xE0", b"Rar!", b"RIFF"];
+const BEGINNINGS: [&[u8]; 10] = [
+    b"\x89PNG",
+    b"\xFF\xD8\xFF",
+    b"GIF8",
+    b"%PDF",
+    b"\x7FELF",
+    b"PK\x03\x04",
+    b"\xD0\xCF\x11\xE0",
+    b"Rar!",
+    b"RIFF",
+    b"MZ",
+];
+
+/// What is known again as a whole only, wherever it stands in a pattern: it is short, or stretches of it say more.
+const MARKS: [&[u8]; 3] = [b"PE\0\0", b"CreateDecryptor", b"CreateEncryptor"];
 
 /// Words; those on one line are looked for each.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
     ".text .rsrc .data .rdata .reloc .idata .edata .pdata .shstrtab .dynamic .comment .symtab",
     "VS_VERSION_INFO StringFileInfo VarFileInfo Translation CompanyName FileDescription FileVersion InternalName \
-     LegalCopyright LegalTrademarks OriginalFilename ProductName ProductVersion PrivateBuild SpecialBuild Comments",
+     LegalCopyright LegalTrademarks OriginalFilename ProductName ProductVersion PrivateBuild SpecialBuild Comments \
+     040904B0 040904E4 000004B0",
     "KERNEL32.dll USER32.dll ADVAPI32.dll GDI32.dll SHELL32.dll COMCTL32.dll ole32.dll OLEAUT32.dll ntdll.dll msvcrt.dll \
      WS2_32.dll WININET.dll SHLWAPI.dll VERSION.dll mscoree.dll MSVBVM60.dll",
     "GetProcAddress LoadLibrary FreeLibrary GetModuleHandle GetModuleFileName VirtualAlloc VirtualFree VirtualProtect \
@@ -42,12 +57,19 @@ const WORDS: [&str; 9] = [
     "DllMain DllRegisterServer DllUnregisterServer DllCanUnloadNow DllGetClassObject _CorExeMain _CorDllMain",
     "mscorlib #Strings #GUID #Blob v4.0.30319 v2.0.50727 <Module> System.Reflection System.Runtime CompilerServices \
      RuntimeCompatibilityAttribute CompilationRelaxationsAttribute DebuggableAttribute AssemblyTitleAttribute",
+    "op_Equality op_Inequality get_Length ToString GetHashCode ReferenceEquals Concat GetType InitializeComponent \
+     RijndaelManaged CryptoStream MemoryStream FromBase64String GetExecutingAssembly GetManifestResourceStream \
+     ResourceManager CompilerGeneratedAttribute GeneratedCodeAttribute EditorBrowsableAttribute DebuggerHiddenAttribute \
+     STAThreadAttribute ComVisibleAttribute GuidAttribute TargetFrameworkAttribute DebuggerNonUserCodeAttribute \
+     PublicKeyToken=b77a5c561934e089 PublicKeyToken=b03f5f7f11d50a3a __StaticArrayInitTypeSize <PrivateImplementationDetails>",
     "GLIBC_2. libc.so.6 ld-linux __libc_start_main __gmon_start__ _ITM_deregisterTMCloneTable",
     "http:// https:// www.w3.org schemas.microsoft.com <script </script> function document <html </html> <body",
 ];
 
 /// Sentences.
-const SENTENCES: [&str; 6] = [
+const SENTENCES: [&str; 8] = [
+    "System.Security.Permissions.SecurityPermissionAttribute, mscorlib, Version=4.0.0.0, Culture=neutral, PublicKeyToken=",
+    "System.Resources.ResourceReader, mscorlib, Version=2.0.0.0, Culture=neutral, System.Resources.RuntimeResourceSet",
     "This program cannot be run in DOS mode.\r\r\n$",
     "This program must be run under Win32",
     "Microsoft Corporation. All rights reserved.",
@@ -56,18 +78,19 @@ const SENTENCES: [&str; 6] = [
     "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
 ];
 
-/// All stretches of [`LEAST`] bytes, in upper case.
-static STRETCHES: LazyLock<BTreeSet<[u8; LEAST]>> = LazyLock::new(|| {
+/// All stretches of [`LEAST`] bytes, in upper case, each as a number.
+static STRETCHES: LazyLock<BTreeSet<u64>> = LazyLock::new(|| {
     let words = WORDS.iter().flat_map(|line| line.split_whitespace());
     let all = words.chain(SENTENCES).map(str::as_bytes);
-    all.flat_map(|entry| entry.array_windows::<LEAST>()).map(|stretch| stretch.map(upper)).collect()
+    let number = |stretch: &[u8; LEAST]| stretch.iter().fold(0, |sum, byte| sum << 8 | u64::from(upper(*byte)));
+    all.flat_map(|entry| entry.array_windows::<LEAST>()).map(number).collect()
 });
 
 /// Which of these stretches there may be: a bit by a hash of each, since most bytes are none.
 static MAYBE: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let mut bits = vec![0; 1 << 10];
     for stretch in STRETCHES.iter() {
-        let (word, bit) = place(stretch);
+        let (word, bit) = place(*stretch);
         bits.get_mut(word).into_iter().for_each(|word| *word |= 1 << bit);
     }
     bits
@@ -78,13 +101,16 @@ pub(crate) fn forget(bytes: &mut [Option<u8>]) {
     let beginning = BEGINNINGS.iter().find(|beginning| begins(bytes, beginning)).map_or(0, |beginning| beginning.len());
     let mut usual = vec![false; bytes.len()];
     usual.iter_mut().take(beginning).for_each(|usual| *usual = true);
-    for step in [1, 2] {
-        let length = (LEAST - 1) * step + 1;
-        for (at, window) in bytes.windows(length).enumerate() {
-            if is_usual(window, step) {
-                usual.iter_mut().skip(at).take(length).for_each(|usual| *usual = true);
-            }
+    for mark in MARKS {
+        let holds = |window: &[Option<u8>]| window.iter().zip(mark).all(|(byte, wanted)| *byte == Some(*wanted));
+        for (at, _) in bytes.windows(mark.len()).enumerate().filter(|(_, window)| holds(window)) {
+            usual.iter_mut().skip(at).take(mark.len()).for_each(|usual| *usual = true);
         }
+    }
+    for (step, first) in [(1, 0), (2, 0), (2, 1)] {
+        each_usual(bytes, (step, first), &mut |from, to| {
+            usual.iter_mut().take(to).skip(from).for_each(|usual| *usual = true);
+        });
     }
     bytes.iter_mut().zip(usual).filter(|(_, usual)| *usual).for_each(|(byte, _)| *byte = None);
     // What is left of a wide character is its zero.
@@ -100,17 +126,31 @@ fn begins(bytes: &[Option<u8>], beginning: &[u8]) -> bool {
     start.is_some_and(|start| start.iter().zip(beginning).all(|(byte, wanted)| *byte == Some(*wanted)))
 }
 
-/// Are the characters of this window, `step` bytes each, a stretch of an entry?
-fn is_usual(window: &[Option<u8>], step: usize) -> bool {
-    let mut stretch = [0; LEAST];
-    for (at, byte) in window.iter().enumerate() {
-        match (byte, at % step) {
-            (Some(byte), 0) => stretch.get_mut(at / step).into_iter().for_each(|place| *place = upper(*byte)),
-            (Some(0), _) => {}
-            _ => return false,
+/// Calls `found` with the start and the end of each stretch of an entry, whose characters are `step` bytes each and stand from
+/// `first` on: with zeros between if there is room.
+fn each_usual(bytes: &[Option<u8>], (step, first): (usize, usize), found: &mut dyn FnMut(usize, usize)) {
+    // The last characters of a run without a gap, and how many they are.
+    let (mut stretch, mut count) = (0_u64, 0_usize);
+    for at in (first..bytes.len()).step_by(step) {
+        let joined = step == 1 || at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&Some(0));
+        let Some(byte) = bytes.get(at).copied().flatten() else {
+            count = 0;
+            continue;
+        };
+        count = if joined { count + 1 } else { 1 };
+        stretch = stretch << 8 & WHOLE | u64::from(upper(byte));
+        if count >= LEAST && is_usual(stretch) {
+            found(at - (LEAST - 1) * step, at + 1);
         }
     }
-    let (word, bit) = place(&stretch);
+}
+
+/// The bits of a stretch.
+const WHOLE: u64 = (1 << (8 * LEAST)) - 1;
+
+/// Is it a stretch of an entry?
+fn is_usual(stretch: u64) -> bool {
+    let (word, bit) = place(stretch);
     MAYBE.get(word).is_some_and(|word| word >> bit & 1 != 0) && STRETCHES.contains(&stretch)
 }
 
@@ -119,9 +159,8 @@ fn upper(byte: u8) -> u8 {
 }
 
 /// The place of a stretch among the bits.
-fn place(stretch: &[u8; LEAST]) -> (usize, u32) {
-    let number = stretch.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    let [a, b, ..] = number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+fn place(stretch: u64) -> (usize, u32) {
+    let [a, b, ..] = stretch.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
     let hash = u16::from_be_bytes([a, b]);
     (usize::from(hash >> 6), u32::from(hash & 63))
 }
@@ -133,7 +172,7 @@ mod tests {
     #[test]
     fn what_is_usual_is_forgotten_and_nothing_else() {
         let wide = |text: &str| text.bytes().flat_map(|byte| [byte, 0]).collect::<Vec<u8>>();
-        let table: [(Vec<u8>, usize); 9] = [
+        let table: [(Vec<u8>, usize); 11] = [
             (wide("VS_VERSION_INFO"), 0),
             (wide("originalFilename"), 0),
             (b"$This program cannot be run i".to_vec(), 1),
@@ -143,6 +182,8 @@ mod tests {
             (b"x\x89PNG".to_vec(), 5),
             (b"kfjwq8 zyxw".to_vec(), 11),
             (b"rsrc".to_vec(), 4),
+            (b"MZx".to_vec(), 1),
+            (b"xPE\0\0L".to_vec(), 2),
         ];
         for (pattern, left) in table {
             let mut bytes = pattern.iter().copied().map(Some).collect::<Vec<_>>();

@@ -14,6 +14,10 @@
 //! On an EPYC of 3.6 GHz: 0.81 GB/s, where the crate `md-5` 0.11 does 0.61. With AVX-512 (three inputs mixed by one instruction)
 //! 0.73, since its instructions take longer one by one.
 //!
+//! Most objects that need MD5 need SHA-256 too, which has instructions of its own (1.8 GB/s). Both in turns, a block each or some, take
+//! as long as one after the other (0.19 s to 0.20 s for 105 MB, one pass each 0.19 s): a block of MD5 fills the processor's window
+//! with steps that wait, so that nothing behind them begins. That would need the steps of both in one loop.
+//!
 //! The tests compare it with that crate.
 
 use std::hint::black_box;

@@ -270,7 +270,13 @@ impl Bytes {
     fn neighbours(&self, crowds: &Crowds) -> Option<Vec<Key>> {
         let mut best: Option<Keys> = None;
         for at in 0..self.len() {
-            let two = (at..at + STRIDE).map(|at| self.key(Kind::Long, at, crowds, 0)).collect::<Option<Vec<Key>>>();
+            // Of what can be no rarer than what there is, the crowds are not asked for.
+            let least = best.as_ref().map_or(0, Keys::rarity);
+            let rarities = || (at..at + STRIDE).map(|at| self.runs.get(at).copied().flatten());
+            if rarities().any(|rarity| rarity.is_none_or(|rarity| rarity < least || (rarity == least && least > 0))) {
+                continue;
+            }
+            let two = (at..at + STRIDE).map(|at| self.key(Kind::Long, at, crowds, least)).collect::<Option<Vec<Key>>>();
             let two = two.map(Keys);
             if two.as_ref().is_some_and(|two| best.as_ref().is_none_or(|best| best.rarity() < two.rarity())) {
                 best = two;

@@ -63,7 +63,7 @@ pub(crate) enum Piece {
 /// When it is malformed, or cannot be matched yet.
 pub(crate) fn patterns(text: &str, modifiers: Modifiers) -> Parsed<Vec<Pattern>> {
     let pieces = parse(text)?;
-    modifiers.variants(&pieces).into_iter().map(finish).collect()
+    modifiers.variants(pieces).into_iter().map(finish).collect()
 }
 
 /// Reads the text of a body signature.
@@ -72,7 +72,8 @@ pub(crate) fn patterns(text: &str, modifiers: Modifiers) -> Parsed<Vec<Pattern>>
 /// When it is malformed.
 pub(crate) fn parse(text: &str) -> Parsed<Vec<Piece>> {
     let mut cursor = Cursor::new(text);
-    let mut pieces = Vec::new();
+    // Most pieces are bytes, of two digits each.
+    let mut pieces = Vec::with_capacity(text.len() / 2);
     let mut cut = false;
     while let Some(next) = cursor.peek() {
         pieces.push(match next {

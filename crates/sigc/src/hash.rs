@@ -21,8 +21,9 @@ use crate::refused::{Parsed, Refused};
 /// # Errors
 /// When it is malformed or not for us.
 pub(crate) fn parse(line: &str, scope: Scope) -> Parsed<(&str, HashRule)> {
-    let fields: Vec<&str> = line.splitn(6, ':').collect();
-    let (hash, size, name, levels) = match (scope, fields.as_slice()) {
+    let mut fields = [""; 6];
+    let count = fields.iter_mut().zip(line.splitn(6, ':')).map(|(field, part)| *field = part).count();
+    let (hash, size, name, levels) = match (scope, fields.get(..count).unwrap_or_default()) {
         (Scope::Section, [size, hash, name, levels @ ..]) if levels.len() <= 2 => (*hash, *size, *name, levels),
         (Scope::Imports | Scope::Object, [hash, size, name, levels @ ..]) if levels.len() <= 2 => {
             (*hash, *size, *name, levels)

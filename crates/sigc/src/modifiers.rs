@@ -43,8 +43,7 @@ impl Modifiers {
     }
 
     /// The body in the forms in which it is looked for.
-    pub(crate) fn variants(self, pieces: &[Piece]) -> Vec<Vec<Piece>> {
-        let mut body = pieces.to_vec();
+    pub(crate) fn variants(self, mut body: Vec<Piece>) -> Vec<Vec<Piece>> {
         if self.no_case {
             body.iter_mut().for_each(fold_piece);
         }

@@ -16,7 +16,7 @@ pub(crate) fn bare(name: &str) -> Parsed<&str> {
 
 /// A name as reports show it when its source was not verified.
 pub(crate) fn unofficial(name: &str) -> String {
-    format!("{name}{UNOFFICIAL}")
+    [name, UNOFFICIAL].concat()
 }
 
 /// A name as ignore lists give it, as signatures write it: without the ending of reports, and without the endings in

@@ -375,17 +375,21 @@ fn write_uses(patterns: u32, uses: &[(u32, u32)]) -> (Vec<u8>, Vec<u8>) {
 
 /// Sixteen bytes that stand for a pattern.
 fn fingerprint(pattern: &Pattern) -> [u8; 16] {
-    struct Sink(Sha256);
+    struct Sink(Vec<u8>);
     impl Hasher for Sink {
         fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
+            self.0.extend_from_slice(bytes);
+        }
+        /// Which variant an element is: a byte is enough, and each element has one.
+        fn write_isize(&mut self, number: isize) {
+            self.0.push(u8::try_from(number).unwrap_or(u8::MAX));
         }
         fn finish(&self) -> u64 {
             0
         }
     }
-    let mut sink = Sink(Sha256::new());
+    let mut sink = Sink(Vec::with_capacity(pattern.elements.len().saturating_mul(3).saturating_add(16)));
     pattern.hash(&mut sink);
-    let digest: [u8; 32] = sink.0.finalize().into();
+    let digest: [u8; 32] = Sha256::digest(sink.0).into();
     digest.first_chunk::<16>().copied().unwrap_or_default()
 }

@@ -26,16 +26,16 @@ mod fse;
 mod huffman;
 mod literals;
 mod sequences;
-mod xxh64;
 
+use std::hash::Hasher as _;
 use std::io::{self, ErrorKind, Read};
 
 use dachs_base::{Reader, Short};
+use twox_hash::XxHash64;
 
 use self::bits::LEAD;
 use self::literals::Literals;
 use self::sequences::Sequences;
-use self::xxh64::Xxh64;
 use super::window::{Space, Window};
 use crate::stream::remark;
 
@@ -113,7 +113,7 @@ pub(crate) struct Zstd<R> {
     block: Vec<u8>,
     literals: Literals,
     sequences: Sequences,
-    checksum: Xxh64,
+    checksum: XxHash64,
     /// Plain bytes decoded so far.
     made: u64,
     /// The outcome that is given once all bytes were.
@@ -137,7 +137,7 @@ impl<R: Read> Zstd<R> {
         let window = Window::new(history, BLOCK);
         let block = vec![0; LEAD + BLOCK + LEAD];
         let (literals, sequences) = (Literals::new(), Sequences::new());
-        let checksum = Xxh64::new();
+        let checksum = XxHash64::with_seed(0);
         Ok(Zstd { input, header, window, block, literals, sequences, checksum, made: 0, ended: None })
     }
 
@@ -152,7 +152,7 @@ impl<R: Read> Zstd<R> {
         let made = self.window.waiting();
         self.made = self.made.saturating_add(u64::try_from(made.len()).unwrap_or(u64::MAX));
         if self.header.checked {
-            self.checksum.update(made);
+            self.checksum.write(made);
         }
         self.ended = match last {
             Ok(false) => None,

@@ -2,11 +2,14 @@
 //!
 //! The budget of a scan charges what unpackers hold, but a mistake in a parser may still ask for any amount. Inside a
 //! worker the allocator counts, and the first request beyond the limit ends the process with a code of its own, so that
-//! the report can say *memory* and not *crash*. Outside of workers it only passes on.
+//! the report can say *memory* and not *crash*. Outside of workers it only passes on. Inside, small blocks come from a
+//! stretch that was [set aside](set_aside), see [`mod@crate::arena`].
 //!
-//! The counts are kept without atomic additions: only a process of a single thread arms the limit.
+//! The counts and the stretch are kept without atomic additions: only a process of a single thread arms the limit.
 
+use crate::arena::Arena;
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
 /// The system's allocator, and a limit for those who [arm] it.
@@ -22,6 +25,23 @@ pub struct Bounded;
 static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
 static USED: AtomicU64 = AtomicU64::new(0);
 static CODE: AtomicI32 = AtomicI32::new(0);
+
+/// The stretch for small blocks, used from [`arm`] on.
+static SMALL: Small = Small(Arena::empty());
+
+struct Small(Arena);
+
+// SAFETY: it is changed by `set_aside` and, once the limit is armed, by requests: both are for processes of one thread. Before,
+// it holds no address, or one that nobody has a block at.
+unsafe impl Sync for Small {}
+
+/// Sets addresses aside for the small blocks of the workers that are forked from here. Where that is refused, they use the
+/// system's allocator.
+///
+/// Only for a process with one thread.
+pub fn set_aside() {
+    let _ = SMALL.0.reserve();
+}
 
 /// From now on, a request that brings the memory allocated since to more than `limit` bytes ends the process with `code`.
 ///
@@ -86,34 +106,82 @@ fn refused(pointer: *mut u8) -> *mut u8 {
     pointer
 }
 
-// SAFETY: every call is passed on to `System` unchanged; what is added are counters.
+/// True in a worker.
+#[inline]
+fn is_armed() -> bool {
+    LIMIT.load(Relaxed) != u64::MAX
+}
+
+/// A small block of a worker.
+#[inline]
+fn small(layout: Layout, zeroed: bool) -> Option<*mut u8> {
+    let block = if is_armed() { SMALL.0.take(layout, zeroed) } else { None };
+    block.map(std::ptr::NonNull::as_ptr)
+}
+
+// SAFETY: every call is answered by the arena or passed on to `System` unchanged, and blocks go back to where they came from;
+// what is added are counters.
 unsafe impl GlobalAlloc for Bounded {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
         // SAFETY: the caller's promise is passed on.
-        refused(unsafe { System.alloc(layout) })
+        small(layout, false).unwrap_or_else(|| refused(unsafe { System.alloc(layout) }))
     }
 
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         shrink(layout.size());
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
+        if SMALL.0.holds(pointer) {
+            // SAFETY: it lies in the arena, so it came from there; the layout is the caller's promise.
+            unsafe { SMALL.0.give(pointer, layout) };
+        } else {
+            // SAFETY: the caller's promise is passed on.
+            unsafe { System.dealloc(pointer, layout) }
+        }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
         // SAFETY: the caller's promise is passed on.
-        refused(unsafe { System.alloc_zeroed(layout) })
+        small(layout, true).unwrap_or_else(|| refused(unsafe { System.alloc_zeroed(layout) }))
     }
 
     #[inline]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if SMALL.0.holds(pointer) {
+            // SAFETY: it lies in the arena, so it came from there; the layout is the caller's promise.
+            return unsafe { self.move_small(pointer, layout, size) };
+        }
         grow(size.saturating_sub(layout.size()));
         shrink(layout.size().saturating_sub(size));
         // SAFETY: the caller's promise is passed on.
         refused(unsafe { System.realloc(pointer, layout, size) })
+    }
+}
+
+impl Bounded {
+    /// Gives a small block another size, in its place or in another.
+    ///
+    /// # Safety
+    /// As [`GlobalAlloc::realloc`], and the block is one of the arena.
+    unsafe fn move_small(self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if SMALL.0.resize(pointer, layout, size) {
+            grow(size.saturating_sub(layout.size()));
+            shrink(layout.size().saturating_sub(size));
+            return pointer;
+        }
+        let Ok(wanted) = Layout::from_size_align(size, layout.align()) else { return null_mut() };
+        // SAFETY: the caller asks for a size above 0.
+        let moved = unsafe { self.alloc(wanted) };
+        if !moved.is_null() {
+            // SAFETY: both blocks have so many bytes, and are two; the old one is the caller's to give back.
+            unsafe {
+                moved.copy_from_nonoverlapping(pointer, layout.size().min(size));
+                self.dealloc(pointer, layout);
+            }
+        }
+        moved
     }
 }

@@ -14,6 +14,7 @@
 #![cfg(target_os = "linux")]
 
 pub mod alloc;
+mod arena;
 #[cfg(feature = "attack")]
 pub mod attack;
 pub mod fd;

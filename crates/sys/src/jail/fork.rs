@@ -61,19 +61,31 @@ impl Child {
     /// # Errors
     /// The kernel's: somebody else has waited for it.
     pub fn wait(self) -> io::Result<End> {
+        let info = self.ask(libc::WEXITED)?;
+        // SAFETY: `waitid` has filled in the fields of a child's end.
+        let status = unsafe { info.si_status() };
+        Ok(if info.si_code == libc::CLD_EXITED { End::Exited(status) } else { End::Killed(status) })
+    }
+
+    /// Takes note of its end, if it has ended. False if it has not.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        // SAFETY: the number of the process is the first field of both, and 0 if none has ended (`waitid(2)`, WNOHANG).
+        let ended = |info: libc::siginfo_t| unsafe { info.si_pid() } != 0;
+        // One that cannot be waited for is not there.
+        self.ask(libc::WEXITED | libc::WNOHANG).map_or(true, ended)
+    }
+
+    fn ask(&self, options: libc::c_int) -> io::Result<libc::siginfo_t> {
         // SAFETY: zero is a value of this type.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
         let number = self.number.unsigned_abs();
         loop {
             // SAFETY: `info` lives through the call.
-            match check(unsafe { libc::waitid(libc::P_PID, number, &raw mut info, libc::WEXITED) }) {
+            match check(unsafe { libc::waitid(libc::P_PID, number, &raw mut info, options) }) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(()) => break,
+                asked => return asked.map(|()| info),
             }
         }
-        // SAFETY: `waitid` has filled in the fields of a child's end.
-        let status = unsafe { info.si_status() };
-        Ok(if info.si_code == libc::CLD_EXITED { End::Exited(status) } else { End::Killed(status) })
     }
 }

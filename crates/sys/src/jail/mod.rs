@@ -176,6 +176,7 @@ pub struct Loose<'a>(&'a Closed);
 pub fn close(plan: Plan) -> Result<Closed, JailError> {
     // For the workers, which inherit it.
     crate::alloc::keep_freed();
+    crate::alloc::set_aside();
     let sizes = bounds::sizes(plan.mapped);
     let worker = worker_filter(&plan)?;
     let own = zygote_filter(&plan)?;

@@ -41,6 +41,8 @@ pub(crate) struct Shop {
 pub(crate) struct Slot<'a> {
     shop: &'a Shop,
     shared: Option<Hired>,
+    /// The last worker of one file, which was killed: the zygote is told with the next order.
+    done: Option<Worker>,
     packet: Box<[u8]>,
     /// Counts requests; a reply gives the number back.
     requests: u64,
@@ -59,7 +61,7 @@ struct Hired {
 
 impl<'a> Slot<'a> {
     pub(crate) fn new(shop: &'a Shop) -> Slot<'a> {
-        Slot { shop, shared: None, packet: vec![0; LONGEST].into_boxed_slice(), requests: 0, profile: None }
+        Slot { shop, shared: None, done: None, packet: vec![0; LONGEST].into_boxed_slice(), requests: 0, profile: None }
     }
 
     /// Scans one file, whatever happens. `begin_alone` is called before a worker of its own is asked, which may take long.
@@ -94,10 +96,11 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Ends the slot's worker.
+    /// Ends the slot's workers.
     pub(crate) fn close(&mut self) {
-        if let Some(shared) = self.shared.take() {
-            self.shop.control.end(shared.worker);
+        let shared = self.shared.take().map(|shared| shared.worker);
+        for worker in self.done.take().into_iter().chain(shared) {
+            self.shop.control.end(worker);
         }
     }
 
@@ -125,7 +128,8 @@ impl<'a> Slot<'a> {
         let mut own = self.hire(true)?;
         match self.ask(&mut own, job, false) {
             Ok(body) => {
-                self.shop.control.end(own.worker);
+                Control::kill(&own.worker);
+                self.done = Some(own.worker);
                 Ok(body)
             }
             Err(loss) => Err(self.bury(own.worker, &loss, job)),
@@ -144,9 +148,9 @@ impl<'a> Slot<'a> {
         self.hire(false)
     }
 
-    fn hire(&self, alone: bool) -> Result<Hired, Anomaly> {
+    fn hire(&mut self, alone: bool) -> Result<Hired, Anomaly> {
         let no_worker = |error: PoolError| died(&format!("there is no worker to scan it: {error}"));
-        let worker = self.shop.control.fork(alone).map_err(no_worker)?;
+        let worker = self.shop.control.fork(alone, self.done.take()).map_err(no_worker)?;
         Ok(Hired { worker, files: 0, patience: Duration::ZERO })
     }
 

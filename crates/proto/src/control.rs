@@ -19,6 +19,8 @@ pub enum Order {
         worker: u64,
         /// It is for one file alone. Such workers are many, and what they would each make is made before.
         alone: bool,
+        /// A worker that was killed after its work; nobody asks how it ended.
+        done: Option<u64>,
     },
     /// Wait until this worker, which is dead or was killed, has ended, and tell how.
     Wait {

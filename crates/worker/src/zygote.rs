@@ -37,7 +37,7 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     let children = HashMap::new();
     let closed = jail::close(plan).map_err(|error| refuse(&error.to_string()))?;
     answer(&Answer::Ready(report(&closed)), None)?;
-    Zygote { closed, content, engine, children }.obey()
+    Zygote { closed, content, engine, children, ending: Vec::new() }.obey()
 }
 
 fn setup() -> Result<Setup, Failure> {
@@ -70,6 +70,8 @@ struct Zygote<'a> {
     content: Content<'a>,
     engine: Engine,
     children: HashMap<u64, Child>,
+    /// Those that nobody asks about any more, and that had not yet ended.
+    ending: Vec<Child>,
 }
 
 impl Zygote<'_> {
@@ -82,13 +84,17 @@ impl Zygote<'_> {
                 return Ok(());
             }
             match (Order::decode(packet.get(..length).unwrap_or_default()), descriptor) {
-                (Ok(Order::Fork { worker, alone }), Some(its)) => {
+                (Ok(Order::Fork { worker, alone, done }), Some(its)) => {
                     if alone {
                         self.content.image.make_ready();
                     }
                     self.fork(worker, its)?;
+                    self.forget(done);
                 }
-                (Ok(Order::Wait { worker }), None) => self.wait(worker)?,
+                (Ok(Order::Wait { worker }), None) => {
+                    self.wait(worker)?;
+                    self.forget(None);
+                }
                 _ => return Err(Failure),
             }
         }
@@ -106,6 +112,12 @@ impl Zygote<'_> {
             }
             Err(error) => answer(&Answer::NotForked(error.raw_os_error().unwrap_or_default()), None),
         }
+    }
+
+    /// Takes note of the ends that nobody asks about; of those that are still to come, next time.
+    fn forget(&mut self, done: Option<u64>) {
+        self.ending.extend(done.and_then(|worker| self.children.remove(&worker)));
+        self.ending.retain(|child| !child.has_ended());
     }
 
     fn wait(&mut self, worker: u64) -> Result<(), Failure> {

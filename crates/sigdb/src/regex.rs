@@ -6,7 +6,7 @@
 //! and kept ([`Cache`]). What neither can express is refused when an image is built.
 //!
 //! Most are never needed: the image also holds bytes that must occur where an expression matches ([`mod@needles`]), and an object
-//! is asked for those first ([`Grams`]). Before anything backtracks, quicker expressions are asked that match wherever this one does: a wider one that takes linear
+//! is asked for those first ([`Grams`]), and then for what stands before such bytes ([`mod@endings`]). Before anything backtracks, quicker expressions are asked that match wherever this one does: a wider one that takes linear
 //! time, in which references are to any bytes and lookaround may hold or not, and the tail, see [`translate`]. Where one of
 //! them finds nothing, and that is nearly everywhere, there is nothing to be tried.
 //!
@@ -20,11 +20,13 @@
 //! overlap, up to the first empty one. This was observed on ClamAV 1.4.6.
 
 mod cache;
+mod endings;
 mod grams;
 mod needles;
 mod translate;
 
 pub(crate) use cache::Cache;
+pub(crate) use endings::{Ending, Places};
 pub(crate) use grams::Grams;
 pub(crate) use needles::each as each_needle;
 pub(crate) use translate::Problem;
@@ -136,7 +138,7 @@ pub(crate) fn needles_of(regex: &Regex) -> Vec<u8> {
     needles::of(&regex.text, &regex.flags)
 }
 
-/// Do needles, the wide expression and the tail let an object pass in which the expression matches? True if it matches nothing
+/// Do needles, the ending, the wide expression and the tail let an object pass in which the expression matches? True if it matches nothing
 /// or cannot be compiled. For fuzz targets.
 #[must_use]
 pub fn screens_pass_matches(text: &str, flags: &str, object: &[u8]) -> bool {
@@ -150,7 +152,9 @@ pub fn screens_pass_matches(text: &str, flags: &str, object: &[u8]) -> bool {
     };
     let (record, grams) = (needles_of(&regex), Grams::new(object));
     let held = record.is_empty() || each_needle(&record).any(|needle| grams.may_hold(needle));
-    !found || (passed && held)
+    let ending = Cache::default().ending(0, text, flags);
+    let ended = ending.is_none_or(|ending| Places::default().may_match(object, &ending));
+    !found || (passed && held && ended)
 }
 
 /// Where an expression is tried in an object.

@@ -10,7 +10,7 @@ use super::{Judge, counter_of};
 use crate::layout::length;
 use crate::logic::{self, Circumstances};
 use crate::model::{Offset, OffsetBase};
-use crate::regex::Grams;
+use crate::regex::{Grams, Places};
 use crate::rules::{Expression, RuleRecord, RuleSet, Special, Sub};
 use crate::tally::Tally;
 use crate::{compare, offsets, recount, regex};
@@ -23,19 +23,25 @@ pub(super) struct Whole<'e> {
     bytes: Cow<'e, [u8]>,
     /// Made when it is first asked for, if there is memory for it.
     grams: Option<Option<(Grams, Charge)>>,
+    places: Places,
     _charge: Option<Charge>,
 }
 
 impl<'e> Whole<'e> {
     fn read(source: &'e dyn Source, size: u64, budget: &Budget) -> Result<Whole<'e>, LimitReached> {
         if let Some(held) = source.held().filter(|held| length(held.len()) == size && size <= regex::LARGEST) {
-            return Ok(Whole { bytes: Cow::Borrowed(held), grams: None, _charge: None });
+            return Ok(Whole { bytes: Cow::Borrowed(held), grams: None, places: Places::default(), _charge: None });
         }
         let allowed = regex::LARGEST;
         let refused = || LimitReached { limit: Limit::Memory, allowed };
         let count = usize::try_from(size).ok().filter(|_| size <= allowed).ok_or_else(refused)?;
         let charge = budget.reserve(size)?;
-        Ok(Whole { bytes: Cow::Owned(read_vec_at(source, 0, count)), grams: None, _charge: Some(charge) })
+        Ok(Whole {
+            bytes: Cow::Owned(read_vec_at(source, 0, count)),
+            grams: None,
+            places: Places::default(),
+            _charge: Some(charge),
+        })
     }
 
     /// Could an expression match of which one of these needles must occur?
@@ -184,6 +190,10 @@ impl Judge<'_, '_> {
         let whole = self.whole.get_or_insert_with(|| Whole::read(source, size, budget));
         let whole = whole.as_mut().map_err(|limit| *limit)?;
         if !whole.may_match(wanted.needles, budget) {
+            return Ok(());
+        }
+        let ending = case.rules.compiled.ending(wanted.place, wanted.text, wanted.flags);
+        if ending.is_some_and(|ending| !whole.places.may_match(&whole.bytes, &ending)) {
             return Ok(());
         }
         let compiled = case.rules.compiled.compiled(wanted.place, wanted.text, wanted.flags);

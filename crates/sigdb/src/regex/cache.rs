@@ -1,11 +1,13 @@
 //! Expressions that were compiled, by place.
 
-use super::Compiled;
+use super::{Compiled, Ending, LONGEST, linear_text, parse};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes that compiled expressions may take together. All five hundred of a real database take 7 MB.
 const KEPT: usize = 32 << 20;
+/// Bytes that an entry takes besides, roughly.
+const ENTRY: usize = 64;
 
 /// Expressions that were compiled, by place.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,7 @@ pub(crate) struct Cache {
 #[derive(Debug, Default)]
 struct Kept {
     compiled: BTreeMap<u32, Arc<Compiled>>,
+    endings: BTreeMap<u32, Option<Arc<Ending>>>,
     bytes: usize,
 }
 
@@ -27,12 +30,32 @@ impl Cache {
             return Some(Arc::clone(compiled));
         }
         let compiled = Arc::new(Compiled::when_needed(text, flags).ok()?);
-        let bytes = compiled.memory();
-        if kept.bytes.saturating_add(bytes) > KEPT {
-            *kept = Kept::default();
-        }
-        kept.bytes = kept.bytes.saturating_add(bytes);
+        kept.make_room(compiled.memory());
         kept.compiled.insert(place, Arc::clone(&compiled));
         Some(compiled)
+    }
+
+    /// What stands before a stretch in the expression at a place; absent if that is not known.
+    pub(crate) fn ending(&self, place: u32, text: &str, flags: &str) -> Option<Arc<Ending>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ending) = kept.endings.get(&place) {
+            return ending.clone();
+        }
+        let text = Some(text).filter(|text| text.len() <= LONGEST);
+        let hir = text.and_then(|text| linear_text(text, flags)).and_then(|text| parse(&text, flags));
+        let ending = hir.and_then(|hir| Ending::of(&hir)).map(Arc::new);
+        kept.make_room(ending.as_ref().map_or(0, |ending| ending.memory()).saturating_add(ENTRY));
+        kept.endings.insert(place, ending.clone());
+        ending
+    }
+}
+
+impl Kept {
+    /// Forgets everything if so many bytes more would be too many.
+    fn make_room(&mut self, bytes: usize) {
+        if self.bytes.saturating_add(bytes) > KEPT {
+            *self = Kept::default();
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }

@@ -103,8 +103,7 @@ impl Encoded {
         if let Some(until) = self.until(form) {
             *until = end;
         }
-        let around = self.around(start, end);
-        let Some(form) = scan::judge(form, &measured, &around) else { return Ok(()) };
+        let Some(form) = scan::judge(form, &measured, || self.around(start, end)) else { return Ok(()) };
         if self.count >= MOST {
             let text = "it holds more encoded stretches than were decoded; the rest was looked at as it stands";
             self.found.end_with(None, Anomaly::odd(text));

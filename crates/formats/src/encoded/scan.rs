@@ -3,7 +3,9 @@
 //! Runs of digits are looked for in strides: a run that is long enough has a digit at every place of a stride. Words and
 //! numbers of texts end before that, so most bytes of a text are never looked at.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::{self, Finder};
 
 use super::digits::{Form, Measured};
 
@@ -34,6 +36,22 @@ const WORDS: [&[u8]; 12] = [
     b"inflate",
     b"bin",
 ];
+
+/// The words, ready to be looked for: a document in PDF asks a thousand times.
+static FINDERS: LazyLock<[Finder<'static>; WORDS.len()]> = LazyLock::new(|| WORDS.map(Finder::new));
+
+/// Which bytes are digits of base64; those of hexadecimal numbers are among them.
+const DIGIT: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], 0);
+    while byte < 256 {
+        #[allow(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "counted up to 255 in a constant")]
+        {
+            table[byte] = matches!(byte as u8, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/');
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Where stretches may begin, in the first `fresh` bytes of a window.
 pub(super) fn places(window: &[u8], fresh: usize) -> Vec<(usize, Form)> {
@@ -69,41 +87,40 @@ fn units(mut rest: &[u8], form: Form) -> usize {
 
 /// Where runs of digits begin.
 fn runs(window: &[u8]) -> Vec<usize> {
-    let digit = |at: usize| window.get(at).is_some_and(|byte| Form::Base64.is_digit(*byte));
+    let digit = |byte: &u8| DIGIT.get(usize::from(*byte)).copied().unwrap_or(false);
     let (mut places, mut at) = (Vec::new(), 0);
     // Everything before `at` was looked at. A run that begins there has a digit at its last place.
-    while at + RUN <= window.len() {
-        let last = at + RUN - 1;
-        let back = (at..=last).rev().take_while(|place| digit(*place)).count();
-        if back < RUN {
-            at = last + 1 - back;
-            if back == 0 {
-                at = last + 1;
-            }
+    while let Some(stride) = window.get(at..).and_then(|rest| rest.get(..RUN)) {
+        if let Some(other) = stride.iter().rposition(|byte| !digit(byte)) {
+            at += other + 1;
             continue;
         }
         places.push(at);
-        at += RUN;
-        while digit(at) {
-            at += 1;
-        }
+        let behind = window.get(at + RUN..).unwrap_or_default();
+        at += RUN + behind.iter().position(|byte| !digit(byte)).unwrap_or(behind.len());
     }
     places
 }
 
-/// Whether a stretch is believed, and what it is: runs of digits that are all hexadecimal are no base64.
-pub(super) fn judge(form: Form, measured: &Measured, around: &[u8]) -> Option<Form> {
+/// Whether a stretch is believed, and what it is: runs of digits that are all hexadecimal are no base64. `around` is asked only
+/// where it decides.
+pub(super) fn judge(form: Form, measured: &Measured, around: impl FnOnce() -> Vec<u8>) -> Option<Form> {
     if !form.prefix().is_empty() {
         return Some(form);
     }
-    let around = around.to_ascii_lowercase();
-    let spoken = WORDS.iter().any(|word| memmem::find(&around, word).is_some());
+    let spoken = || speaks(&around());
     let no_hex = measured.beyond || (measured.small && measured.capital) || !measured.digits.is_multiple_of(2);
     if !no_hex && measured.other {
-        let least = if spoken { SHORT_HEX } else { HEX };
-        return (measured.digits >= least).then_some(Form::Hex);
+        let believed = measured.digits >= HEX || (measured.digits >= SHORT_HEX && spoken());
+        return believed.then_some(Form::Hex);
     }
     let mixed = measured.small && measured.capital && measured.other;
-    let believed = spoken || (mixed && measured.digits >= BASE64);
+    let believed = (mixed && measured.digits >= BASE64) || spoken();
     believed.then_some(Form::Base64)
+}
+
+/// Does it speak of decoding?
+fn speaks(around: &[u8]) -> bool {
+    let around = around.to_ascii_lowercase();
+    FINDERS.iter().any(|word| word.find(&around).is_some())
 }

@@ -336,10 +336,13 @@ fn is_known(name: &[u8]) -> bool {
 
 /// Where `needle` stands.
 fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    text.windows(needle.len()).position(|window| window == needle)
+    memchr::memmem::find(text, needle)
 }
 
 /// True if `needle` (in lower case) stands in the text in any case.
 fn contains(text: &[u8], needle: &[u8]) -> bool {
-    text.windows(needle.len()).any(|window| window.eq_ignore_ascii_case(needle))
+    let Some(first) = needle.first() else { return true };
+    let here = |at: usize| text.get(at..).and_then(|rest| rest.get(..needle.len()));
+    let mut starts = memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text);
+    starts.any(|at| here(at).is_some_and(|found| found.eq_ignore_ascii_case(needle)))
 }

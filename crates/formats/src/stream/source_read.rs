@@ -7,6 +7,8 @@ use dachs_base::Source;
 
 /// Bytes fetched at once for small reads.
 const BUFFER: usize = 32 * 1024;
+/// Bytes fetched first: many who begin to read stop soon. Four times as many with each turn, up to [`BUFFER`].
+const FIRST: usize = 2 * 1024;
 
 /// Reads a range of a [`Source`] like a file, with a buffer, so that decoders may read single bytes.
 ///
@@ -18,7 +20,11 @@ pub struct SourceRead {
     /// Where the bytes that are not yet buffered go on, from the start of the source.
     next: u64,
     buffer: Vec<u8>,
+    /// How many bytes of the buffer are bytes of the source, and how many of those were read.
+    filled: usize,
     used: usize,
+    /// Bytes to be fetched next.
+    size: usize,
 }
 
 impl SourceRead {
@@ -32,7 +38,7 @@ impl SourceRead {
     #[must_use]
     pub fn range(source: Arc<dyn Source>, start: u64, length: u64) -> SourceRead {
         let end = start.saturating_add(length);
-        SourceRead { source, start, end, next: start, buffer: Vec::new(), used: 0 }
+        SourceRead { source, start, end, next: start, buffer: Vec::new(), filled: 0, used: 0, size: FIRST }
     }
 
     /// How many bytes were read so far, counted from the start of the range.
@@ -46,8 +52,8 @@ impl SourceRead {
     pub fn go_to(&mut self, position: u64) {
         let target = self.start.saturating_add(position).min(self.end);
         let behind = self.next.checked_sub(target).and_then(|count| usize::try_from(count).ok());
-        match behind.filter(|count| *count <= self.buffer.len()) {
-            Some(count) => self.used = self.buffer.len() - count,
+        match behind.filter(|count| *count <= self.filled) {
+            Some(count) => self.used = self.filled - count,
             None => self.drop_buffer(target),
         }
     }
@@ -94,14 +100,12 @@ impl SourceRead {
         let mut buffer = std::mem::take(&mut self.buffer);
         // As much as there is of a small source: most are.
         let known = self.source.known_len().unwrap_or(u64::MAX).min(self.end).saturating_sub(self.next);
-        let wanted = usize::try_from(known).unwrap_or(BUFFER).clamp(1, BUFFER);
-        if buffer.capacity() == 0 {
+        let wanted = usize::try_from(known).unwrap_or(BUFFER).clamp(1, self.size);
+        self.size = self.size.saturating_mul(4).min(BUFFER);
+        if buffer.len() < wanted {
             buffer = vec![0; wanted];
-        } else {
-            buffer.resize(wanted, 0);
         }
-        let got = self.fetch(&mut buffer);
-        buffer.truncate(got);
+        self.filled = buffer.get_mut(..wanted).map_or(0, |wanted| self.fetch(wanted));
         self.buffer = buffer;
         self.used = 0;
     }
@@ -115,13 +119,13 @@ impl SourceRead {
     }
 
     fn drop_buffer(&mut self, target: u64) {
-        self.buffer.clear();
+        self.filled = 0;
         self.used = 0;
         self.next = target;
     }
 
     fn waiting(&self) -> &[u8] {
-        self.buffer.get(self.used..).unwrap_or(&[])
+        self.buffer.get(self.used..self.filled).unwrap_or(&[])
     }
 }
 
@@ -140,7 +144,7 @@ impl BufRead for SourceRead {
     }
 
     fn consume(&mut self, count: usize) {
-        self.used = self.used.saturating_add(count).min(self.buffer.len());
+        self.used = self.used.saturating_add(count).min(self.filled);
     }
 }
 

@@ -47,8 +47,8 @@ pub(super) fn candidates(source: &dyn Source) -> Vec<u64> {
     let length = source.len();
     let start = length.saturating_sub(TAIL);
     let tail = read_vec_at(source, start, usize::try_from(length - start).unwrap_or(0));
-    let positions = tail.windows(END.len()).zip(start..).filter(|(window, _)| **window == END);
-    positions.map(|(_, position)| position).collect()
+    let position = |at: usize| start.saturating_add(u64::try_from(at).unwrap_or(0));
+    memchr::memmem::find_iter(&tail, &END).map(position).collect()
 }
 
 /// What the candidate at `position` points to; `None` if that is no directory.

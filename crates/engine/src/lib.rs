@@ -297,10 +297,12 @@ impl Scan<'_> {
 
     /// Looks at one object and opens it if it holds others.
     fn visit(&mut self, mut object: Object) {
+        // What is shorter than the first read was told whole.
+        let first_read = u64::try_from(dachs_formats::FIRST_READ).unwrap_or(u64::MAX);
         let measured = object.source.known_len().is_some();
         self.examine(&object);
         self.run_rules(&object);
-        if !measured && object.source.known_len().is_some() {
+        if !measured && object.source.known_len().is_some_and(|length| length >= first_read) {
             object.identity = level::identify(&*object.source, self.image, object.around.last().copied());
         }
         if !self.is_enough() {

@@ -107,6 +107,9 @@ impl Identity {
     }
 }
 
+/// Bytes that [`identify()`] reads first. They tell all of an object that has fewer, even if its length is not known then.
+pub const FIRST_READ: usize = identify::HEAD;
+
 /// Tells what an object is. Reads a bounded number of bytes from its start, and from its end if its length is known.
 #[must_use]
 pub fn identify(source: &dyn Source) -> Identity {

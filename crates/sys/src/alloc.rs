@@ -43,6 +43,11 @@ pub fn set_aside() {
     let _ = SMALL.0.reserve();
 }
 
+/// Has the first of the addresses that were [set aside](set_aside) backed by memory. In a new worker, before its list is put on.
+pub(crate) fn prepare() {
+    SMALL.0.prepare();
+}
+
 /// From now on, a request that brings the memory allocated since to more than `limit` bytes ends the process with `code`.
 ///
 /// Only for a process with one thread. Without [`Bounded`] as the global allocator it does nothing.
@@ -59,6 +64,10 @@ const MAPPED: libc::c_int = 1 << 20;
 #[cfg(target_env = "gnu")]
 const KEPT: libc::c_int = 8 << 20;
 
+/// So much more is asked of the kernel at a time.
+#[cfg(target_env = "gnu")]
+const MORE: libc::c_int = 1 << 20;
+
 /// From now on, more of what is freed is kept for the next request.
 ///
 /// Left alone, the allocator of glibc gives windows and blocks of streams back to the kernel as soon as an object is done, and the
@@ -66,7 +75,7 @@ const KEPT: libc::c_int = 8 << 20;
 /// left as they are.
 pub fn keep_freed() {
     #[cfg(target_env = "gnu")]
-    for (option, bytes) in [(libc::M_MMAP_THRESHOLD, MAPPED), (libc::M_TRIM_THRESHOLD, KEPT)] {
+    for (option, bytes) in [(libc::M_MMAP_THRESHOLD, MAPPED), (libc::M_TRIM_THRESHOLD, KEPT), (libc::M_TOP_PAD, MORE)] {
         // SAFETY: numbers that say how much the allocator keeps; no memory changes hands.
         let _ = unsafe { libc::mallopt(option, bytes) };
     }

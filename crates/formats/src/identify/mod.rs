@@ -24,7 +24,7 @@ use crate::Identity;
 use magics::MAGICS;
 
 /// Bytes of the first read.
-const HEAD: usize = 4096;
+pub(crate) const HEAD: usize = 4096;
 /// Objects shorter than this describe no disc.
 const SHORTEST_DISC: usize = 16 * 2048 + 6;
 

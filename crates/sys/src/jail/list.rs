@@ -101,6 +101,7 @@ fn named(word: &str) -> Result<u64, String> {
     let value = match word {
         "CLONE_PIDFD" => libc::CLONE_PIDFD,
         "F_GETFD" => libc::F_GETFD,
+        "MADV_POPULATE_WRITE" => libc::MADV_POPULATE_WRITE,
         "MAP_ANONYMOUS" => libc::MAP_ANONYMOUS,
         "PROT_EXEC" => libc::PROT_EXEC,
         "PR_SET_NO_NEW_PRIVS" => libc::PR_SET_NO_NEW_PRIVS,
@@ -133,6 +134,7 @@ numbers! {
     exit_group SYS_exit_group,
     fcntl SYS_fcntl,
     lseek SYS_lseek,
+    madvise SYS_madvise,
     mmap SYS_mmap,
     mremap SYS_mremap,
     munmap SYS_munmap,
@@ -153,7 +155,7 @@ mod tests {
     fn the_lists_are_right() {
         assert_eq!(parse(WORKER).unwrap().len(), 11);
         assert_eq!(parse(include_str!("debug.txt")).unwrap().len(), 1);
-        assert_eq!(parse(ZYGOTE).unwrap().len(), 8);
+        assert_eq!(parse(ZYGOTE).unwrap().len(), 9);
     }
 
     #[test]

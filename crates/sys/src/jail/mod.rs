@@ -295,6 +295,7 @@ impl Loose<'_> {
         if plan.has(Layer::Limits) {
             bounds::worker(*sizes, plan.memory).map_err(needed("limits"))?;
         }
+        crate::alloc::prepare();
         if plan.has(Layer::Filter) {
             filter.enter().map_err(|why| JailError { layer: "system calls", why })?;
         }

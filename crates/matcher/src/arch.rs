@@ -5,12 +5,17 @@
 //! tests compare all of them. Vector registers do not look up faster than the processor's own loads (a gather is as many loads
 //! as it has lanes): what they save is the arithmetic around it. Of NEON nothing is gained, since it cannot gather:
 //! there the portable way is the way.
+//!
+//! Besides, [`rewrite`] and [`mark`] do what [`crate::table`] says, with AVX-512 and AVX2, or byte by byte.
 
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod rewriting;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 use crate::joint::Short;
+use crate::table::{self, Rewriting, Set};
 
 /// A bitmap of long keys and perhaps pairs: what is looked for in one pass.
 #[derive(Clone, Copy)]
@@ -80,6 +85,24 @@ pub(crate) fn passing(
         Way::Portable => first,
     };
     portable::passing(filters, bytes, (rest, to), found);
+}
+
+/// See [`Rewriting::apply`].
+pub(crate) fn rewrite(rewriting: &Rewriting, bytes: &mut [u8], after_blank: &mut bool) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if rewriting::has_avx512() {
+        return rewriting::rewrite(rewriting, bytes, after_blank);
+    }
+    table::rewrite(rewriting, bytes, after_blank)
+}
+
+/// See [`Set::mark`].
+pub(crate) fn mark(set: &Set, bytes: &[u8], marks: &mut Vec<u64>) {
+    #[cfg(target_arch = "x86_64")]
+    if x86_64::has_avx2() {
+        return rewriting::mark(set, bytes, marks);
+    }
+    table::mark_each(set, bytes, marks);
 }
 
 #[cfg(test)]

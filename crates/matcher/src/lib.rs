@@ -194,6 +194,7 @@ mod scan;
 mod select;
 mod set;
 mod split;
+pub mod table;
 mod tables;
 mod usual;
 mod woken;

@@ -11,7 +11,7 @@ use dachs_base::Budget;
 use crate::stream::SourceRead;
 
 /// Bytes looked at behind a digit, and how long a gap may be.
-const LOOK: usize = 160;
+pub(super) const LOOK: usize = 160;
 const LONGEST_GAP: usize = 96;
 /// So many digits behind a gap show that the stretch goes on.
 const GOES_ON: usize = 16;
@@ -79,7 +79,7 @@ pub(super) struct Measured {
 ///
 /// # Errors
 /// When the time is over.
-pub(super) fn measure(input: SourceRead, form: Form, budget: &Budget) -> Result<Measured, dachs_base::LimitReached> {
+pub(super) fn measure(input: impl Input, form: Form, budget: &Budget) -> Result<Measured, dachs_base::LimitReached> {
     let mut digits = Digits::new(input, form);
     let mut measured = Measured::default();
     while let Some(digit) = digits.next() {
@@ -96,16 +96,83 @@ pub(super) fn measure(input: SourceRead, form: Form, budget: &Budget) -> Result<
     Ok(measured)
 }
 
+/// Where digits come from, front to back.
+pub(super) trait Input {
+    /// The next byte.
+    fn first(&mut self) -> Option<u8>;
+    /// Passes bytes.
+    fn pass(&mut self, count: usize);
+    /// The next bytes, and how many there are.
+    fn look(&mut self) -> ([u8; LOOK], usize);
+    /// How many bytes were passed.
+    fn position(&self) -> u64;
+}
+
+impl Input for SourceRead {
+    fn first(&mut self) -> Option<u8> {
+        self.fill_buf().ok()?.first().copied()
+    }
+
+    fn pass(&mut self, count: usize) {
+        if self.fill_buf().is_ok_and(|bytes| bytes.len() >= count) {
+            return self.consume(count);
+        }
+        let to = SourceRead::position(self).saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        self.go_to(to);
+    }
+
+    fn look(&mut self) -> ([u8; LOOK], usize) {
+        self.peek()
+    }
+
+    fn position(&self) -> u64 {
+        SourceRead::position(self)
+    }
+}
+
+/// What is at hand of a text.
+pub(super) struct Rest<'t> {
+    bytes: &'t [u8],
+    passed: u64,
+}
+
+impl<'t> Rest<'t> {
+    pub(super) fn new(bytes: &'t [u8]) -> Rest<'t> {
+        Rest { bytes, passed: 0 }
+    }
+}
+
+impl Input for Rest<'_> {
+    fn first(&mut self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
+    fn pass(&mut self, count: usize) {
+        self.bytes = self.bytes.get(count..).unwrap_or_default();
+        self.passed = self.passed.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+
+    fn look(&mut self) -> ([u8; LOOK], usize) {
+        let mut look = [0; LOOK];
+        let count = look.iter_mut().zip(self.bytes).map(|(to, byte)| *to = *byte).count();
+        (look, count)
+    }
+
+    fn position(&self) -> u64 {
+        self.passed
+    }
+}
+
 /// The digits of a stretch.
-struct Digits {
-    input: SourceRead,
+struct Digits<I> {
+    input: I,
     form: Form,
     count: usize,
     ended: bool,
 }
 
-impl Digits {
-    fn new(input: SourceRead, form: Form) -> Digits {
+impl<I: Input> Digits<I> {
+    fn new(input: I, form: Form) -> Digits<I> {
         Digits { input, form, count: 0, ended: false }
     }
 
@@ -114,23 +181,22 @@ impl Digits {
             return None;
         }
         let starts_byte = self.count.is_multiple_of(2) && !self.form.prefix().is_empty();
-        let byte = self.input.fill_buf().ok().and_then(|bytes| bytes.first().copied());
+        let byte = self.input.first();
         if let Some(digit) = byte.filter(|byte| !starts_byte && self.form.is_digit(*byte)) {
-            self.input.consume(1);
+            self.input.pass(1);
             self.count = self.count.wrapping_add(1);
             return Some(digit);
         }
-        let (look, got) = self.input.peek::<LOOK>();
+        let (look, got) = self.input.look();
         let look = look.get(..got).unwrap_or_default();
         let passed = if starts_byte { self.escape(look) } else { self.gap(look) };
         let Some(passed) = passed else {
             self.ended = true;
             return None;
         };
-        let to = self.input.position().saturating_add(u64::try_from(passed).unwrap_or(0));
-        self.input.go_to(to);
-        let digit = self.input.fill_buf().ok().and_then(|bytes| bytes.first().copied());
-        self.input.consume(1);
+        self.input.pass(passed);
+        let digit = self.input.first();
+        self.input.pass(1);
         self.count = self.count.wrapping_add(1);
         digit
     }
@@ -173,7 +239,7 @@ impl Digits {
 
 /// The bytes of a stretch.
 pub(super) struct Decoded {
-    digits: Digits,
+    digits: Digits<SourceRead>,
     bits: u32,
     /// How many bits of a byte are at hand.
     count: u32,

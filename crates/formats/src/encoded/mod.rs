@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Name, Source, bytes_at, read_vec_at};
 
-use self::digits::{Decoded, Form};
+use self::digits::{Decoded, Form, Rest};
 use self::narrow::Narrow;
 use crate::stream::{Fenced, Replay, SourceRead};
 use crate::unpack::{Found, Search, Unpack};
@@ -74,9 +74,10 @@ impl Search for Encoded {
         let last = window.len() < STEP;
         let fresh = if last { window.len() } else { STEP - AGAIN };
         for (start, form) in scan::places(&window, fresh) {
+            let rest = window.get(start..).unwrap_or_default();
             let start = self.at.saturating_add(as_u64(start));
             if self.until(form).is_some_and(|until| start >= *until) {
-                self.consider(start, form)?;
+                self.consider((start, form), (rest, last))?;
             }
         }
         self.at = self.at.saturating_add(as_u64(fresh));
@@ -92,13 +93,16 @@ impl Encoded {
         self.until.get_mut(form.index())
     }
 
-    /// Gives the stretch that begins here, if it is one.
-    fn consider(&mut self, start: u64, form: Form) -> Result<(), Anomaly> {
+    /// Gives the stretch that begins here, if it is one; `rest`: what is at hand from there on, and whether that is all.
+    fn consider(&mut self, (start, form): (u64, Form), (rest, last): (&[u8], bool)) -> Result<(), Anomaly> {
         if self.found.is_ended() {
             return Ok(());
         }
-        let measured =
-            digits::measure(SourceRead::range(Arc::clone(&self.source), start, u64::MAX), form, &self.budget)?;
+        let mut measured = digits::measure(Rest::new(rest), form, &self.budget)?;
+        if !last && measured.length.saturating_add(as_u64(digits::LOOK)) > as_u64(rest.len()) {
+            let input = SourceRead::range(Arc::clone(&self.source), start, u64::MAX);
+            measured = digits::measure(input, form, &self.budget)?;
+        }
         let end = start.saturating_add(measured.length);
         if let Some(until) = self.until(form) {
             *until = end;

@@ -1,10 +1,12 @@
 //! Where encoded stretches may begin, and which of them are believed.
 //!
-//! Runs of digits are looked for in strides: a run that is long enough has a digit at every place of a stride. Words and
-//! numbers of texts end before that, so most bytes of a text are never looked at.
+//! Digits of base64 are marked, 64 bytes in a word, and runs that are long enough found by shifting the words: what else a text
+//! holds is passed without a branch. Looking for runs in strides, back from every 24th byte, took ten times as long: words end
+//! where nobody can foretell.
 
 use std::sync::LazyLock;
 
+use dachs_matcher::table::Set;
 use memchr::memmem::{self, Finder};
 
 use super::digits::{Form, Measured};
@@ -37,21 +39,7 @@ const WORDS: [&[u8]; 12] = [
     b"bin",
 ];
 
-/// The words, ready to be looked for: a document in PDF asks a thousand times.
-static FINDERS: LazyLock<[Finder<'static>; WORDS.len()]> = LazyLock::new(|| WORDS.map(Finder::new));
-
-/// Which bytes are digits of base64; those of hexadecimal numbers are among them.
-const DIGIT: [bool; 256] = {
-    let (mut table, mut byte) = ([false; 256], 0);
-    while byte < 256 {
-        #[allow(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "counted up to 255 in a constant")]
-        {
-            table[byte] = matches!(byte as u8, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/');
-        }
-        byte += 1;
-    }
-    table
-};
+static FINDERS: LazyLock<[Finder<'static>; 12]> = LazyLock::new(|| WORDS.map(Finder::new));
 
 /// Where stretches may begin, in the first `fresh` bytes of a window.
 pub(super) fn places(window: &[u8], fresh: usize) -> Vec<(usize, Form)> {
@@ -85,42 +73,67 @@ fn units(mut rest: &[u8], form: Form) -> usize {
     count
 }
 
+/// The digits of base64 (RFC 4648, table 1), among which are the hexadecimal ones.
+static DIGITS: Set = digits();
+
+const fn digits() -> Set {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; the index is below 128")]
+        {
+            table[byte as usize] = matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/');
+        }
+        byte += 1;
+    }
+    Set::new(&table)
+}
+
 /// Where runs of digits begin.
 fn runs(window: &[u8]) -> Vec<usize> {
-    let digit = |byte: &u8| DIGIT.get(usize::from(*byte)).copied().unwrap_or(false);
-    let (mut places, mut at) = (Vec::new(), 0);
-    // Everything before `at` was looked at. A run that begins there has a digit at its last place.
-    while let Some(stride) = window.get(at..).and_then(|rest| rest.get(..RUN)) {
-        if let Some(other) = stride.iter().rposition(|byte| !digit(byte)) {
-            at += other + 1;
-            continue;
+    let mut marks = Vec::with_capacity(window.len().div_ceil(64) + 1);
+    DIGITS.mark(window, &mut marks);
+    marks.push(0);
+    let (mut places, mut inside) = (Vec::new(), false);
+    for (number, pair) in marks.windows(2).enumerate() {
+        let [here, next] = pair else { continue };
+        let mut long = long_runs(u128::from(*here) | u128::from(*next) << 64);
+        let begins = long & !(long << 1 | u64::from(inside));
+        inside = long >> 63 != 0;
+        long = begins;
+        while long != 0 {
+            places.push(number * 64 + usize::try_from(long.trailing_zeros()).unwrap_or(0));
+            long &= long - 1;
         }
-        places.push(at);
-        let behind = window.get(at + RUN..).unwrap_or_default();
-        at += RUN + behind.iter().position(|byte| !digit(byte)).unwrap_or(behind.len());
     }
     places
 }
 
-/// Whether a stretch is believed, and what it is: runs of digits that are all hexadecimal are no base64. `around` is asked only
-/// where it decides.
+/// Those of the lower 64 bits from which on [`RUN`] bits are set.
+fn long_runs(bits: u128) -> u64 {
+    let two = bits & bits >> 1;
+    let four = two & two >> 2;
+    let eight = four & four >> 4;
+    let all = eight & eight >> 8 & eight >> 16;
+    u64::try_from(all & u128::from(u64::MAX)).unwrap_or(0)
+}
+const _: () = assert!(RUN == 24, "three times eight");
+
+/// Whether a stretch is believed, and what it is: runs of digits that are all hexadecimal are no base64.
 pub(super) fn judge(form: Form, measured: &Measured, around: impl FnOnce() -> Vec<u8>) -> Option<Form> {
     if !form.prefix().is_empty() {
         return Some(form);
     }
-    let spoken = || speaks(&around());
+    let spoken = || {
+        let around = around().to_ascii_lowercase();
+        FINDERS.iter().any(|word| word.find(&around).is_some())
+    };
     let no_hex = measured.beyond || (measured.small && measured.capital) || !measured.digits.is_multiple_of(2);
     if !no_hex && measured.other {
-        let believed = measured.digits >= HEX || (measured.digits >= SHORT_HEX && spoken());
-        return believed.then_some(Form::Hex);
+        let long = measured.digits >= HEX || (measured.digits >= SHORT_HEX && spoken());
+        return long.then_some(Form::Hex);
     }
     let mixed = measured.small && measured.capital && measured.other;
     let believed = (mixed && measured.digits >= BASE64) || spoken();
     believed.then_some(Form::Base64)
-}
-
-/// Does it speak of decoding?
-fn speaks(around: &[u8]) -> bool {
-    let around = around.to_ascii_lowercase();
-    FINDERS.iter().any(|word| word.find(&around).is_some())
 }

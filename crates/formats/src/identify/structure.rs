@@ -151,7 +151,7 @@ pub(super) fn kind(head: &[u8]) -> Option<FileKind> {
         return Some(kind);
     }
     let first_kib = head.get(..1024).unwrap_or(head);
-    if first_kib.windows(5).any(|window| window == b"%PDF-") {
+    if memchr::memmem::find(first_kib, b"%PDF-").is_some() {
         return Some(FileKind::Pdf);
     }
     lzma(head).unwrap_or(false).then_some(FileKind::Lzma)

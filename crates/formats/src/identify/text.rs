@@ -112,7 +112,9 @@ fn utf16(start: &[u8]) -> Option<Vec<u8>> {
 
 /// ASCII, UTF-8, or an 8-bit character set.
 fn character_set(start: &[u8], whole: bool) -> Option<FileKind> {
-    if start.is_empty() || !start.iter().all(|byte| *byte >= 0x80 || is_text_byte(*byte)) {
+    // All bytes are looked at, so that vectors do it.
+    let is_text = start.iter().fold(true, |all, byte| all & ((*byte >= 0x80) | is_text_byte(*byte)));
+    if start.is_empty() || !is_text {
         return None;
     }
     if start.is_ascii() {
@@ -133,8 +135,10 @@ fn eight_bit(start: &[u8]) -> bool {
     high <= plain || (start.len() >= 64 && c1 * 4 <= high && plain * 20 >= start.len())
 }
 
+#[inline(always)]
 fn is_text_byte(byte: u8) -> bool {
-    matches!(byte, b'\t'..=b'\r' | 0x1b | 0x20..=0x7e) || byte == 8
+    let space = byte.wrapping_sub(8) <= b'\r' - 8;
+    space | (byte == 0x1b) | (byte.wrapping_sub(b' ') <= b'~' - b' ')
 }
 
 /// Formats written as text, by how they begin.

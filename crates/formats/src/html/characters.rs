@@ -144,11 +144,11 @@ impl Characters {
 
     fn name(&mut self, start: u64) -> Option<u8> {
         self.input.go_to(start);
-        let mut name = Vec::new();
-        for _ in 0..8 {
+        let mut name = [0; 8];
+        for count in 0..name.len() {
             match self.unit()? {
-                b';' => return meaning(&name),
-                byte if byte.is_ascii_alphanumeric() => name.push(byte),
+                b';' => return meaning(name.get(..count)?),
+                byte if byte.is_ascii_alphanumeric() => *name.get_mut(count)? = byte,
                 _ => return None,
             }
         }

@@ -124,23 +124,57 @@ fn is_in_vain(mark: u8, last: u8) -> bool {
     }
 }
 
-/// The first byte at which more must be looked at: one that stops, or a `<`.
+/// Bytes that are looked at together, and how many before and behind them.
+const STRETCH: usize = 32;
+const BEFORE: usize = 1;
+const BEHIND: usize = 3;
+
+/// The first byte at which more must be looked at: one that stops, or a `<` that may begin an edge.
 fn next_mark(bytes: &[u8], in_tag: bool) -> Option<usize> {
-    const STRETCH: usize = 32;
-    let is_mark = |byte: &u8| (*byte == b'<') | is_mark(*byte, in_tag);
-    let (stretches, rest) = bytes.as_chunks::<STRETCH>();
-    // All bytes of a stretch are compared, so that vectors do it.
-    let has_mark = |stretch: &[u8; STRETCH]| stretch.iter().fold(false, |any, byte| any | is_mark(byte));
-    let (start, stretch) = match stretches.iter().position(has_mark) {
-        Some(number) => (number * STRETCH, stretches.get(number).map_or(rest, |stretch| stretch.as_slice())),
-        None => (stretches.len() * STRETCH, rest),
-    };
-    stretch.iter().position(is_mark).map(|at| start + at)
+    let mut at = BEFORE;
+    if bytes.first().is_some_and(|byte| may_be_mark(*byte, in_tag)) {
+        return Some(0);
+    }
+    // All bytes of a stretch are compared, each with its neighbours: hardly any of the brackets and colons that pages are full of
+    // begin anything.
+    while let Some(near) = bytes.get(at - BEFORE..).and_then(|rest| rest.first_chunk::<{ BEFORE + STRETCH + BEHIND }>())
+    {
+        if has_mark(near, in_tag) {
+            return near.array_windows().position(|bytes| is_mark(*bytes, in_tag)).map(|place| at + place);
+        }
+        at += STRETCH;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    rest.iter().position(|byte| may_be_mark(*byte, in_tag)).map(|place| at + place)
 }
 
+/// Is there a mark in a stretch? Written so that the compiler makes vectors of it, which of windows of five it does not.
+fn has_mark(near: &[u8; BEFORE + STRETCH + BEHIND], in_tag: bool) -> bool {
+    let from = |start: usize| near.get(start..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; STRETCH]);
+    let [before, byte, one, two, three] = [0, 1, 2, 3, 4].map(from);
+    let bytes = before.iter().zip(byte).zip(one).zip(two).zip(three);
+    bytes.fold(false, |any, ((((before, byte), one), two), three)| {
+        any | is_mark([*before, *byte, *one, *two, *three], in_tag)
+    })
+}
+
+/// A byte with the one before it and three behind it.
 #[inline(always)]
-fn is_mark(byte: u8, in_tag: bool) -> bool {
-    (byte == b'&') | (byte == b':') | (byte == b'^') | (in_tag & (byte == b'>'))
+fn is_mark([before, byte, one, two, three]: [u8; 5], in_tag: bool) -> bool {
+    let is_letter = |byte: u8, letter: u8| byte | 0x20 == letter;
+    let begins = is_letter(one, b's') & is_letter(two, b'c');
+    let ends = (one == b'/') & is_letter(two, b's') & is_letter(three, b'c');
+    let scheme = (before <= b' ') | is_letter(before, b'a');
+    (byte == b'&')
+        | ((byte == b'<') & (begins | ends))
+        | ((byte == b':') & scheme)
+        | ((byte == b'^') & (before == b'~'))
+        | (in_tag & (byte == b'>'))
+}
+
+/// The same of a byte whose neighbours are not known.
+fn may_be_mark(byte: u8, in_tag: bool) -> bool {
+    matches!(byte, b'&' | b':' | b'<' | b'^') || (in_tag && byte == b'>')
 }
 
 /// Bytes of the longest edge of a script, `</script`.

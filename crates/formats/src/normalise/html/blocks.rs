@@ -34,6 +34,15 @@ impl Blocks {
     }
 }
 
+/// The first block of a page in memory, and what is behind it. Both are empty at the end.
+pub(super) fn split(page: &[u8]) -> (&[u8], &[u8]) {
+    let most = usize::try_from(LONGEST + 1).unwrap_or(usize::MAX);
+    let next = cut(page.get(..most).unwrap_or(page));
+    let (block, rest) = page.split_at_checked(next).unwrap_or((page, &[]));
+    let begin = block.iter().position(|byte| !is_space(*byte)).unwrap_or(block.len());
+    (block.get(begin..).unwrap_or_default(), rest)
+}
+
 /// The length of the block that begins these bytes.
 fn cut(bytes: &[u8]) -> usize {
     let most = usize::try_from(LONGEST).unwrap_or(0);

@@ -1,12 +1,15 @@
 //! The machine that goes through a page byte by byte, and over stretches of which every byte means the same, such as words, at
-//! once.
+//! once. Where they end is looked up in [`super::marks`]. Most tags are taken at once, too: see [`super::whole`].
 //!
 //! Text, comments, tag names and scripts stand here; attributes stand in [`super::tag`]. A script whose `language` says that it is
 //! encoded is decoded before it is read (the first stretch of it, as in ClamAV). White space is squeezed to one
 //! blank, which is written only before what follows it (`pending`); behind a tag it is dropped (`skip`).
 
+use dachs_matcher::table::{KEPT, Rewriting};
+
 use super::Output;
 use super::blocks::is_space;
+use super::marks::{Class, Marks};
 use super::reference::{self, Reference};
 use super::tag::{Attributes, Value};
 use super::wide::{self, Group};
@@ -52,6 +55,12 @@ impl Word {
         self.count = self.count.saturating_add(1);
     }
 
+    pub(super) fn push_all(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(self.count..).unwrap_or_default();
+        room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte.to_ascii_lowercase());
+        self.count = self.count.saturating_add(bytes.len());
+    }
+
     pub(super) fn is(&self, name: &[u8]) -> bool {
         self.bytes.get(..self.count) == Some(name)
     }
@@ -75,6 +84,8 @@ pub(super) struct Machine {
     blank: bool,
     /// Decodes the script at hand.
     decoder: Option<Decoder>,
+    /// Of the block at hand.
+    pub(super) marks: Marks,
 }
 
 impl Default for Machine {
@@ -91,21 +102,24 @@ impl Default for Machine {
             style: false,
             blank: false,
             decoder: None,
+            marks: Marks::default(),
         }
     }
 }
 
 impl Machine {
     /// Takes the next bytes of the page, of which zeros and carriage returns are dropped.
-    pub(super) fn go(&mut self, mut bytes: &[u8], output: &mut Output) {
-        while let Some((first, rest)) = bytes.split_first() {
+    pub(super) fn go(&mut self, block: &[u8], output: &mut Output) {
+        self.marks.set(block);
+        let mut at = 0;
+        while let Some(first) = block.get(at) {
             if self.decoder.is_some() {
                 self.decode(*first, output);
-                bytes = rest;
+                at += 1;
                 continue;
             }
-            let stretch = self.stretch(bytes, output);
-            bytes = if stretch > 0 { bytes.get(stretch..).unwrap_or(&[]) } else { rest };
+            let stretch = self.stretch((block, at), output);
+            at += stretch.max(1);
             if stretch == 0 && !is_dropped(*first) {
                 self.step(*first, output);
             }
@@ -124,35 +138,72 @@ impl Machine {
     }
 
     /// Takes as many of the next bytes as can be taken at once, and tells how many.
-    fn stretch(&mut self, bytes: &[u8], output: &mut Output) -> usize {
+    fn stretch(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
         if self.reference.is_some() || self.address.is_some() || !self.group.is_empty() {
             return 0;
         }
         match self.state {
-            State::Text => {
-                let text = first_of(bytes, PLAIN);
-                self.write_text(text, output);
-                text.len()
-            }
+            State::Text => match self.run(Class::Plain, (block, at)) {
+                [] => self.stretch_of_markup((block, at), output),
+                text => {
+                    self.write_text(text, output);
+                    text.len()
+                }
+            },
             State::Script => {
-                let code = first_of(bytes, PLAIN);
+                let code = self.run(Class::Plain, (block, at));
                 write_code(code, output);
                 if let Some(scripts) = output.scripts.as_mut().filter(|_| !self.style) {
                     scripts.at_hand.extend_from_slice(code);
                 }
                 code.len()
             }
-            State::Comment => memchr::memchr(b'>', bytes).unwrap_or(bytes.len()),
+            State::Comment => {
+                let rest = block.get(at..).unwrap_or_default();
+                memchr::memchr(b'>', rest).unwrap_or(rest.len())
+            }
             State::Name => {
-                let name = first_of(bytes, NAME);
-                name.iter().for_each(|byte| self.name.push(*byte));
+                let name = self.run(Class::Name, (block, at));
+                self.name.push_all(name);
                 write_lower(name, &mut output.nocomment);
                 name.len()
             }
-            State::Attributes => self.stretch_of_attribute(bytes, output),
-            State::Value(value) => self.stretch_of_value(value, bytes, output),
+            State::Attributes => {
+                let name = self.run(Class::Attribute, (block, at));
+                self.stretch_of_attribute(name, output)
+            }
+            State::Value(value) => {
+                let plain = self.run(Class::Value, (block, at));
+                self.stretch_of_value(value, plain, output)
+            }
             _ => 0,
         }
+    }
+
+    /// The bytes from `at` on, as many as are of a class.
+    fn run<'b>(&self, class: Class, (block, at): (&'b [u8], usize)) -> &'b [u8] {
+        block.get(at..at.saturating_add(self.marks.run(class, at))).unwrap_or_default()
+    }
+
+    /// Takes a tag or a reference in the text, if it is a plain one, and tells how many bytes it has.
+    fn stretch_of_markup(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
+        let rest = block.get(at..).unwrap_or_default();
+        if rest.first() == Some(&b'<') {
+            return self.whole_tag((block, at), output);
+        }
+        let Some((name, character)) = USUAL.iter().find(|(name, _)| rest.starts_with(name)) else { return 0 };
+        self.flush(output);
+        self.blank(output);
+        output.nocomment.push(*character);
+        name.len()
+    }
+
+    /// Begins a tag of this name, which is written as it stands.
+    pub(super) fn begin_whole(&mut self, name: &[u8], output: &mut Output) {
+        self.flush(output);
+        self.blank(output);
+        self.begin_tag();
+        self.name.push_all(name);
     }
 
     /// Takes a byte, and keeps it if it belongs to a script.
@@ -432,19 +483,35 @@ impl Machine {
     }
 }
 
-/// As [`write_script`], of bytes of a script that mean nothing but themselves. Each is written, and then counted or not.
+/// References that most pages are full of, with what is written of them.
+const USUAL: [(&[u8], u8); 4] = [(b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&amp;", b'&')];
+
+/// What becomes of each byte of a script that means nothing but itself.
+static CODE: Rewriting = code();
+
+const fn code() -> Rewriting {
+    let mut code = Rewriting { written: [0; 256], class: [KEPT; 256] };
+    let mut byte = 0_u8;
+    loop {
+        #[expect(clippy::indexing_slicing, reason = "the tables have an entry for each byte")]
+        {
+            code.written[byte as usize] = if byte == b'\'' { b'"' } else { byte.to_ascii_lowercase() };
+            if is_space(byte) {
+                code.class[byte as usize] = 0;
+            }
+        }
+        if byte == u8::MAX {
+            return code;
+        }
+        byte += 1;
+    }
+}
+
+/// As [`write_script`], of bytes of a script that mean nothing but themselves.
 fn write_code(code: &[u8], output: &mut Output) {
     let start = output.nocomment.len();
     output.nocomment.extend_from_slice(code);
-    let written = std::cell::Cell::from_mut(output.nocomment.get_mut(start..).unwrap_or_default()).as_slice_of_cells();
-    let mut kept = 0_usize;
-    for cell in written {
-        let byte = cell.get();
-        if let Some(place) = written.get(kept) {
-            place.set(if byte == b'\'' { b'"' } else { byte.to_ascii_lowercase() });
-        }
-        kept = kept.wrapping_add(usize::from(!is_space(byte)));
-    }
+    let kept = CODE.apply(output.nocomment.get_mut(start..).unwrap_or_default(), &mut false);
     output.nocomment.truncate(start.saturating_add(kept));
 }
 
@@ -460,50 +527,6 @@ fn write_script(byte: u8, output: &mut Output) {
         _ if is_space(byte) => {}
         _ => output.nocomment.push(byte.to_ascii_lowercase()),
     }
-}
-
-/// The bytes before the first that is not of this class.
-pub(super) fn first_of(bytes: &[u8], class: u8) -> &[u8] {
-    let is_other = |byte: &u8| CLASSES.get(usize::from(*byte)).is_none_or(|classes| classes & class == 0);
-    let count = bytes.iter().position(is_other).unwrap_or(bytes.len());
-    bytes.get(..count).unwrap_or(bytes)
-}
-
-/// Means nothing but itself in texts and scripts; white space means that where it is written.
-const PLAIN: u8 = 1;
-/// May stand in the name of a tag.
-const NAME: u8 = 2;
-/// May stand in the name of an attribute.
-pub(super) const ATTRIBUTE: u8 = 4;
-/// Means nothing but itself in a value.
-pub(super) const VALUE: u8 = 8;
-
-/// The classes of each byte.
-const CLASSES: [u8; 256] = classes();
-
-const fn classes() -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut number = 0;
-    while number < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "the number is below 256")]
-        let byte = number as u8;
-        let space = is_space(byte);
-        let plain = (space && byte != b'\r') || (matches!(byte, b' '..=127) && !matches!(byte, b'<' | b'&'));
-        let name = !space && !matches!(byte, 0 | b'>');
-        let attribute = name && byte != b'=';
-        let value = matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'&' | b'\'' | b':' | b'>');
-        let classes = [(plain, PLAIN), (name, NAME), (attribute, ATTRIBUTE), (value, VALUE)];
-        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; the indices are below the lengths")]
-        {
-            let mut at = 0;
-            while at < classes.len() {
-                table[number] |= if classes[at].0 { classes[at].1 } else { 0 };
-                at += 1;
-            }
-        }
-        number += 1;
-    }
-    table
 }
 
 /// Bytes that no form holds.

@@ -15,11 +15,13 @@
 mod blocks;
 mod entities;
 mod machine;
+mod marks;
 mod reference;
 mod tag;
 #[cfg(test)]
 mod tests;
 mod utf16;
+mod whole;
 mod wide;
 
 use std::collections::VecDeque;
@@ -88,45 +90,76 @@ pub(super) struct Gathered {
 pub(super) fn forms(source: &Arc<dyn Source>, budget: &Budget) -> Option<Forms> {
     source.known_len().filter(|length| *length <= AT_ONCE)?;
     let _machine = budget.reserve(MEMORY).ok()?;
-    let mut page = Page::new(bytes(source), true);
-    let (mut nocomment, mut notags) = (Made::default(), Made::default());
-    let (mut memory, mut counted) = (Vec::new(), 0);
-    while page.advance().ok()? {
-        nocomment.add(&page.output.nocomment, budget)?;
-        notags.add(&page.output.notags, budget)?;
-        let gathered = page.output.gathered();
-        memory.extend(set_aside(gathered.saturating_sub(counted), budget)?);
-        counted = gathered;
+    let mut made = Made::new(budget);
+    let held = source.held().filter(|_| Width::of(&**source) == Width::One);
+    let output = match held {
+        Some(held) => at_once(held, &mut made)?,
+        None => {
+            let mut page = Page { keeps: true, ..Page::new(bytes(source), true) };
+            while page.advance().ok()? {
+                made.account(&page.output)?;
+            }
+            page.output
+        }
+    };
+    let [nocomment, notags, scripts] = made.memory;
+    Some(Forms {
+        nocomment: Arc::new(Held::new(output.nocomment, nocomment)),
+        notags: Arc::new(Held::new(output.notags, notags)),
+        scripts: Gathered {
+            scripts: output.scripts.map(|scripts| scripts.whole).unwrap_or_default(),
+            _memory: scripts,
+        },
+    })
+}
+
+/// Goes through a page in memory, without a copy.
+fn at_once(mut page: &[u8], made: &mut Made<'_>) -> Option<Output> {
+    let mut machine = Machine::default();
+    let mut output = Output { scripts: Some(Scripts::default()), ..Output::default() };
+    while !page.is_empty() {
+        let (block, rest) = blocks::split(page);
+        machine.go(block, &mut output);
+        made.account(&output)?;
+        page = rest;
     }
-    let scripts = page.output.scripts.map(|scripts| scripts.whole).unwrap_or_default();
-    Some(Forms { nocomment: nocomment.keep(), notags: notags.keep(), scripts: Gathered { scripts, _memory: memory } })
+    machine.finish(&mut output);
+    made.account(&output)?;
+    Some(output)
 }
 
-/// Sets memory aside for so many more bytes of something that grows by doubling.
-fn set_aside(bytes: usize, budget: &Budget) -> Option<Option<Charge>> {
-    let bytes = u64::try_from(bytes).ok()?;
-    if bytes == 0 { Some(None) } else { budget.reserve(bytes.saturating_mul(2)).ok().map(Some) }
+/// What was set aside for forms that are kept.
+struct Made<'b> {
+    budget: &'b Budget,
+    /// Bytes of each form that were counted, and of scripts.
+    counted: [usize; 3],
+    /// Bytes of forms that were charged.
+    charged: u64,
+    memory: [Vec<Charge>; 3],
 }
 
-/// A form that is kept.
-#[derive(Default)]
-struct Made {
-    bytes: Vec<u8>,
-    memory: Vec<Charge>,
-}
-
-impl Made {
-    /// Charged like a stream that is unpacked.
-    fn add(&mut self, more: &[u8], budget: &Budget) -> Option<()> {
-        self.memory.extend(set_aside(more.len(), budget)?);
-        budget.charge_bytes(u64::try_from(more.len()).ok()?).ok()?;
-        self.bytes.extend_from_slice(more);
-        let length = u64::try_from(self.bytes.len()).ok()?;
-        (length <= budget.limits().object_size).then_some(())
+impl<'b> Made<'b> {
+    fn new(budget: &'b Budget) -> Made<'b> {
+        Made { budget, counted: [0; 3], charged: 0, memory: Default::default() }
     }
 
-    fn keep(self) -> Arc<dyn Source> {
-        Arc::new(Held::new(self.bytes, self.memory))
+    /// Charges what was made since: forms like a stream that is unpacked. Absent if there is no more.
+    fn account(&mut self, output: &Output) -> Option<()> {
+        let lengths = [output.nocomment.len(), output.notags.len(), output.gathered()];
+        for ((length, counted), memory) in lengths.into_iter().zip(&mut self.counted).zip(&mut self.memory) {
+            let more = u64::try_from(length.saturating_sub(*counted)).ok()?;
+            if more > 0 {
+                // It grows by doubling.
+                memory.push(self.budget.reserve(more.saturating_mul(2)).ok()?);
+                *counted = length;
+            }
+        }
+        let [nocomment, notags, _] = lengths.map(|length| u64::try_from(length).unwrap_or(u64::MAX));
+        let made = nocomment.saturating_add(notags);
+        let fits = nocomment.max(notags) <= self.budget.limits().object_size;
+        self.budget.charge_bytes(made.saturating_sub(self.charged)).ok().filter(|()| fits)?;
+        self.charged = made;
+        Some(())
     }
 }
 
@@ -146,6 +179,8 @@ pub(super) struct Page<R> {
     machine: Machine,
     pub(super) output: Output,
     ended: bool,
+    /// The forms of all blocks are kept.
+    keeps: bool,
 }
 
 /// What was made of the last block; scripts until somebody takes them.
@@ -195,7 +230,7 @@ impl<R: Read> Page<R> {
     /// A page of the bytes of `reader`, and its scripts if they are wanted.
     pub(super) fn new(reader: R, scripts: bool) -> Page<R> {
         let output = Output { scripts: scripts.then(Scripts::default), ..Output::default() };
-        Page { reader, blocks: Blocks::default(), machine: Machine::default(), output, ended: false }
+        Page { reader, blocks: Blocks::default(), machine: Machine::default(), output, ended: false, keeps: false }
     }
 
     /// Goes through the next bytes. False at the end.
@@ -203,8 +238,10 @@ impl<R: Read> Page<R> {
     /// # Errors
     /// Those of the reader.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
-        self.output.nocomment.clear();
-        self.output.notags.clear();
+        if !self.keeps {
+            self.output.nocomment.clear();
+            self.output.notags.clear();
+        }
         self.machine.go(self.blocks.next(&mut self.reader)?, &mut self.output);
         let ended = self.blocks.ended();
         if ended && !std::mem::replace(&mut self.ended, true) {

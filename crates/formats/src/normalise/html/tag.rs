@@ -6,12 +6,12 @@
 
 use super::Output;
 use super::blocks::is_space;
-use super::machine::{ATTRIBUTE, Machine, State, VALUE, Word, first_of, write_lower};
+use super::machine::{Machine, State, Word, write_lower};
 use super::reference::Reference;
 use super::wide::{Group, Grown};
 
 /// Addresses are not longer in *notags*.
-const LONGEST: usize = 1024;
+pub(super) const LONGEST: usize = 1024;
 
 /// Where in a value the page stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,15 +75,32 @@ impl Attributes {
         if self.quoted {
             self.value.pop();
         }
-        let place = match () {
-            () if self.name.is(b"href") => &mut self.href,
-            () if self.name.is(b"src") => &mut self.src,
-            () if self.name.is(b"language") => &mut self.language,
-            () => return,
-        };
-        if place.is_none() {
-            *place = Some(std::mem::take(&mut self.value));
+        let (name, value) = (self.name, std::mem::take(&mut self.value));
+        match self.place(|known| name.is(known)) {
+            Some(place @ None) => *place = Some(value),
+            _ => self.value = value,
         }
+    }
+
+    /// An attribute is complete: its name, and its value.
+    pub(super) fn set(&mut self, name: &[u8], value: &[u8]) {
+        let Some(place) = self.place(|known| name.eq_ignore_ascii_case(known)) else { return };
+        place.get_or_insert_with(|| value.to_vec());
+    }
+
+    /// Where the value of an attribute is kept, if it is one that matters.
+    fn place(&mut self, is: impl Fn(&[u8]) -> bool) -> Option<&mut Option<Vec<u8>>> {
+        match () {
+            () if is(b"href") => Some(&mut self.href),
+            () if is(b"src") => Some(&mut self.src),
+            () if is(b"language") => Some(&mut self.language),
+            () => None,
+        }
+    }
+
+    /// True if no bytes from 128 on wait.
+    pub(super) fn waits_for_nothing(&self) -> bool {
+        self.group.is_empty()
     }
 
     /// The language of a script that is encoded, once decoded.
@@ -106,9 +123,8 @@ impl Attributes {
 }
 
 impl Machine {
-    /// Takes as many bytes of an attribute's name as there are, and tells how many.
-    pub(super) fn stretch_of_attribute(&mut self, bytes: &[u8], output: &mut Output) -> usize {
-        let name = first_of(bytes, ATTRIBUTE);
+    /// Takes as many bytes of an attribute's name as stand here, and tells how many.
+    pub(super) fn stretch_of_attribute(&mut self, name: &[u8], output: &mut Output) -> usize {
         if name.is_empty() {
             return 0;
         }
@@ -120,11 +136,10 @@ impl Machine {
     }
 
     /// Takes as many bytes of a value as mean nothing but themselves, and tells how many.
-    pub(super) fn stretch_of_value(&mut self, value: Value, bytes: &[u8], output: &mut Output) -> usize {
+    pub(super) fn stretch_of_value(&mut self, value: Value, plain: &[u8], output: &mut Output) -> usize {
         if !matches!(value, Value::Plain | Value::Quoted(_)) || !self.attributes.group.is_empty() {
             return 0;
         }
-        let plain = first_of(bytes, VALUE);
         if value == Value::Plain && !plain.is_empty() {
             self.skip = false;
         }

@@ -32,7 +32,7 @@ use dachs_base::{
 use dachs_formats::{Item, Link, Passwords, Unpacking};
 use dachs_rules::RuleSet;
 use dachs_sigdb::model::{Switch, TellsOf, Told};
-use dachs_sigdb::{Described, Image, LinkOptions, View};
+use dachs_sigdb::{Described, Examined, Image, LinkOptions, View};
 use fold::Fold;
 use level::{Level, Object};
 use std::sync::Arc;
@@ -199,7 +199,7 @@ impl Scan<'_> {
         if let Err(reached) = self.budget.charge_object() {
             return self.fold.note_skipped(reached.into(), &object.path);
         }
-        self.match_bytes(&object, &*object.source, kind.target(), None);
+        self.match_bytes(&object, kind.target());
         self.match_forms(&object, kind);
         self.enter(object);
     }
@@ -325,7 +325,7 @@ impl Scan<'_> {
 
     /// Matches one object, then its normalised forms, against the content.
     fn examine(&mut self, object: &Object) {
-        let bytes = self.match_bytes(object, &*object.source, object.kind().target(), None);
+        let bytes = self.match_bytes(object, object.kind().target());
         self.fold.looked_at(bytes);
         for kind in object.identity.kinds().collect::<Vec<_>>() {
             self.match_forms(object, kind);
@@ -350,7 +350,7 @@ impl Scan<'_> {
     fn match_forms(&mut self, object: &Object, kind: FileKind) {
         let switches = &self.options.switches;
         if kind == FileKind::Html && (switches.no_normalising || switches.closed.html) {
-            self.match_bytes(object, &*object.source, Target::Html, None);
+            self.match_bytes(object, Target::Html);
             return;
         }
         if switches.no_normalising {
@@ -362,25 +362,41 @@ impl Scan<'_> {
             }
             // As in ClamAV: of a text the size is asked for, of a page that of its form.
             let size = object.source.known_len().filter(|_| kind != FileKind::Html);
-            self.match_bytes(object, &*view.source, view.target, size);
+            self.match_form(object, &view, size);
             if let Some(problem) = view.source.problem() {
                 self.fold.note_skipped(problem, &object.path);
             }
         }
     }
 
-    /// Matches the bytes of one object, or of a form of it, against the content; gives how many there were. `size`: what
-    /// signatures are told of its size, if it is not that.
-    fn match_bytes(&mut self, object: &Object, source: &dyn Source, target: Target, size: Option<u64>) -> u64 {
-        let facts = Facts { size, ..dachs_formats::facts(object.kind(), &object.source, self.budget) };
-        let view = View { source, target, facts: &facts, around: &object.around };
+    /// Matches the bytes of one object against the content; gives how many there were.
+    fn match_bytes(&mut self, object: &Object, target: Target) -> u64 {
+        let facts = dachs_formats::facts(object.kind(), &object.source, self.budget);
+        let view = View { source: &*object.source, target, facts: &facts, around: &object.around };
         let examined = self.image.examine(&view, self.budget, self.options.all_matches);
+        self.take(object, examined, false)
+    }
+
+    /// Matches a normalised form of an object against the content. `size`: what signatures are told of its size, if it is not that.
+    fn match_form(&mut self, object: &Object, form: &dachs_formats::View, size: Option<u64>) {
+        let facts = Facts { size, ..dachs_formats::facts(object.kind(), &object.source, self.budget) };
+        let view = View { source: &*form.source, target: form.target, facts: &facts, around: &object.around };
+        let (budget, all) = (self.budget, self.options.all_matches);
+        let examined = if form.again {
+            self.image.examine_again(&view, budget, all)
+        } else {
+            self.image.examine(&view, budget, all)
+        };
+        self.take(object, examined, true);
+    }
+
+    /// Takes what was found in an object, or in a form of it; gives how many bytes were looked at.
+    fn take(&mut self, object: &Object, examined: Examined, form: bool) -> u64 {
         if !examined.findings.is_empty() && !self.is_allowed(object) {
             self.fold.detect(&examined.findings, object);
             self.fold.drop_detections(examined.dropped);
         }
         // A form has nothing to be looked at again: what it fulfils is found.
-        let form = !std::ptr::addr_eq(source, Arc::as_ptr(&object.source));
         let (found, kinds): (Vec<Finding>, Vec<FileKind>) = examined.handlers.into_iter().unzip();
         if (object.again || form) && !found.is_empty() && !self.is_allowed(object) {
             self.fold.detect(&found, object);

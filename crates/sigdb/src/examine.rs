@@ -14,6 +14,8 @@
 //! same window; then digests; then logical signatures in the order in which they were added, the target's first; then
 //! digests of an executable's sections and imports.
 //!
+//! What is read as two forms, as the scripts of a page are, is examined with the generic signatures once.
+//!
 //! An object that was not read to its end, because a limit was reached, has no digest and no logical signature: either
 //! could say of the whole what holds of a part only.
 
@@ -51,6 +53,8 @@ const CHUNK: usize = 1 << 16;
 /// The examination of one object.
 pub(crate) struct Examination<'e, 'a> {
     judge: Judge<'e, 'a>,
+    /// Signatures of any target, and digests, count.
+    generic: bool,
 }
 
 /// One set of patterns at work.
@@ -96,7 +100,12 @@ impl<'e, 'a> Examination<'e, 'a> {
             limit: None,
             whole: None,
         };
-        Examination { judge }
+        Examination { judge, generic: true }
+    }
+
+    /// Without signatures of any target, and without digests.
+    pub(crate) fn of_target_alone(self) -> Self {
+        Examination { generic: false, ..self }
     }
 
     pub(crate) fn run(mut self) -> Examined {
@@ -110,7 +119,10 @@ impl<'e, 'a> Examination<'e, 'a> {
     /// Reads the object and judges it; gives the bytes looked at.
     fn read(&mut self) -> (u64, Result<(), LimitReached>) {
         let source = self.judge.object.source;
-        let mut digests = Digests::awaited(&self.judge.image.hashes, source.known_len());
+        // As in ClamAV, the normalised form of a text has no digest: signatures are told the text's size of it.
+        let digested = self.generic && self.judge.object.facts.size.is_none();
+        let awaited = digested.then(|| Digests::awaited(&self.judge.image.hashes, source.known_len()));
+        let mut digests = awaited.unwrap_or_default();
         let mut active = match self.active() {
             Ok(active) => active,
             Err(limit) => return (0, Err(limit)),
@@ -138,7 +150,7 @@ impl<'e, 'a> Examination<'e, 'a> {
     /// The sets of patterns of the object's target and of any, those that there are.
     fn active(&self) -> Result<Vec<Active<'e, 'a>>, LimitReached> {
         let target = self.judge.object.target;
-        let targets = [Some(target), (target != Target::Any).then_some(Target::Any)];
+        let targets = [Some(target), (target != Target::Any && self.generic).then_some(Target::Any)];
         let mut active = Vec::with_capacity(2);
         for rules in targets.into_iter().flatten().filter_map(|target| self.judge.image.rules(target)) {
             let patterns = rules.patterns.clone();

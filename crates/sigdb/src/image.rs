@@ -350,6 +350,12 @@ impl<'a> Image<'a> {
         Examination::new(self, object, budget, all).run()
     }
 
+    /// As [`Image::examine`], of bytes that were examined as another form already: with the signatures of the target alone.
+    #[must_use]
+    pub fn examine_again(&self, object: &View<'_>, budget: &Budget, all: bool) -> Examined {
+        Examination::new(self, object, budget, all).of_target_alone().run()
+    }
+
     /// Which signatures what an archive says of a member fulfils. `all == false`: stops at the first strong one.
     #[must_use]
     pub fn examine_member(&self, member: &Described<'_>, all: bool) -> Vec<Finding> {

@@ -17,6 +17,14 @@ pub struct View {
     pub target: Target,
     /// Its bytes.
     pub source: Arc<dyn Source>,
+    /// Its bytes are those of the view before it: the generic signatures were matched with them.
+    pub again: bool,
+}
+
+impl View {
+    fn new(target: Target, source: Arc<dyn Source>) -> View {
+        View { target, source, again: false }
+    }
 }
 
 /// The normalised forms of an object of this kind.
@@ -24,7 +32,7 @@ pub struct View {
 pub fn views(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
     match kind.class() {
         _ if kind == FileKind::Html => normalised_page(source, budget),
-        Class::Text => vec![View { target: Target::Ascii, source: normalised_text(source, budget) }],
+        Class::Text => vec![View::new(Target::Ascii, normalised_text(source, budget))],
         _ => Vec::new(),
     }
 }
@@ -51,7 +59,7 @@ fn normalised_at_once(source: &dyn Source, budget: &Budget) -> Option<Held> {
 
 fn normalised_page(source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
     let Some(forms) = html::forms(source, budget) else { return normalised_stream(source, budget) };
-    let pages = [forms.nocomment, forms.notags].map(|source| View { target: Target::Html, source });
+    let pages = [forms.nocomment, forms.notags].map(|source| View::new(Target::Html, source));
     let scripts = (!forms.scripts.scripts.is_empty())
         .then(|| normalised_scripts(Replay::new(budget, script::opener_of(forms.scripts, budget))));
     pages.into_iter().chain(scripts.into_iter().flatten()).collect()
@@ -59,10 +67,8 @@ fn normalised_page(source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
 
 /// The same of a page whose forms are not kept.
 fn normalised_stream(source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
-    let pages = [html::Form::NoComment, html::Form::NoTags].map(|form| View {
-        target: Target::Html,
-        source: Arc::new(Replay::new(budget, html::opener(source, form, budget))),
-    });
+    let pages = [html::Form::NoComment, html::Form::NoTags]
+        .map(|form| View::new(Target::Html, Arc::new(Replay::new(budget, html::opener(source, form, budget)))));
     let scripts = normalised_scripts(Replay::new(budget, script::opener(source, budget)));
     pages.into_iter().chain(scripts).collect()
 }
@@ -70,5 +76,6 @@ fn normalised_stream(source: &Arc<dyn Source>, budget: &Budget) -> Vec<View> {
 /// Scripts are matched as pages and as texts.
 fn normalised_scripts(scripts: Replay) -> [View; 2] {
     let scripts: Arc<dyn Source> = Arc::new(scripts);
-    [Target::Html, Target::Ascii].map(|target| View { target, source: Arc::clone(&scripts) })
+    let text = View { again: true, ..View::new(Target::Ascii, Arc::clone(&scripts)) };
+    [View::new(Target::Html, scripts), text]
 }

@@ -101,8 +101,8 @@ impl Control {
         }
     }
 
-    /// Kills a worker whose work is done. It is to be given back with the next [`Control::fork`], or to be [ended](Control::end):
-    /// to wait for each took a fiftieth of the time of small documents.
+    /// Kills a worker whose work is done. It is to be given back with the next [`Control::fork`], or to be [ended](Control::end),
+    /// so that nobody waits for each.
     pub(crate) fn kill(worker: &Worker) {
         // One that has ended already stays as it is.
         let _ = process::kill(worker.handle.as_fd());

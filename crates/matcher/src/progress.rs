@@ -32,6 +32,8 @@ const PENDING: usize = 1024;
 const TOTAL: usize = 1 << 18;
 /// What a level keeps at least.
 const FLOOR: usize = 8;
+/// Items that are compared one by one for each candidate.
+const FEW: usize = 16;
 /// The most reported starts that a pattern remembers.
 const REPORTED: usize = 4096;
 
@@ -66,6 +68,18 @@ struct Level {
     items: VecDeque<Pending>,
     /// Before an open gap: no item ends behind this.
     latest: u64,
+}
+
+impl Level {
+    /// Has all that the level before keeps come to this one? Both keep all starts if the gaps behind them are open, so that their number
+    /// says it. Before a bounded gap starts are dropped, so each is looked for, if there are not too many.
+    fn continues(&self, before: &Level, gap: Option<u32>) -> bool {
+        if gap.is_none() {
+            return self.items.len() >= before.items.len();
+        }
+        let is_here = |pending: &Pending| self.items.binary_search_by_key(&pending.start, |here| here.start).is_ok();
+        before.items.len() <= FEW && before.items.iter().rev().all(is_here)
+    }
 }
 
 /// What lies behind a part: how it limits what must be kept.
@@ -145,15 +159,16 @@ impl Progress {
     }
 
     /// Is a part behind the first not worth a look at the position `now`? Because nothing that it could continue was found;
-    /// or because an open gap is behind it, and all that it could continue was continued already, with an earlier end.
-    pub(crate) fn is_vain(&self, pattern: u32, order: u32, next: Option<u32>, now: u64) -> bool {
+    /// or because an open gap is behind it, and all that it could continue was continued already, with an earlier end. `gap` is the most
+    /// of the gap before it.
+    pub(crate) fn is_vain(&self, pattern: u32, order: u32, (gap, next): (Option<u32>, Option<u32>), now: u64) -> bool {
         if !self.begun.has(pattern) {
             return true;
         }
         let before = order.checked_sub(1).and_then(|before| self.levels.get(&(pattern, before)));
         let Some(before) = before.filter(|before| !before.items.is_empty()) else { return true };
         let here = if next.is_none() { self.levels.get(&(pattern, order)) } else { None };
-        here.is_some_and(|here| here.items.len() >= before.items.len() && here.latest <= now)
+        here.is_some_and(|here| here.latest <= now && here.continues(before, gap))
     }
 
     /// Keeps that the part `order` of `pattern` was found for `start` with an end at any of `ends` (ascending).

@@ -492,7 +492,7 @@ impl State {
         let pattern = part.pattern.get();
         let next = limit(part.next_max.get()).or((part.flags & LAST != 0).then_some(0));
         if part.order.get() > 0 {
-            return self.progress.is_vain(pattern, part.order.get(), next, now);
+            return self.progress.is_vain(pattern, part.order.get(), (limit(part.gap_max.get()), next), now);
         }
         let settles = part.flags & ONCE != 0 && next.is_none();
         self.progress.is_full(pattern) || (settles && self.progress.is_settled(pattern, now))

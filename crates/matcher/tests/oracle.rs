@@ -315,3 +315,29 @@ proptest! {
         }
     }
 }
+
+/// A part between a bounded and an open gap continues starts of which some were dropped before, as too far back.
+#[test]
+fn a_start_behind_one_that_was_dropped_is_continued() {
+    let folded = |bytes: &[u8]| bytes.iter().map(|byte| Element::Folded(*byte)).collect::<Vec<_>>();
+    let gaps = [Element::Gap { min: 1, max: Some(130) }, Element::Gap { min: 0, max: None }];
+    let [bounded, open] = gaps.map(|gap| vec![gap]);
+    let pattern = Pattern { elements: [folded(b"bb"), bounded, folded(b"aa"), open, folded(b"bab")].concat() };
+    let (patterns, image) = set(vec![pattern]);
+    let mut number = 1_u64;
+    let mut random = |below: usize| {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (number >> 33) as usize % below
+    };
+    let mut several = 0;
+    for _ in 0..1000 {
+        let pieces: [&[u8]; 6] = [b"bb", b"aa", b"bab", &[0; 140], &[b'a'; 120], b"bbaaa"];
+        let object = (0..3 + random(12)).flat_map(|_| pieces[random(6)]).copied().collect::<Vec<u8>>();
+        let expected =
+            naive::find(&patterns[0], &object).into_iter().map(|(start, _)| start).collect::<BTreeSet<u64>>();
+        let found = scan(&image, &object, &[1]).iter().map(|hit| hit.start).collect::<BTreeSet<u64>>();
+        several += usize::from(expected.len() > 1);
+        assert_eq!(found, expected, "{}", object.escape_ascii());
+    }
+    assert!(several > 150, "{several}");
+}

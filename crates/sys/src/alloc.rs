@@ -3,7 +3,7 @@
 //! The budget of a scan charges what unpackers hold, but a mistake in a parser may still ask for any amount. Inside a
 //! worker the allocator counts, and the first request beyond the limit ends the process with a code of its own, so that
 //! the report can say *memory* and not *crash*. Outside of workers it only passes on. Inside, small blocks come from a
-//! stretch that was [set aside](set_aside), see [`mod@crate::arena`].
+//! stretch that was [set aside](set_aside), see the module `arena`.
 //!
 //! The counts and the stretch are kept without atomic additions: only a process of a single thread arms the limit.
 

@@ -1,7 +1,7 @@
 //! bzip2: streams of blocks of up to 900 kB (see the format description that comes with bzip2 1.0.8, and
 //! <https://github.com/dsnet/compress/blob/master/doc/bzip2-format.pdf>).
 //!
-//! The decoder of a stream is [`crate::codec::bzip2`]; a wrong checksum of a block ends it as damaged.
+//! The decoder of a stream is [`mod@crate::codec::bzip2`]; a wrong checksum of a block ends it as damaged.
 
 use std::io;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! xz (the .xz File Format 1.2.1): one or more streams with padding between them, LZMA2 and branch filters inside.
 //!
-//! The decoder of a stream is [`crate::codec::xz`]; a wrong checksum ends it as damaged. The dictionary is reserved as
+//! The decoder of a stream is [`mod@crate::codec::xz`]; a wrong checksum ends it as damaged. The dictionary is reserved as
 //! the first block announces it; a later block that needs more is a limit.
 
 use std::io;

@@ -1,6 +1,6 @@
 //! Zstandard (RFC 8878): frames and skippable frames, one behind the other.
 //!
-//! Frames that need a dictionary are unsupported. The decoder of a frame is [`crate::codec::zstd`].
+//! Frames that need a dictionary are unsupported. The decoder of a frame is [`mod@crate::codec::zstd`].
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //! index     0 | number of blocks | lengths of each | zeros | CRC-32
 //! ```
 //!
-//! LZMA2 is ours ([`super::lzma`]); the filters before it are those of lzma-rust2. All checks are made: of headers, of blocks, and that
+//! LZMA2 is ours ([`mod@super::lzma`]); the filters before it are those of lzma-rust2. All checks are made: of headers, of blocks, and that
 //! the index tells of the blocks that were there. A wrong one ends the stream as damaged, after its bytes were given. A check of a kind that
 //! nobody has defined is passed over.
 

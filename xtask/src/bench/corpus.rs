@@ -239,9 +239,15 @@ fn make(places: &Places, how: &str, recipe: &Recipe, folder: &Path) -> Result<bo
     Ok(made > 0)
 }
 
+/// A module of Python that holds the test file in base64, which ClamAV does not decode: what it stood in would be detected by Dachs alone.
+const SEEN_THROUGH: &str = "pyclamd.py";
+
 /// Some files of each part.
 fn take(parts: &BTreeMap<&str, Vec<PathBuf>>, round: usize, each: usize) -> Vec<PathBuf> {
-    let some = |files: &Vec<PathBuf>| files.iter().skip(round * each).take(each).cloned().collect::<Vec<_>>();
+    let some = |files: &Vec<PathBuf>| {
+        let files = files.iter().filter(|file| !file.ends_with(SEEN_THROUGH));
+        files.skip(round * each).take(each).cloned().collect::<Vec<_>>()
+    };
     parts.values().flat_map(some).collect()
 }
 

@@ -23,6 +23,8 @@ pub(crate) mod lzx;
 pub(crate) mod mszip;
 mod output;
 pub(crate) mod quantum;
+#[cfg(test)]
+mod samples;
 mod shrink;
 mod window;
 pub(crate) mod xpress;

@@ -10,6 +10,7 @@
 
 use std::io::Write;
 
+use super::super::samples::{Random, made_up};
 use super::*;
 
 fn pack(plain: &[u8], level: u32) -> Vec<u8> {
@@ -22,34 +23,6 @@ fn unpack(packed: &[u8]) -> (Vec<u8>, io::Result<()>) {
     let mut plain = Vec::new();
     let result = Bzip2::new(packed, false).take(20 << 20).read_to_end(&mut plain);
     (plain, result.map(|_| ()))
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound.max(1)
-    }
-}
-
-fn made_up(length: usize) -> Vec<u8> {
-    let mut random = Random(7);
-    let mut bytes = Vec::new();
-    while bytes.len() < length {
-        match random.below(4) {
-            0 => bytes.extend((0..random.below(40)).map(|_| u8::try_from(random.below(256)).unwrap())),
-            1 => bytes.extend(vec![b'x'; random.below(300)]),
-            2 => writeln!(bytes, "line {} of the badger's book", random.below(1000)).unwrap(),
-            _ => {
-                let start = random.below(bytes.len() + 1);
-                let piece: Vec<u8> = bytes[start..].iter().take(random.below(2000)).copied().collect();
-                bytes.extend(piece);
-            }
-        }
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 fn contents() -> Vec<Vec<u8>> {

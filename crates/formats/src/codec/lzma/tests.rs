@@ -1,9 +1,7 @@
 //! Streams that `xz` packs, and broken ones, beside a decoder that shares no line with ours.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
+use super::super::samples::{Random, contents, made_up, pack};
 use super::*;
 
 /// What an LZMA-alone stream holds, as far as it goes, and whether that is all.
@@ -28,65 +26,6 @@ fn unpack_two(packed: &[u8], dictionary: u32) -> (Vec<u8>, io::Result<()>) {
     (plain, result.map(|_| ()))
 }
 
-/// What `xz` makes of `plain`; nothing if there is no such tool.
-fn pack(arguments: &[&str], plain: &[u8]) -> Option<Vec<u8>> {
-    let spawned =
-        Command::new("xz").args(arguments).args(["-q", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut child) = spawned else {
-        eprintln!("SKIPPED: there is no xz to pack with");
-        return None;
-    };
-    let (mut input, owned) = (child.stdin.take().unwrap(), plain.to_vec());
-    let writer = std::thread::spawn(move || input.write_all(&owned));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "{arguments:?}");
-    Some(output.stdout)
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound.max(1)
-    }
-}
-
-fn made_up(length: usize) -> Vec<u8> {
-    let mut random = Random(7);
-    let mut bytes = Vec::new();
-    while bytes.len() < length {
-        match random.below(4) {
-            0 => bytes.extend((0..random.below(40)).map(|_| u8::try_from(random.below(256)).unwrap())),
-            1 => bytes.extend(vec![b'x'; random.below(300)]),
-            2 => writeln!(bytes, "line {} of the badger's book", random.below(1000)).unwrap(),
-            _ => {
-                let start = random.below(bytes.len() + 1);
-                let piece: Vec<u8> = bytes[start..].iter().take(random.below(2000)).copied().collect();
-                bytes.extend(piece);
-            }
-        }
-    }
-    bytes.truncate(length);
-    bytes
-}
-
-/// A program and some text of this machine, and bytes made up.
-fn contents() -> Vec<(&'static str, Vec<u8>)> {
-    let mut contents = vec![("made up", made_up(150_000))];
-    for path in ["/lib/x86_64-linux-gnu/libc.so.6", "/usr/bin/env", "/usr/share/common-licenses/GPL-3"] {
-        match std::fs::read(path) {
-            Ok(mut bytes) => {
-                bytes.truncate(250_000);
-                contents.push((path, bytes));
-            }
-            Err(_) => eprintln!("SKIPPED: there is no {path}"),
-        }
-    }
-    contents
-}
-
 /// Settings of the filter: contexts, dictionaries smaller than the content, short and long repetitions.
 const SETTINGS: [&str; 8] = [
     "preset=0",
@@ -103,7 +42,7 @@ const SETTINGS: [&str; 8] = [
 fn what_xz_packs_as_lzma_is_unpacked() {
     for (name, plain) in contents() {
         for setting in SETTINGS {
-            let Some(packed) = pack(&["--format=lzma", &format!("--lzma1={setting}")], &plain) else { return };
+            let Some(packed) = pack("xz", &["--format=lzma", &format!("--lzma1={setting}")], &plain) else { return };
             let (unpacked, result) = unpack(&packed);
             assert!(result.is_ok() && unpacked == plain, "{name} {setting}: {} {result:?}", unpacked.len());
             // With the length told, the mark of an end may still follow.
@@ -124,7 +63,7 @@ fn what_xz_packs_as_lzma_is_unpacked() {
 fn what_xz_packs_as_lzma2_is_unpacked() {
     for (name, plain) in contents() {
         for setting in SETTINGS {
-            let Some(packed) = pack(&["--format=raw", &format!("--lzma2={setting}")], &plain) else { return };
+            let Some(packed) = pack("xz", &["--format=raw", &format!("--lzma2={setting}")], &plain) else { return };
             let dictionary = if setting.contains("dict=4KiB") { 4096 } else { 64 << 20 };
             let (unpacked, result) = unpack_two(&packed, dictionary);
             assert!(result.is_ok() && unpacked == plain, "{name} {setting}: {} {result:?}", unpacked.len());
@@ -136,7 +75,7 @@ fn what_xz_packs_as_lzma2_is_unpacked() {
 fn every_cut_gives_what_stands_before_it() {
     let plain = made_up(60_000);
     for (format, option) in [("--format=lzma", "--lzma1=preset=6"), ("--format=raw", "--lzma2=preset=6")] {
-        let Some(packed) = pack(&[format, option], &plain) else { return };
+        let Some(packed) = pack("xz", &[format, option], &plain) else { return };
         let mut longest = 0;
         for cut in (0..packed.len()).step_by(13) {
             let cut = &packed[..cut];
@@ -171,7 +110,7 @@ fn broken_streams_are_judged_as_by_another_decoder() {
     let plain = made_up(3000);
     let (mut good, mut bad) = (0, 0);
     for (format, option) in [("--format=lzma", "--lzma1=preset=6"), ("--format=raw", "--lzma2=preset=6")] {
-        let Some(packed) = pack(&[format, option], &plain) else { return };
+        let Some(packed) = pack("xz", &[format, option], &plain) else { return };
         for _ in 0..3000 {
             let mut broken = packed.clone();
             for _ in 0..=random.below(3) {

@@ -1,9 +1,7 @@
 //! Frames that the tool packs, and broken ones, beside a decoder that shares no line with ours.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, reason = "tests")]
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
+use super::super::samples::{Random, contents, made_up, pack};
 use super::*;
 
 /// What a frame holds, as far as it goes, and whether that is all.
@@ -14,65 +12,6 @@ fn unpack(packed: &[u8]) -> (Vec<u8>, io::Result<()>) {
     let frame = packed.get(header.size..).unwrap_or(&[]);
     let result = Zstd::new(frame, header).and_then(|zstd| zstd.take(4 << 20).read_to_end(&mut plain));
     (plain, result.map(|_| ()))
-}
-
-/// What the tool makes of `plain`; nothing if there is no such tool.
-fn pack(arguments: &[&str], plain: &[u8]) -> Option<Vec<u8>> {
-    let spawned =
-        Command::new("zstd").args(arguments).args(["-q", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut child) = spawned else {
-        eprintln!("SKIPPED: there is no zstd to pack with");
-        return None;
-    };
-    let (mut input, owned) = (child.stdin.take().unwrap(), plain.to_vec());
-    let writer = std::thread::spawn(move || input.write_all(&owned));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    assert!(output.status.success(), "{arguments:?}");
-    Some(output.stdout)
-}
-
-/// A program and some text of this machine, and bytes made up.
-fn contents() -> Vec<(&'static str, Vec<u8>)> {
-    let mut contents = vec![("made up", made_up(150_000))];
-    for path in ["/lib/x86_64-linux-gnu/libc.so.6", "/usr/bin/env", "/usr/share/common-licenses/GPL-3"] {
-        match std::fs::read(path) {
-            Ok(mut bytes) => {
-                bytes.truncate(250_000);
-                contents.push((path, bytes));
-            }
-            Err(_) => eprintln!("SKIPPED: there is no {path}"),
-        }
-    }
-    contents
-}
-
-fn made_up(length: usize) -> Vec<u8> {
-    let mut random = Random(7);
-    let mut bytes = Vec::new();
-    while bytes.len() < length {
-        match random.below(4) {
-            0 => bytes.extend((0..random.below(40)).map(|_| u8::try_from(random.below(256)).unwrap())),
-            1 => bytes.extend(vec![b'x'; random.below(300)]),
-            2 => writeln!(bytes, "line {} of the badger's book", random.below(1000)).unwrap(),
-            _ => {
-                let start = random.below(bytes.len() + 1);
-                let piece: Vec<u8> = bytes[start..].iter().take(random.below(2000)).copied().collect();
-                bytes.extend(piece);
-            }
-        }
-    }
-    bytes.truncate(length);
-    bytes
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound.max(1)
-    }
 }
 
 #[test]
@@ -96,7 +35,7 @@ fn what_the_tool_packs_is_unpacked() {
     ];
     for (name, plain) in contents() {
         for arguments in levels {
-            let Some(packed) = pack(arguments, &plain) else { return };
+            let Some(packed) = pack("zstd", arguments, &plain) else { return };
             let (unpacked, result) = unpack(&packed);
             assert!(result.is_ok(), "{name} {arguments:?}: {result:?}");
             assert!(unpacked == plain, "{name} {arguments:?}");
@@ -110,7 +49,7 @@ fn what_a_pipe_packs_is_unpacked() {
     let plain = made_up(300_000);
     for length in [0, 1, 2, 5, 255, 256, 257, 65_791, 65_792, 131_071, 131_072, 131_073, 262_145] {
         for arguments in [&["-1"][..], &["-3", "--no-content-size"], &["-19"]] {
-            let Some(packed) = pack(arguments, &plain[..length]) else { return };
+            let Some(packed) = pack("zstd", arguments, &plain[..length]) else { return };
             let (unpacked, result) = unpack(&packed);
             assert!(result.is_ok() && unpacked == plain[..length], "{length} {arguments:?}: {result:?}");
         }
@@ -135,7 +74,7 @@ fn broken_frames_are_judged_as_by_another_decoder() {
     let plain = made_up(3000);
     let (mut good, mut bad) = (0, 0);
     for arguments in [&["-1"][..], &["-3", "--no-check"], &["-19"], &["-19", "--no-check"], &["-3", "--zstd=wlog=10"]] {
-        let Some(packed) = pack(arguments, &plain) else { return };
+        let Some(packed) = pack("zstd", arguments, &plain) else { return };
         for _ in 0..1500 {
             let mut broken = packed.clone();
             for _ in 0..=random.below(3) {
@@ -167,7 +106,7 @@ fn broken_frames_are_judged_as_by_another_decoder() {
 #[test]
 fn damage_keeps_what_came_before() {
     let plain = made_up(400_000);
-    let Some(packed) = pack(&["-3"], &plain) else { return };
+    let Some(packed) = pack("zstd", &["-3"], &plain) else { return };
     let mut longest = 0;
     for length in (20..packed.len()).step_by(997) {
         let (unpacked, result) = unpack(&packed[..length]);

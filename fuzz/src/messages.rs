@@ -9,7 +9,8 @@ use dachs_proto::{Answer, Body, Order, Reply, Request, Setup};
 pub fn reply(data: &[u8]) {
     let limits = Limits { anomalies: 10, detections: 10, ..Limits::default() };
     let Ok(reply) = Reply::decode(data, &limits) else { return };
-    if let Body::Report(report) = &reply.body {
+    for file in &reply.files {
+        let Body::Report(report) = &file.body else { continue };
         assert!(report.anomalies.len() <= 10 && report.detections.len() <= 10, "more than the limits allow");
         let gaps = report.anomalies.iter().any(|anomaly| anomaly.kind.is_gap());
         assert!(!gaps || report.gap, "a gap that the report does not have");

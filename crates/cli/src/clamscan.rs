@@ -37,7 +37,7 @@ use crate::owners::Owners;
 use crate::progress::Progress;
 use crate::scan::{Setting, scan};
 use crate::walk::Walk;
-use crate::workers::{PROGRAM, Workers, files_at_once};
+use crate::workers::{PROGRAM, Workers, files_ahead};
 
 pub(crate) use options::OPTIONS;
 
@@ -177,7 +177,7 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
         names: &names,
         interrupt: &interrupt,
         progress: &Progress::hidden(),
-        ahead: jobs.saturating_mul(4).min(files_at_once()),
+        ahead: files_ahead(jobs),
         stdin_quota: STDIN_QUOTA,
         action: action.as_ref(),
         act_on_suspicious: true,

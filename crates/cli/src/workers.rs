@@ -45,8 +45,16 @@ impl Scanner for Workers {
     }
 }
 
-/// How many files may be with the workers, so that we never run out of descriptors. Asks for as many as we may have.
-pub(crate) fn files_at_once() -> usize {
+/// Files that are with each worker or wait for it: a few parcels of small ones, so that no worker waits while the results of one
+/// parcel are taken.
+const AHEAD: usize = 64;
+
+/// How many files may be with so many workers: never more than there are descriptors for. Asks for as many as we may have.
+pub(crate) fn files_ahead(jobs: usize) -> usize {
+    jobs.saturating_mul(AHEAD).min(files_at_once())
+}
+
+fn files_at_once() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // If it is refused, the old limit holds.

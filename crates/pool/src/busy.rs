@@ -1,9 +1,10 @@
 //! Which worker has which job, so that a job can be given up: while it waits, and while it is scanned.
 
+use crate::control::Worker;
 use dachs_sys::process;
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The workers at work, by the tags of their jobs.
 #[derive(Debug, Default)]
@@ -13,7 +14,7 @@ pub(crate) struct Busy {
 
 #[derive(Debug, Default)]
 struct State {
-    workers: HashMap<u64, OwnedFd>,
+    workers: HashMap<u64, Arc<OwnedFd>>,
     /// Jobs that nobody wants any more.
     given_up: HashSet<u64>,
 }
@@ -22,20 +23,20 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Working<'a> {
     busy: &'a Busy,
-    tag: u64,
+    tags: Vec<u64>,
 }
 
 impl Busy {
-    /// Notes that a worker has a job. Without a descriptor left, the job just cannot be given up.
-    pub(crate) fn enter(&self, tag: u64, worker: BorrowedFd<'_>) -> Working<'_> {
+    /// Notes that a worker has these jobs.
+    pub(crate) fn enter(&self, tags: impl Iterator<Item = u64>, worker: &Worker) -> Working<'_> {
+        let tags: Vec<u64> = tags.collect();
         let mut state = self.lock();
-        if state.given_up.contains(&tag) {
+        if tags.iter().any(|tag| state.given_up.contains(tag)) {
             // It may just have ended.
-            let _ = process::kill(worker);
-        } else if let Ok(handle) = worker.try_clone_to_owned() {
-            state.workers.insert(tag, handle);
+            let _ = process::kill(worker.handle());
         }
-        Working { busy: self, tag }
+        state.workers.extend(tags.iter().map(|tag| (*tag, worker.shared_handle())));
+        Working { busy: self, tags }
     }
 
     /// Nobody wants this job any more: kills the worker that has it, if one has.
@@ -65,6 +66,9 @@ impl Busy {
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.busy.lock().workers.remove(&self.tag);
+        let mut state = self.busy.lock();
+        for tag in &self.tags {
+            state.workers.remove(tag);
+        }
     }
 }

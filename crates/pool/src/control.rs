@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the zygote may take to get ready, or to answer.
@@ -65,13 +65,18 @@ struct Zygote {
 pub(crate) struct Worker {
     number: u64,
     generation: u64,
-    handle: OwnedFd,
+    handle: Arc<OwnedFd>,
     socket: OwnedFd,
 }
 
 impl Worker {
     pub(crate) fn handle(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
+    }
+
+    /// The same, for who may outlive this.
+    pub(crate) fn shared_handle(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.handle)
     }
 
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
@@ -163,7 +168,7 @@ impl State {
         match self.ask(&Order::Fork { worker: number, alone, done }, Some(its.as_fd())) {
             Ok((Answer::Forked, Some(handle))) => {
                 self.failures = 0;
-                Ok(Worker { number, generation: self.generation, handle, socket: ours })
+                Ok(Worker { number, generation: self.generation, handle: Arc::new(handle), socket: ours })
             }
             Ok((Answer::NotForked(error), _)) => Err(PoolError::Start(io::Error::from_raw_os_error(error))),
             _ => Err(PoolError::Silent),

@@ -1,7 +1,7 @@
 //! Starts workers, feeds them, times them out, replaces them, and turns a death into a report.
 //!
 //! ```text
-//! submit -> Queue -> Slot (a thread each) --request and file--> shared worker          <-fork- zygote
+//! submit -> Queue -> Slot (a thread each) --request and files-> shared worker          <-fork- zygote
 //!                      │                  <-reply, hostile----                           ▲
 //!                      │                  --request and file--> one-file worker        <─┘
 //!                      ▼                                                                 │
@@ -33,16 +33,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use dachs_proto::{JailReport, LayerReport};
 
 /// So many jobs wait for each slot; each holds a descriptor.
-const QUEUED: usize = 16;
-/// So many results of a slot may be held back, as long as there is more to do.
-const HELD: usize = 8;
-/// While a larger file is scanned, or one by a worker of its own, none is held back.
-const SMALL: u64 = 1 << 18;
+const QUEUED: usize = 2 * dachs_proto::Request::FILES;
 
 /// What a pool needs.
 #[derive(Debug)]
@@ -161,7 +157,7 @@ impl Pool {
     pub fn start(config: Config) -> Result<Pool, PoolError> {
         let (sender, results) = channel();
         // Nobody listens while the pool is being dropped.
-        Pool::assemble(config, Arc::new(move |done| drop(sender.send(done))), results, HELD)
+        Pool::assemble(config, Arc::new(move |done| drop(sender.send(done))), results)
     }
 
     /// As [`Pool::start`], but each result is given to `deliver` by the thread that has it, and none to
@@ -170,10 +166,10 @@ impl Pool {
     /// # Errors
     /// As [`Pool::start`].
     pub fn start_with(config: Config, deliver: impl Fn(Done) + Send + Sync + 'static) -> Result<Pool, PoolError> {
-        Pool::assemble(config, Arc::new(deliver), channel().1, 0)
+        Pool::assemble(config, Arc::new(deliver), channel().1)
     }
 
-    fn assemble(config: Config, deliver: Deliver, results: Receiver<Done>, held: usize) -> Result<Pool, PoolError> {
+    fn assemble(config: Config, deliver: Deliver, results: Receiver<Done>) -> Result<Pool, PoolError> {
         let Config { jobs, limits, all_matches, rules_on_members, switches, passwords, image, program } = config;
         let fits = |password: &Vec<u8>| password.len() <= Config::PASSWORD;
         let passwords = passwords.into_iter().filter(fits).take(Config::PASSWORDS).collect();
@@ -188,10 +184,10 @@ impl Pool {
             busy: Busy::default(),
         });
         let jobs = jobs.max(1);
-        let queue = Arc::new(Queue::new(jobs.saturating_mul(QUEUED)));
+        let queue = Arc::new(Queue::new(jobs, jobs.saturating_mul(QUEUED)));
         let mut pool = Pool { results, submitter: Submitter { jobs: queue }, shop, layers, threads: Vec::new() };
         for _ in 0..jobs {
-            pool.threads.push(slot(&pool.shop, &pool.submitter.jobs, &deliver, held).map_err(PoolError::Start)?);
+            pool.threads.push(slot(&pool.shop, &pool.submitter.jobs, &deliver).map_err(PoolError::Start)?);
         }
         Ok(pool)
     }
@@ -274,27 +270,17 @@ impl Drop for Profiler<'_> {
     }
 }
 
-/// Starts the thread of a slot. It ends when the queue is closed. At most `most` results of small files are held back until
-/// there are few jobs left, so that who takes results is woken for several at once.
-fn slot(shop: &Arc<Shop>, jobs: &Arc<Queue>, deliver: &Deliver, most: usize) -> io::Result<JoinHandle<()>> {
+/// Starts the thread of a slot. It ends when the queue is closed.
+fn slot(shop: &Arc<Shop>, jobs: &Arc<Queue>, deliver: &Deliver) -> io::Result<JoinHandle<()>> {
     let (shop, jobs, deliver) = (Arc::clone(shop), Arc::clone(jobs), Arc::clone(deliver));
     std::thread::Builder::new().name("dachs-slot".to_owned()).spawn(move || {
         let mut slot = Slot::new(&shop);
-        let mut held = Vec::with_capacity(most);
-        while let Some(job) = jobs.pop() {
-            let begin = Instant::now();
-            let mut hand_over = || held.drain(..).for_each(|done| deliver(done));
-            if job.size > SMALL {
-                hand_over();
-            }
-            let report = slot.scan(&job, &mut hand_over);
-            held.push(Done { tag: job.tag, report, elapsed: begin.elapsed() });
-            shop.busy.forget(job.tag);
-            if held.len() > most || jobs.is_low() {
-                held.drain(..).for_each(|done| deliver(done));
-            }
+        while let Some(parcel) = jobs.pop() {
+            slot.scan(&parcel, &mut |done| {
+                shop.busy.forget(done.tag);
+                deliver(done);
+            });
         }
-        held.into_iter().for_each(|done| deliver(done));
         slot.close();
     })
 }

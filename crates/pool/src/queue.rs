@@ -1,14 +1,23 @@
 //! The queue of jobs: bounded, and it can be closed from either side.
 //!
-//! Who waits for room in it is woken when half of it is empty, not for each job that goes: small files take so little time that
-//! waking somebody for each took as long as scanning them.
+//! Small files that wait one behind another leave it together, as a *parcel*. Who waits for room in it is woken when half of it is
+//! empty, not for each job that goes: small files take so little time that waking somebody for each took as long as scanning them.
 
 use crate::Job;
+use dachs_base::About;
+use dachs_proto::Request;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+/// A larger file is no part of a parcel of several, in bytes.
+const SMALL: u64 = 1 << 18;
+/// The files of a parcel of several hold no more bytes together.
+const PARCEL: u64 = 1 << 19;
+
 #[derive(Debug)]
 pub(crate) struct Queue {
+    /// How many take from it.
+    takers: usize,
     longest: usize,
     state: Mutex<State>,
     /// Rung when a job comes or goes, or the queue is closed.
@@ -23,8 +32,9 @@ struct State {
 }
 
 impl Queue {
-    pub(crate) fn new(longest: usize) -> Queue {
-        Queue { longest, state: Mutex::default(), came: Condvar::new(), went: Condvar::new() }
+    /// A queue for so many who take from it, and for so many jobs.
+    pub(crate) fn new(takers: usize, longest: usize) -> Queue {
+        Queue { takers: takers.max(1), longest, state: Mutex::default(), came: Condvar::new(), went: Condvar::new() }
     }
 
     /// Adds a job; waits while the queue is full. False if it is closed.
@@ -39,20 +49,18 @@ impl Queue {
         true
     }
 
-    /// The next job; waits for one. None once the queue is closed.
-    pub(crate) fn pop(&self) -> Option<Job> {
+    /// The next job, and those behind it that go with it; waits for one. None once the queue is closed. Each taker leaves the others
+    /// their share of what waits.
+    pub(crate) fn pop(&self) -> Option<Vec<Job>> {
         let empty = |state: &mut State| !state.closed && state.jobs.is_empty();
         let mut state = self.came.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
-        let job = state.jobs.pop_front();
+        let share = state.jobs.len().div_ceil(self.takers);
+        let count = parcel(state.jobs.iter().take(share));
+        let jobs = state.jobs.drain(..count).collect();
         if state.jobs.len() <= self.longest / 2 {
             self.went.notify_one();
         }
-        job
-    }
-
-    /// Are so few jobs left that whoever brings more should be told?
-    pub(crate) fn is_low(&self) -> bool {
-        self.lock().jobs.len() <= self.longest / 2
+        (count > 0).then_some(jobs)
     }
 
     /// Drops what is queued and takes nothing more.
@@ -69,6 +77,19 @@ impl Queue {
     }
 }
 
+/// How many of these, from the first on, go together.
+fn parcel<'a>(jobs: impl Iterator<Item = &'a Job>) -> usize {
+    let mut jobs = jobs.take(Request::FILES).peekable();
+    let Some(first) = jobs.peek().copied() else { return 0 };
+    let (mut bytes, mut said) = (0_u64, 0_usize);
+    let together = |job: &&Job| {
+        bytes = bytes.saturating_add(job.size);
+        said = said.saturating_add(job.about.path.len()).saturating_add(job.about.owner.len());
+        job.size <= SMALL && bytes <= PARCEL && said <= About::LONGEST_PATH && job.all_matches == first.all_matches
+    };
+    jobs.take_while(together).count().max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,16 +98,45 @@ mod tests {
 
     fn job(tag: u64) -> Job {
         let file = dachs_sys::fd::sealed_memory("test", b"").unwrap();
-        Job { tag, file, size: 0, all_matches: false, about: crate::About::default() }
+        Job { tag, file, size: 0, all_matches: false, about: About::default() }
+    }
+
+    /// How many of these jobs go together.
+    fn together(jobs: Vec<Job>) -> usize {
+        parcel(jobs.iter())
+    }
+
+    #[test]
+    fn small_files_that_ask_for_the_same_go_together() {
+        let sized = |size| Job { size, ..job(0) };
+        let named = |length| Job { about: About::new(&vec![b'x'; length], b""), ..job(0) };
+        assert_eq!(together(Vec::new()), 0);
+        assert_eq!(together((0..40).map(job).collect()), Request::FILES);
+        assert_eq!(together(vec![sized(SMALL + 1), job(1)]), 1);
+        assert_eq!(together(vec![job(1), job(2), sized(SMALL + 1)]), 2);
+        assert_eq!(together(vec![sized(SMALL), sized(SMALL), sized(1)]), 2);
+        assert_eq!(together(vec![job(1), Job { all_matches: true, ..job(2) }]), 1);
+        assert_eq!(together(vec![named(2048), named(2048), named(1)]), 2);
+        assert_eq!(together(vec![named(9000), job(1)]), 2);
+    }
+
+    #[test]
+    fn each_taker_leaves_the_others_their_share() {
+        let queue = Queue::new(2, 100);
+        (0..9).for_each(|tag| assert!(queue.push(job(tag))));
+        let taken: Vec<usize> = (0..4).map(|_| queue.pop().map_or(0, |jobs| jobs.len())).collect();
+        assert_eq!(taken, [5, 2, 1, 1]);
     }
 
     #[test]
     fn every_job_comes_out_once() {
-        let queue = Arc::new(Queue::new(2));
+        let queue = Arc::new(Queue::new(3, 2));
         let takers: Vec<_> = (0..3)
             .map(|_| {
                 let queue = Arc::clone(&queue);
-                thread::spawn(move || std::iter::from_fn(|| queue.pop()).map(|job| job.tag).collect::<Vec<_>>())
+                thread::spawn(move || {
+                    std::iter::from_fn(|| queue.pop()).flatten().map(|job| job.tag).collect::<Vec<_>>()
+                })
             })
             .collect();
         (0..100).for_each(|tag| assert!(queue.push(job(tag))));
@@ -101,7 +151,7 @@ mod tests {
 
     #[test]
     fn closing_frees_those_who_wait() {
-        let queue = Arc::new(Queue::new(1));
+        let queue = Arc::new(Queue::new(1, 1));
         assert!(queue.push(job(1)));
         let waiting = {
             let queue = Arc::clone(&queue);

@@ -5,8 +5,8 @@
 //! pool <--Answer--  zygote     Ready with the layers of its jail, or Refused
 //! pool --Order-->   zygote     fork a worker (its socket comes with the message), wait for a worker's end
 //! pool <--Answer--  zygote     Forked (a pidfd comes with it), Ended
-//! pool --Request--> worker     scan the file whose descriptor comes with the message
-//! pool <--Reply--   worker     the report, or the wish that the file be scanned in a process of its own
+//! pool --Request--> worker     scan the files whose descriptors come with the message
+//! pool <--Reply--   worker     for each the report, or the wish that it be scanned in a process of its own
 //! ```
 //!
 //! Every message fits in one packet of at most [`LONGEST`] bytes (`postcard`). Whoever reads a [`Reply`] reads what a
@@ -22,5 +22,5 @@ mod request;
 
 pub use codec::{LONGEST, ProtoError};
 pub use control::{Answer, End, JailReport, LayerReport, Order, Setup, exit};
-pub use reply::{Body, Reply};
-pub use request::Request;
+pub use reply::{Body, FileReply, Reply};
+pub use request::{File, Request};

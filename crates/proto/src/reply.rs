@@ -1,7 +1,7 @@
 //! From a worker to the pool: read as hostile.
 
 use crate::codec;
-use crate::{LONGEST, ProtoError};
+use crate::{LONGEST, ProtoError, Request};
 use dachs_base::{
     Detection, FileKind, Limits, MatchedString, Name, ObjectPath, Report, RuleCosts, RuleRange, Strength,
 };
@@ -19,11 +19,21 @@ const LENGTHS: usize = 16;
 pub struct Reply {
     /// The request's number.
     pub number: u64,
-    /// The answer.
-    pub body: Body,
+    /// One for each file of the request, in the same order; none where all together would be too long, so that each file has to be
+    /// asked for alone. The one behind a panic is the only one.
+    pub files: Vec<FileReply>,
 }
 
-/// What a worker answers.
+/// What a worker answers for one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReply {
+    /// The answer.
+    pub body: Body,
+    /// How long it took, in microseconds, as the worker says.
+    pub micros: u64,
+}
+
+/// What a worker found, or wishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// What single rules cost on the file.
@@ -37,16 +47,23 @@ pub enum Body {
 }
 
 impl Reply {
-    /// The message as bytes. A report that is too long loses matched strings first, then anomalies, then
-    /// detections, and says so of those.
+    /// A reply of one file.
+    #[must_use]
+    pub fn single(number: u64, body: Body, micros: u64) -> Reply {
+        Reply { number, files: vec![FileReply { body, micros }] }
+    }
+
+    /// The message as bytes. A single report that is too long loses matched strings first, then anomalies, then
+    /// detections, and says so of those. Of several nothing is sent.
     ///
     /// # Errors
     /// When it is too long all the same, which no report that [`Reply::decode`] accepts is.
     pub fn encode(&self) -> Result<Vec<u8>, ProtoError> {
-        match (codec::encode(self), &self.body) {
-            (Err(ProtoError::TooLong), Body::Report(report)) => {
-                codec::encode(&Reply { number: self.number, body: Body::Report(shorten(report.clone())) })
+        match (codec::encode(self), self.files.as_slice()) {
+            (Err(ProtoError::TooLong), [FileReply { body: Body::Report(report), micros }]) => {
+                codec::encode(&Reply::single(self.number, Body::Report(shorten(report.clone())), *micros))
             }
+            (Err(ProtoError::TooLong), [_, _, ..]) => codec::encode(&Reply { number: self.number, files: Vec::new() }),
             (encoded, _) => encoded,
         }
     }
@@ -58,7 +75,17 @@ impl Reply {
     /// When they are not exactly one message, or one that no honest worker sends.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Reply, ProtoError> {
         let mut reply: Reply = codec::decode(bytes)?;
-        match &mut reply.body {
+        if reply.files.len() > Request::FILES {
+            return Err(ProtoError::Untrue("more files than can be asked for"));
+        }
+        reply.files.iter_mut().try_for_each(|file| file.body.check(limits))?;
+        Ok(reply)
+    }
+}
+
+impl Body {
+    fn check(&mut self, limits: &Limits) -> Result<(), ProtoError> {
+        match self {
             Body::Report(report) => check(report, limits)?,
             Body::Panicked(place) => *place = clean(place),
             Body::Costs(costs) if costs.rules.len() > RuleRange::MOST as usize => {
@@ -66,7 +93,7 @@ impl Reply {
             }
             Body::Costs(_) | Body::Isolate(_) => {}
         }
-        Ok(reply)
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A packet arrives whole or not at all (`SOCK_SEQPACKET`), so there is no framing, and a peer that dies in the middle
 //! of one leaves nothing behind. [`receive`] makes no room for descriptors, so that those a peer sends are dropped by the
-//! kernel; only [`receive_with_descriptor`] takes one.
+//! kernel; only [`receive_with_descriptor`] takes one, and [`receive_with_descriptors`] up to [`DESCRIPTORS`].
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -12,6 +12,9 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
+
+/// No packet brings more descriptors.
+pub const DESCRIPTORS: usize = 16;
 
 /// Two sockets that talk to each other in packets. Both are closed by `exec`.
 ///
@@ -48,10 +51,18 @@ pub fn set_patience(socket: BorrowedFd<'_>, patience: Option<Duration>) -> io::R
 /// # Errors
 /// The kernel's: the peer is gone, or the packet is too long.
 pub fn send(socket: BorrowedFd<'_>, packet: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    send_with_descriptors(socket, packet, descriptor.as_slice())
+}
+
+/// Sends one packet, and at most [`DESCRIPTORS`] with it.
+///
+/// # Errors
+/// `InvalidInput` for more descriptors, else the kernel's: the peer is gone, or the packet is too long.
+pub fn send_with_descriptors(socket: BorrowedFd<'_>, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors: &[BorrowedFd<'_>] = descriptor.as_slice();
-    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+    let is_too_many = descriptors.len() > DESCRIPTORS;
+    if is_too_many || !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let slices = [IoSlice::new(packet)];
@@ -76,13 +87,28 @@ pub fn receive_with_descriptor(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io:
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let length = receive_message(socket, buffer, &mut control)?;
-    // All are taken out of the control buffer; those that are not wanted close when they are dropped.
-    let mut descriptors = control.drain().filter_map(|message| match message {
+    Ok((length, descriptors(&mut control).next()))
+}
+
+/// Receives one packet into `buffer`, and the descriptors that came with it, in their order. Gives its length; 0 if the peer is
+/// gone. Those for which this process has no room any more are missing at the end.
+///
+/// # Errors
+/// As [`receive`].
+pub fn receive_with_descriptors(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let length = receive_message(socket, buffer, &mut control)?;
+    Ok((length, descriptors(&mut control).collect()))
+}
+
+/// All are taken out of the control buffer; those that are not wanted close when they are dropped.
+fn descriptors(control: &mut RecvAncillaryBuffer<'_>) -> impl Iterator<Item = OwnedFd> {
+    let rights = control.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
         _ => None,
     });
-    let first = descriptors.next().and_then(|mut some| some.next());
-    Ok((length, first))
+    rights.flatten()
 }
 
 fn receive_message(
@@ -117,6 +143,19 @@ mod tests {
         assert_eq!(crate::fd::size(descriptor.unwrap().as_fd()).unwrap(), 6);
         drop(here);
         assert_eq!(receive(there.as_fd(), &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn several_descriptors_come_in_their_order() {
+        let (here, there) = pair().unwrap();
+        let files: Vec<OwnedFd> =
+            (0..=DESCRIPTORS).map(|size| crate::fd::sealed_memory("test", &vec![0; size]).unwrap()).collect();
+        let all: Vec<BorrowedFd<'_>> = files.iter().map(AsFd::as_fd).collect();
+        assert_eq!(send_with_descriptors(here.as_fd(), b"x", &all).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        send_with_descriptors(here.as_fd(), b"badger", &all[..DESCRIPTORS]).unwrap();
+        let (length, got) = receive_with_descriptors(there.as_fd(), &mut [0; 8]).unwrap();
+        let sizes: Vec<u64> = got.iter().map(|file| crate::fd::size(file.as_fd()).unwrap()).collect();
+        assert_eq!((length, sizes), (6, (0..16).collect()));
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! Enters the jail, then scans one descriptor at a time: the only code that touches content.
+//! Enters the jail, then scans one descriptor after another: the only code that touches content.
 //!
 //! ```text
 //! main: take over the descriptors, map the image, compile its YARA rules, close the jail         zygote
 //!       loop: an order -> fork a worker, or wait for one's end
 //!                           └─> tighten the jail, then                   scan
-//!                               loop: a request and a file -> the engine -> a reply
+//!                               loop: a request and its files -> the engine, one by one -> a reply
 //! ```
 //!
-//! The zygote never looks at content. A worker has the file at hand and one socket, and nothing else: see
+//! The zygote never looks at content. A worker has the files at hand and one socket, and nothing else: see
 //! `dachs_sys::jail` for what it cannot do, and docs/jail.md for the proof.
 //!
 //! A worker writes nothing, not even when it fails: a panic becomes a last reply with its place in the source and an

@@ -9,7 +9,7 @@
 
 use crate::scan::unreached;
 use crate::{Deadline, FileSource};
-use dachs_base::{Anomaly, Budget, Report, RuleCost, RuleCosts, RuleRange, Source};
+use dachs_base::{About, Anomaly, Budget, Report, RuleCost, RuleCosts, RuleRange, Source};
 use dachs_proto::{Body, Request};
 use dachs_rules::{AloneSet, Externals, Gate, Object, Text, Wanted, alone};
 use dachs_sigdb::Image;
@@ -32,16 +32,16 @@ impl Profile {
         image: &Image<'_>,
         rules: RuleRange,
         request: &Request,
-        file: Option<OwnedFd>,
+        files: Vec<OwnedFd>,
     ) -> Body {
-        let Some(file) = file else { return unreached() };
+        let (Some(about), Some(file)) = (request.files.first(), files.into_iter().next()) else { return unreached() };
         let rules = RuleRange { count: rules.count.min(RuleRange::MOST), ..rules };
         let set = match self.compiled.take() {
             Some((range, set)) if range == rules => set,
             _ => compile(image, rules),
         };
-        let budget = Budget::new(request.limits.clone(), Deadline::after(request.limits.time_for(request.size)));
-        let costs = measure(&set, &FileSource::new(file, request.size), &budget, request);
+        let budget = Budget::new(request.limits.clone(), Deadline::after(request.limits.time_for(about.size)));
+        let costs = measure(&set, &FileSource::new(file, about.size), &budget, &about.about);
         self.compiled = Some((rules, set));
         match costs {
             Ok(costs) => Body::Costs(costs),
@@ -62,13 +62,13 @@ fn compile(image: &Image<'_>, rules: RuleRange) -> AloneSet {
     alone(texts, wanted)
 }
 
-fn measure(set: &AloneSet, file: &FileSource, budget: &Budget, request: &Request) -> Result<RuleCosts, Anomaly> {
-    let _charge = budget.reserve(request.size).map_err(Anomaly::from)?;
-    let bytes = dachs_base::read_vec_at(file, 0, usize::try_from(request.size).unwrap_or(usize::MAX));
+fn measure(set: &AloneSet, file: &FileSource, budget: &Budget, about: &About) -> Result<RuleCosts, Anomaly> {
+    let _charge = budget.reserve(file.len()).map_err(Anomaly::from)?;
+    let bytes = dachs_base::read_vec_at(file, 0, usize::try_from(file.len()).unwrap_or(usize::MAX));
     if let Some(problem) = file.problem() {
         return Err(problem);
     }
-    let externals = Externals { owner: request.about.owner.clone(), ..Externals::of_path(&request.about.path) };
+    let externals = Externals { owner: about.owner.clone(), ..Externals::of_path(&about.path) };
     let object = || Object { bytes: &bytes, externals: &externals, time: budget.time_left() };
     let imports: Vec<Duration> = set.imports.iter().map(|imports| least(|| imports.run(&object()))).collect();
     let mut costs = RuleCosts { rules: Vec::new(), whole: true };

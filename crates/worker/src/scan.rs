@@ -1,20 +1,22 @@
-//! A worker: one request and one file after another.
+//! A worker: one request after another, and one file of it after another.
 
 use crate::profile::Profile;
 use crate::{Deadline, Engine, FileSource};
 use dachs_base::{Anomaly, AnomalyKind, Budget, Report};
 use dachs_engine::{Options, Outcome};
-use dachs_proto::{Body, LONGEST, Reply, Request, exit};
+use dachs_proto::{Body, File, FileReply, LONGEST, Reply, Request, exit};
 use dachs_rules::RuleSet;
 use dachs_sigdb::{Image, LinkOptions};
 use dachs_sys::jail::{Jailed, socket};
 use dachs_sys::process::exit_now;
-use dachs_sys::socket::{receive_with_descriptor, send};
+use dachs_sys::socket::{DESCRIPTORS, receive_with_descriptors, send};
 use std::os::fd::OwnedFd;
 use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+const _: () = assert!(Request::FILES <= DESCRIPTORS, "the files of a request come in one packet");
 
 /// The number of the request at hand, for the last words of a panic. No worker has yet read one while it is 0.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
@@ -31,20 +33,19 @@ pub(crate) struct Content<'a> {
 pub(crate) fn serve(jailed: &Jailed, content: &Content<'_>, engine: Engine) -> i32 {
     let mut profile = Profile::default();
     loop {
-        let (request, file) = match next() {
+        let (request, files) = match next() {
             Ok(Some(next)) => next,
             Ok(None) => return exit::DONE,
             Err(Confused) => return exit::TALK,
         };
-        let alone = !request.isolate;
-        let body = match request.profile {
-            Some(rules) => profile.costs(&content.image, rules, &request, file),
-            None => scan(jailed, content, engine, &request, file),
+        let files = match request.profile {
+            Some(rules) => vec![timed(|| profile.costs(&content.image, rules, &request, files))],
+            None => scan_all(jailed, content, engine, &request, files),
         };
-        if reply(&Reply { number: request.number, body }).is_err() {
+        if reply(&Reply { number: request.number, files }).is_err() {
             return exit::TALK;
         }
-        if alone {
+        if !request.isolate {
             return exit::DONE;
         }
     }
@@ -53,29 +54,54 @@ pub(crate) fn serve(jailed: &Jailed, content: &Content<'_>, engine: Engine) -> i
 /// The pool and the worker do not understand each other.
 struct Confused;
 
-/// The next request; none when the pool has closed the socket.
-fn next() -> Result<Option<(Request, Option<OwnedFd>)>, Confused> {
+/// The next request and its files; none when the pool has closed the socket.
+fn next() -> Result<Option<(Request, Vec<OwnedFd>)>, Confused> {
     let mut packet = [0; Request::LONGEST];
-    let (length, file) = receive_with_descriptor(socket(), &mut packet).map_err(|_| Confused)?;
+    let (length, files) = receive_with_descriptors(socket(), &mut packet).map_err(|_| Confused)?;
     if length == 0 {
         return Ok(None);
     }
     let request = Request::decode(packet.get(..length).unwrap_or_default()).map_err(|_| Confused)?;
     NUMBER.store(request.number, Relaxed);
-    Ok(Some((request, file)))
+    Ok(Some((request, files)))
 }
 
-fn scan(_jailed: &Jailed, content: &Content<'_>, engine: Engine, request: &Request, file: Option<OwnedFd>) -> Body {
-    let Some(file) = file else { return unreached() };
-    let source = Arc::new(FileSource::new(file, request.size));
-    let deadline = Deadline::after(request.limits.time_for(request.size));
+fn timed(work: impl FnOnce() -> Body) -> FileReply {
+    let begin = Instant::now();
+    let body = work();
+    FileReply { body, micros: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX) }
+}
+
+fn scan_all(
+    jailed: &Jailed,
+    content: &Content<'_>,
+    engine: Engine,
+    request: &Request,
+    files: Vec<OwnedFd>,
+) -> Vec<FileReply> {
+    let files = files.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    let scan = |(file, descriptor)| timed(|| scan(jailed, content, engine, request, file, descriptor));
+    request.files.iter().zip(files).map(scan).collect()
+}
+
+fn scan(
+    _jailed: &Jailed,
+    content: &Content<'_>,
+    engine: Engine,
+    request: &Request,
+    file: &File,
+    descriptor: Option<OwnedFd>,
+) -> Body {
+    let Some(descriptor) = descriptor else { return unreached() };
+    let source = Arc::new(FileSource::new(descriptor, file.size));
+    let deadline = Deadline::after(request.limits.time_for(file.size));
     let budget = Budget::new(request.limits.clone(), deadline);
     let options = Options {
         all_matches: request.all_matches,
         isolate: request.isolate,
         rules: content.rules.as_ref(),
         rules_on_members: request.rules_on_members,
-        about: Some(&request.about),
+        about: Some(&file.about),
         switches: request.switches,
         no_links: request.switches.no_links,
         links: LinkOptions {
@@ -107,7 +133,7 @@ pub(crate) fn last_words(panic: &PanicHookInfo<'_>) {
     let number = NUMBER.load(Relaxed);
     if number != 0 {
         let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        let _ = reply(&Reply { number, body: Body::Panicked(place) });
+        let _ = reply(&Reply::single(number, Body::Panicked(place), 0));
     }
     exit_now(exit::PANIC);
 }

@@ -25,12 +25,10 @@ use crate::scan::{Scanner, Setting, scan};
 use crate::service::{Place, Remote};
 use crate::tally::Tally;
 use crate::walk::Walk;
-use crate::workers::{PROGRAM, Workers, files_at_once};
+use crate::workers::{PROGRAM, Workers, files_ahead};
 
 /// Files that are with a service at once.
 const SERVED_AHEAD: usize = 16;
-/// Files that are with each worker or wait for it: so many small ones are done at once, before somebody is woken for them.
-const AHEAD: usize = 16;
 
 /// Scans what was asked for.
 pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
@@ -58,7 +56,7 @@ pub(super) fn run(args: ScanArgs) -> Result<Exit, String> {
     let owners = image.has_yara().then(Owners::read);
     let mut workers = start(&args, &limits, &content)?;
 
-    let ahead = args.jobs().saturating_mul(AHEAD).min(files_at_once());
+    let ahead = files_ahead(args.jobs());
     let (tally, trouble) =
         walk_and_scan(&args, &walk_options, &limits, &mut workers, &names, (ahead, action.as_ref(), owners.as_ref()))?;
 

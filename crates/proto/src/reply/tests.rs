@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;
-use crate::{Answer, Order, Request, Setup};
+use crate::{Answer, File, Order, Request, Setup};
 use dachs_base::{Anomaly, AnomalyKind, Cause, Coverage, RuleRange, Switches};
 use proptest::prelude::*;
 
@@ -23,12 +23,12 @@ fn detection(strength: Strength, depth: usize) -> Detection {
 }
 
 fn reply(report: Report) -> Reply {
-    Reply { number: u64::MAX, body: Body::Report(report) }
+    Reply::single(u64::MAX, Body::Report(report), u64::MAX)
 }
 
 fn report_of(reply: Reply) -> Report {
-    match reply.body {
-        Body::Report(report) => report,
+    match <[FileReply; 1]>::try_from(reply.files) {
+        Ok([FileReply { body: Body::Report(report), .. }]) => report,
         other => panic!("{other:?}"),
     }
 }
@@ -125,10 +125,27 @@ fn sentences_are_cleaned_and_cut() {
     let report = Report { anomalies: vec![Anomaly::odd(dirty.clone())], ..Report::default() };
     let detail = through(&report, &Limits::default()).unwrap().anomalies[0].detail.clone();
     assert!(detail.chars().count() == DETAIL && !detail.contains(['\x1b', '\n', '\u{202e}']), "{detail}");
-    let panicked = Reply { number: 1, body: Body::Panicked(dirty) }.encode().unwrap();
+    let panicked = Reply::single(1, Body::Panicked(dirty), 0).encode().unwrap();
     assert!(
-        matches!(Reply::decode(&panicked, &Limits::default()).unwrap().body, Body::Panicked(place) if place == detail)
+        matches!(&Reply::decode(&panicked, &Limits::default()).unwrap().files[0].body, Body::Panicked(place) if *place == detail)
     );
+}
+
+#[test]
+fn several_files_are_answered_in_one_packet_unless_it_is_too_long() {
+    let file = |report: &Report| FileReply { body: Body::Report(report.clone()), micros: 7 };
+    let there_and_back = |files: Vec<FileReply>| {
+        let reply = Reply { number: 3, files };
+        Reply::decode(&reply.encode()?, &Limits::default())
+    };
+    let isolate = FileReply { body: Body::Isolate(FileKind::Zip), micros: 1 };
+    let files = vec![file(&Report::default()), isolate.clone(), file(&Report::default())];
+    assert_eq!(there_and_back(files.clone()).unwrap().files, files);
+    let long =
+        Report { anomalies: (0..100).map(|_| Anomaly::damaged("d".repeat(DETAIL))).collect(), ..Report::default() };
+    assert_eq!(there_and_back(vec![file(&long); 4]).unwrap().files, Vec::new());
+    let many = there_and_back(vec![isolate; Request::FILES + 1]);
+    assert_eq!(many, Err(ProtoError::Untrue("more files than can be asked for")));
 }
 
 #[test]
@@ -145,14 +162,23 @@ fn a_message_ends_where_its_packet_ends() {
 /// What holds of every reply that is believed.
 fn believable(bytes: &[u8]) {
     let limits = Limits { depth: 4, detections: 3, anomalies: 3, ..Limits::default() };
-    let Ok(Reply { body: Body::Report(report), .. }) = Reply::decode(bytes, &limits) else { return };
+    let Ok(reply) = Reply::decode(bytes, &limits) else { return };
+    assert!(reply.files.len() <= Request::FILES);
+    for file in &reply.files {
+        if let Body::Report(report) = &file.body {
+            believable_report(report);
+        }
+    }
+    assert!(reply.encode().is_ok());
+}
+
+fn believable_report(report: &Report) {
     assert!(report.detections.len() <= 4 && report.anomalies.len() <= 4);
     let objects = report.detections.iter().map(|detection| &detection.object);
     for path in objects.chain(report.anomalies.iter().map(|anomaly| &anomaly.object)) {
         assert!(path.0.len() <= 5 && path.0.iter().all(|name| name.as_bytes().len() <= Name::LONGEST));
     }
     assert!(report.gap || report.anomalies.iter().all(|anomaly| !anomaly.kind.is_gap()));
-    assert!(reply(report).encode().is_ok());
 }
 
 proptest! {
@@ -198,7 +224,9 @@ proptest! {
     #[test]
     fn requests_arrive_as_they_were(number in any::<u64>(), size in any::<u64>(), memory in any::<u64>(), isolate in any::<bool>()) {
         let limits = Limits { memory, ..Limits::default() };
-        let request = Request { number, size, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, about: dachs_base::About::new(b"/x", b"y"), passwords: vec![vec![b'p']; usize::from(isolate)], profile: isolate.then_some(RuleRange { first: 1, count: 2 }) };
+        let file = File { size, about: dachs_base::About::new(b"/x", b"y") };
+        let files = vec![file; usize::from(isolate) + 1];
+        let request = Request { number, files, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, passwords: vec![vec![b'p']; usize::from(isolate)], profile: isolate.then_some(RuleRange { first: 1, count: 2 }) };
         prop_assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
     }
 }

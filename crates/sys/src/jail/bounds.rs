@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | address space, data | image and binaries, and a margin | the same, and the memory of a scan | memory bombs |
 //! | file size, core | 0 | 0 | filling disks, leaking content into core files |
-//! | open files | 64 | 6 | hoarding descriptors |
+//! | open files | 64 | those it always has, the files of a request, and one more | hoarding descriptors |
 //! | processes | - | 0 | forking (for users other than root) |
 //! | stack | 8 MiB | 8 MiB | endless recursion |
 
@@ -14,6 +14,8 @@ use std::io;
 
 /// Memory that a worker may use besides what content is allowed: tables, fragments, the reply.
 pub(super) const MARGIN: u64 = 64 << 20;
+/// Standard streams, the socket, the files at hand, and one that tests need.
+const DESCRIPTORS: u64 = 4 + crate::socket::DESCRIPTORS as u64 + 1;
 /// Address space for what is not counted as data: stack, binaries mapped later, gaps.
 const SLACK: u64 = 64 << 20;
 const STACK: u64 = 8 << 20;
@@ -50,7 +52,7 @@ pub(super) fn zygote() -> io::Result<()> {
 pub(super) fn worker(sizes: Sizes, memory: u64) -> io::Result<()> {
     let memory = memory.saturating_add(MARGIN);
     set(libc::RLIMIT_NPROC, 0)?;
-    set(libc::RLIMIT_NOFILE, 6)?;
+    set(libc::RLIMIT_NOFILE, DESCRIPTORS)?;
     // Fragments of the heap are not counted by the allocator: half as much again before the kernel steps in.
     let data = sizes.data.saturating_add(memory).saturating_add(memory / 2);
     set(libc::RLIMIT_DATA, data)?;

@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_polite_worker_stops_by_itself", a_polite_worker_stops_by_itself, false),
     ("a_killed_worker_costs_one_file", a_killed_worker_costs_one_file, false),
     ("a_killed_zygote_is_replaced", a_killed_zygote_is_replaced, false),
+    ("files_that_go_together_are_told_apart", files_that_go_together_are_told_apart, false),
     ("a_long_report_is_cut", a_long_report_is_cut, false),
     ("ten_thousand_lies", ten_thousand_lies, false),
     ("shared_workers_are_replaced", shared_workers_are_replaced, false),
@@ -112,10 +113,10 @@ fn a_killed_worker_costs_one_file() {
     let zygote = children(std::process::id())[0];
     let before = children(zygote);
     bench.submit(1, file(b"hang"), 4);
+    until("a worker", || children(zygote).len() > before.len());
     for tag in 2..4 {
         bench.submit(tag, file(b"harmless"), 8);
     }
-    until("a worker", || children(zygote).len() > before.len());
     let workers = children(zygote);
     std::thread::sleep(Duration::from_millis(50));
     workers.iter().filter(|worker| !before.contains(worker)).for_each(|worker| kill(*worker));
@@ -140,6 +141,33 @@ fn a_killed_zygote_is_replaced() {
     // The zygote of an idle pool died: the file after it may be lost, not the one after that.
     bench.scan(b"harmless");
     assert_eq!(bench.scan(b"harmless").verdict(), Verdict::Clean);
+}
+
+/// Small files that wait together are given to a worker together; what some of them do to it changes nothing for the others.
+fn files_that_go_together_are_told_apart() {
+    let died = AnomalyKind::WorkerDied;
+    let bad = [("crash", "SIGSEGV"), ("panic", "engine.rs"), ("exit 7", "code 7"), ("descriptor", "not believed")];
+    for (bad, part) in [("hash", ""), ("alone hash", ""), ("long", "")].into_iter().chain(bad) {
+        let bench = Bench::new(1, tight());
+        // While this one is scanned, the others gather.
+        bench.submit(1_000, file(b"patience"), 8);
+        for tag in 0..50 {
+            let text = if tag % 10 == 7 { bad.to_owned() } else { format!("memory {}", tag * 100_000) };
+            bench.submit(tag, file(text.as_bytes()), size(text.as_bytes()));
+        }
+        let mut told = vec![0; 50];
+        for done in (0..51).map(|_| bench.next()).filter(|done| done.tag < 50) {
+            told[usize::try_from(done.tag).unwrap()] += 1;
+            let (said, kind) = (said(&done.report), done.report.anomalies.first().map(|anomaly| anomaly.kind));
+            match (done.tag % 10 == 7, bad) {
+                (false, _) => assert_eq!(said, (done.tag * 100_000).to_string(), "beside {bad}"),
+                (true, "hash" | "alone hash") => assert_eq!(said, "1"),
+                (true, "long") => assert!(done.report.anomalies_dropped > 0 || done.report.anomalies.len() == 100),
+                (true, _) => assert!(kind == Some(died) && said.contains(part), "{bad}: {said}"),
+            }
+        }
+        assert_eq!(told, vec![1; 50], "{bad}");
+    }
 }
 
 fn a_long_report_is_cut() {

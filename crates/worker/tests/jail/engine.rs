@@ -119,7 +119,7 @@ fn mutated(seed: u64) -> Vec<u8> {
     if seed.is_multiple_of(3) {
         return (0..next() % 300).map(|_| next().to_le_bytes()[0]).collect();
     }
-    let mut packet = Reply { number: seed, body: Body::Report(long_report()) }.encode().unwrap();
+    let mut packet = Reply::single(seed, Body::Report(long_report()), 0).encode().unwrap();
     packet.truncate(next() % LONGEST + 1);
     for _ in 0..=next() % 8 {
         let at = next() % packet.len();

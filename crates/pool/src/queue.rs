@@ -29,6 +29,9 @@ pub(crate) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// How many wait for jobs, and for room. To ring for nobody would be a system call all the same.
+    takers: usize,
+    givers: usize,
 }
 
 impl Queue {
@@ -40,12 +43,17 @@ impl Queue {
     /// Adds a job; waits while the queue is full. False if it is closed.
     pub(crate) fn push(&self, job: Job) -> bool {
         let full = |state: &mut State| !state.closed && state.jobs.len() >= self.longest;
-        let mut state = self.went.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        state.givers += 1;
+        state = self.went.wait_while(state, full).unwrap_or_else(PoisonError::into_inner);
+        state.givers -= 1;
         if state.closed {
             return false;
         }
         state.jobs.push_back(job);
-        self.came.notify_one();
+        if state.takers > 0 {
+            self.came.notify_one();
+        }
         true
     }
 
@@ -53,11 +61,14 @@ impl Queue {
     /// their share of what waits.
     pub(crate) fn pop(&self) -> Option<Vec<Job>> {
         let empty = |state: &mut State| !state.closed && state.jobs.is_empty();
-        let mut state = self.came.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        state.takers += 1;
+        state = self.came.wait_while(state, empty).unwrap_or_else(PoisonError::into_inner);
+        state.takers -= 1;
         let share = state.jobs.len().div_ceil(self.takers);
         let count = parcel(state.jobs.iter().take(share));
         let jobs = state.jobs.drain(..count).collect();
-        if state.jobs.len() <= self.longest / 2 {
+        if state.givers > 0 && state.jobs.len() <= self.longest / 2 {
             self.went.notify_one();
         }
         (count > 0).then_some(jobs)

@@ -1,0 +1,19 @@
+//! Drives one fuzz target with libFuzzer, which follows the code that inputs reach. The target is named by the environment:
+//! `DACHS_FUZZ=zip guided -max_total_time=60 corpus/zip`. `fuzz/run` builds and calls it.
+//!
+//! One executable serves all targets: each alone would have to be linked with everything.
+#![no_main]
+#![forbid(unsafe_code)]
+
+use std::sync::LazyLock;
+
+use dachs_fuzz::targets::{ALL, Target};
+
+static TARGET: LazyLock<&Target> = LazyLock::new(|| {
+    let name = std::env::var("DACHS_FUZZ").unwrap_or_default();
+    let known = || ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let target = ALL.iter().find(|(known, _)| *known == name);
+    target.unwrap_or_else(|| panic!("DACHS_FUZZ={name} is no target; there are {}", known()))
+});
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| (TARGET.1)(data));

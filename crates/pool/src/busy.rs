@@ -17,6 +17,8 @@ struct State {
     workers: HashMap<u64, Arc<OwnedFd>>,
     /// Jobs that nobody wants any more.
     given_up: HashSet<u64>,
+    /// Nobody wants any job any more.
+    stopped: bool,
 }
 
 /// A worker is at work as long as this lives.
@@ -51,7 +53,13 @@ impl Busy {
 
     /// True if nobody wants this job any more.
     pub(crate) fn is_given_up(&self, tag: u64) -> bool {
-        self.lock().given_up.contains(&tag)
+        let state = self.lock();
+        state.stopped || state.given_up.contains(&tag)
+    }
+
+    /// Nobody wants any job any more that was not begun.
+    pub(crate) fn stop(&self) {
+        self.lock().stopped = true;
     }
 
     /// This job was told.

@@ -145,7 +145,9 @@ impl Scan<'_> {
                     self.describe_part();
                 }
             }
-            Some(Item::Embedded(_) | Item::Also(_)) if self.options.isolate => self.isolate = true,
+            Some(Item::Embedded(_)) if self.options.isolate => self.isolate = true,
+            // A text that is a page as well stays a text.
+            Some(Item::Also(kind)) if self.options.isolate && needs_own_process(kind) => self.isolate = true,
             Some(Item::Also(kind)) => self.also(kind),
             Some(Item::Embedded(member)) => {
                 let object = Object { embedded: true, ..Object::member(&level.object, member, self.image) };

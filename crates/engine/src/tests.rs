@@ -256,6 +256,10 @@ fn pages_ask_for_a_process_of_their_own_when_they_hold_archives() {
         panic!("a page with a script and a text was isolated")
     };
     assert_eq!(report.coverage.objects, 3);
+    // So is a text that turns out to be a page as well.
+    let text = [b"a text\n".repeat(1000).as_slice(), b"<table><script>one()</script>"].concat();
+    let Outcome::Report(report) = ask(&text) else { panic!("a text with tags was isolated") };
+    assert_eq!(report.coverage.objects, 2);
     let escaped: String = tar(&[("a", b"1")]).iter().map(|byte| format!("%{byte:02x}")).collect();
     let page = format!("<html><body><p>x</p><img src='data:application/x-tar,{escaped}'></body></html>");
     assert!(matches!(ask(page.as_bytes()), Outcome::Isolate(FileKind::Html)));

@@ -66,7 +66,7 @@ struct Active<'e, 'a> {
     wanted: Option<Vec<u32>>,
     state: State,
     tally: Tally,
-    places: Places,
+    places: Places<'e>,
     /// What the state was charged for.
     charges: Vec<Charge>,
 }

@@ -45,33 +45,54 @@ fn parting(element: &Element) -> Option<Gap> {
     }
 }
 
-/// The matches of `patterns` that start within `starts`. Counting ends when there are more than `most`. Absent if the parts
-/// cannot be looked for by themselves.
+/// The parts of the patterns of a subsignature, ready to be looked for.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// What the matcher looks for.
+    set: Vec<u8>,
+    /// For each part, its pattern and its place in that.
+    owners: Vec<(usize, usize)>,
+    /// For each pattern, the gaps before its parts.
+    gaps: Vec<Vec<Gap>>,
+}
+
+impl Parts {
+    /// Those of these patterns; absent if they cannot be looked for by themselves.
+    pub(crate) fn new(patterns: &[Pattern]) -> Option<Parts> {
+        let mut builder = Builder::new();
+        let (mut owners, mut gaps) = (Vec::new(), Vec::new());
+        for (chain, pattern) in patterns.iter().enumerate() {
+            let parts = parts(&pattern.elements);
+            for (order, (_, elements)) in parts.iter().enumerate() {
+                builder.add(&Pattern { elements: elements.clone() }).ok()?;
+                owners.push((chain, order));
+            }
+            gaps.push(parts.into_iter().map(|(gap, _)| gap).collect());
+        }
+        Some(Parts { set: builder.finish(), owners, gaps })
+    }
+
+    /// Bytes that it takes, roughly.
+    pub(crate) fn memory(&self) -> usize {
+        let places = self.owners.len().saturating_mul(size_of::<(usize, usize)>().saturating_add(size_of::<Gap>()));
+        self.set.len().saturating_add(places)
+    }
+}
+
+/// The matches of the patterns of these parts that start within `starts`. Counting ends when there are more than `most`. Absent if
+/// they cannot be counted.
 pub(crate) fn count(
-    patterns: &[Pattern],
+    parts: &Parts,
     starts: &RangeInclusive<u64>,
     most: u32,
     source: &dyn Source,
     budget: &Budget,
 ) -> Result<Option<Counter>, LimitReached> {
-    let mut builder = Builder::new();
-    let mut owners = Vec::new();
-    let mut chains = Vec::new();
-    for (chain, pattern) in patterns.iter().enumerate() {
-        let parts = parts(&pattern.elements);
-        for (order, (_, elements)) in parts.iter().enumerate() {
-            if builder.add(&Pattern { elements: elements.clone() }).is_err() {
-                return Ok(None);
-            }
-            owners.push((chain, order));
-        }
-        let gaps: Vec<Gap> = parts.into_iter().map(|(gap, _)| gap).collect();
-        chains.push(Chain { open: vec![VecDeque::new(); gaps.len()], gaps });
-    }
-    let bytes = builder.finish();
-    let Ok(set) = Patterns::new(&bytes) else { return Ok(None) };
+    let Ok(set) = Patterns::new(&parts.set) else { return Ok(None) };
+    let chain = |gaps: &Vec<Gap>| Chain { open: vec![VecDeque::new(); gaps.len()], gaps: gaps.clone() };
+    let chains = parts.gaps.iter().map(chain).collect();
     let mut recount = Recount { chains, starts, most, counter: Counter::default() };
-    recount.read(&set, &owners, source, budget)?;
+    recount.read(&set, &parts.owners, source, budget)?;
     Ok(Some(recount.counter))
 }
 
@@ -239,7 +260,8 @@ mod tests {
     fn counted(texts: &[&str], bytes: &[u8]) -> (u32, u64) {
         let patterns: Vec<Pattern> = texts.iter().map(|text| pattern(text)).collect();
         let budget = Budget::new(Limits::default(), NoClock);
-        let counter = count(&patterns, &(0..=u64::MAX), u32::MAX, &Memory::new(bytes), &budget).unwrap().unwrap();
+        let parts = Parts::new(&patterns).unwrap();
+        let counter = count(&parts, &(0..=u64::MAX), u32::MAX, &Memory::new(bytes), &budget).unwrap().unwrap();
         (counter.count, counter.last)
     }
 

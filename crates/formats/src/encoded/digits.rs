@@ -82,13 +82,13 @@ pub(super) struct Measured {
 pub(super) fn measure(input: impl Input, form: Form, budget: &Budget) -> Result<Measured, dachs_base::LimitReached> {
     let mut digits = Digits::new(input, form);
     let mut measured = Measured::default();
-    while let Some(digit) = digits.next() {
-        measured.digits += 1;
-        measured.small |= digit.is_ascii_lowercase();
-        measured.capital |= digit.is_ascii_uppercase();
-        measured.other |= !digit.is_ascii_alphabetic();
-        measured.beyond |= !digit.is_ascii_hexdigit();
-        if measured.digits.is_multiple_of(1 << 16) {
+    let mut checked = 0;
+    loop {
+        digits.pass_run(&mut |run| measured.take(run));
+        let Some(digit) = digits.next() else { break };
+        measured.take(&[digit]);
+        if measured.digits >> 16 != checked {
+            checked = measured.digits >> 16;
             budget.check_time()?;
         }
     }
@@ -96,10 +96,25 @@ pub(super) fn measure(input: impl Input, form: Form, budget: &Budget) -> Result<
     Ok(measured)
 }
 
+impl Measured {
+    /// Takes digits that stand side by side.
+    fn take(&mut self, run: &[u8]) {
+        self.digits = self.digits.saturating_add(u64::try_from(run.len()).unwrap_or(u64::MAX));
+        for digit in run {
+            self.small |= digit.is_ascii_lowercase();
+            self.capital |= digit.is_ascii_uppercase();
+            self.other |= !digit.is_ascii_alphabetic();
+            self.beyond |= !digit.is_ascii_hexdigit();
+        }
+    }
+}
+
 /// Where digits come from, front to back.
 pub(super) trait Input {
     /// The next byte.
     fn first(&mut self) -> Option<u8>;
+    /// The next bytes, as far as they are at hand: none at the end.
+    fn at_hand(&mut self) -> &[u8];
     /// Passes bytes.
     fn pass(&mut self, count: usize);
     /// The next bytes, and how many there are.
@@ -111,6 +126,10 @@ pub(super) trait Input {
 impl Input for SourceRead {
     fn first(&mut self) -> Option<u8> {
         self.fill_buf().ok()?.first().copied()
+    }
+
+    fn at_hand(&mut self) -> &[u8] {
+        self.fill_buf().unwrap_or_default()
     }
 
     fn pass(&mut self, count: usize) {
@@ -147,6 +166,10 @@ impl Input for Rest<'_> {
         self.bytes.first().copied()
     }
 
+    fn at_hand(&mut self) -> &[u8] {
+        self.bytes
+    }
+
     fn pass(&mut self, count: usize) {
         self.bytes = self.bytes.get(count..).unwrap_or_default();
         self.passed = self.passed.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
@@ -174,6 +197,18 @@ struct Digits<I> {
 impl<I: Input> Digits<I> {
     fn new(input: I, form: Form) -> Digits<I> {
         Digits { input, form, count: 0, ended: false }
+    }
+
+    /// Gives the digits that stand here side by side and are at hand, and passes them; none of those that are escaped.
+    fn pass_run(&mut self, take: &mut dyn FnMut(&[u8])) {
+        if self.ended || !self.form.prefix().is_empty() {
+            return;
+        }
+        let (form, bytes) = (self.form, self.input.at_hand());
+        let count = bytes.iter().position(|byte| !form.is_digit(*byte)).unwrap_or(bytes.len());
+        take(bytes.get(..count).unwrap_or_default());
+        self.input.pass(count);
+        self.count = self.count.wrapping_add(count);
     }
 
     fn next(&mut self) -> Option<u8> {

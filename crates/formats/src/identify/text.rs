@@ -4,7 +4,10 @@
 //! fails, an 8-bit character set. Formats that are written as text are told by how they begin, so that a text that only
 //! mentions them stays a text.
 
+use std::sync::LazyLock;
+
 use dachs_base::FileKind;
+use memchr::memmem::Finder;
 
 /// How much is looked at.
 const LOOKED_AT: usize = 1024;
@@ -160,8 +163,11 @@ fn markup(text: &[u8]) -> Option<FileKind> {
     if is_uuencoded(body) {
         return Some(FileKind::Uuencode);
     }
-    find(text, b"(This file must be converted").map(|_| FileKind::BinHex)
+    BINHEX.find(text).map(|_| FileKind::BinHex)
 }
+
+/// What stands before a file in BinHex 4.0 (RFC 1741).
+static BINHEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("(This file must be converted"));
 
 /// The document that an XML text is: by what ClamAV's signatures of kinds look for.
 fn document(body: &[u8]) -> FileKind {
@@ -209,6 +215,10 @@ const INSIDE: [&[u8]; 2] = [b"!doctype html", b"html"];
 const PROGRAM: [&[u8]; 5] = [b"import ", b"\"\"\"", b"'''", b"function", b"#include"];
 
 fn is_html(body: &[u8]) -> bool {
+    // Most texts have no tag.
+    if memchr::memchr(b'<', body).is_none() {
+        return false;
+    }
     let start = skip_prolog(body);
     // XML has elements of the same names.
     let tags: &[&[u8]] = if body.starts_with(b"<?xml") { &INSIDE } else { &PAGE };

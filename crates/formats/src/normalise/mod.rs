@@ -11,6 +11,9 @@ use crate::stream::{Replay, SourceRead};
 use dachs_base::{Budget, Class, FileKind, HELD, Held, Source, Target};
 use std::sync::Arc;
 
+/// Bytes of a text that are copied and normalised before the next: a core's first cache holds them.
+const PIECE: usize = 1 << 13;
+
 /// A normalised form of an object.
 pub struct View {
     /// The signatures that are matched with it, besides the generic ones.
@@ -50,10 +53,14 @@ fn normalised_at_once(source: &dyn Source, budget: &Budget) -> Option<Held> {
     let text = source.held()?;
     let length = u64::try_from(text.len()).ok().filter(|length| *length <= HELD.min(budget.limits().object_size))?;
     let memory = budget.reserve(length).ok()?;
-    let mut bytes = text.to_vec();
-    let kept = text::squeeze(&mut bytes, &mut false);
-    bytes.truncate(kept);
-    budget.charge_bytes(u64::try_from(kept).ok()?).ok()?;
+    let (mut bytes, mut after_blank) = (Vec::with_capacity(text.len()), false);
+    for piece in text.chunks(PIECE) {
+        let start = bytes.len();
+        bytes.extend_from_slice(piece);
+        let kept = text::squeeze(bytes.get_mut(start..).unwrap_or_default(), &mut after_blank);
+        bytes.truncate(start.saturating_add(kept));
+    }
+    budget.charge_bytes(u64::try_from(bytes.len()).ok()?).ok()?;
     Some(Held::new(bytes, [memory]))
 }
 

@@ -15,13 +15,33 @@ use crate::rules::{Expression, RuleRecord, RuleSet, Special, Sub};
 use crate::tally::Tally;
 use crate::{compare, offsets, recount, regex};
 use dachs_base::{Budget, Charge, Limit, LimitReached, Source, read_vec_at};
+use memchr::memmem;
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
+
+/// So many needles are looked for one by one: each in a tenth of the time that the stretches of an object take.
+const FEW: usize = 8;
+
+/// The bytes of an object in lower case.
+enum Lower {
+    /// They are so themselves.
+    Same,
+    Made {
+        bytes: Vec<u8>,
+        _memory: Charge,
+    },
+    /// There was no memory for them.
+    Missing,
+}
 
 /// All bytes of an object.
 pub(super) struct Whole<'e> {
     bytes: Cow<'e, [u8]>,
-    /// Made when it is first asked for, if there is memory for it.
+    /// In lower case. Made when it is first asked for.
+    lower: Option<Lower>,
+    /// Needles that were asked for.
+    sought: usize,
+    /// Made when more needles are asked for, if there is memory for it.
     grams: Option<Option<(Grams, Charge)>>,
     places: Places,
     _charge: Option<Charge>,
@@ -30,24 +50,29 @@ pub(super) struct Whole<'e> {
 impl<'e> Whole<'e> {
     fn read(source: &'e dyn Source, size: u64, budget: &Budget) -> Result<Whole<'e>, LimitReached> {
         if let Some(held) = source.held().filter(|held| length(held.len()) == size && size <= regex::LARGEST) {
-            return Ok(Whole { bytes: Cow::Borrowed(held), grams: None, places: Places::default(), _charge: None });
+            return Ok(Whole::new(Cow::Borrowed(held), None));
         }
         let allowed = regex::LARGEST;
         let refused = || LimitReached { limit: Limit::Memory, allowed };
         let count = usize::try_from(size).ok().filter(|_| size <= allowed).ok_or_else(refused)?;
         let charge = budget.reserve(size)?;
-        Ok(Whole {
-            bytes: Cow::Owned(read_vec_at(source, 0, count)),
-            grams: None,
-            places: Places::default(),
-            _charge: Some(charge),
-        })
+        Ok(Whole::new(Cow::Owned(read_vec_at(source, 0, count)), Some(charge)))
+    }
+
+    fn new(bytes: Cow<'e, [u8]>, charge: Option<Charge>) -> Whole<'e> {
+        Whole { bytes, lower: None, sought: 0, grams: None, places: Places::default(), _charge: charge }
     }
 
     /// Could an expression match of which one of these needles must occur?
     fn may_match(&mut self, needles: &[u8], budget: &Budget) -> bool {
         if needles.is_empty() {
             return true;
+        }
+        self.sought = self.sought.saturating_add(regex::each_needle(needles).count());
+        if self.sought <= FEW
+            && let Some(lower) = self.lower(budget)
+        {
+            return regex::each_needle(needles).any(|needle| memmem::find(lower, needle).is_some());
         }
         let bytes = &self.bytes;
         let make = || {
@@ -56,6 +81,24 @@ impl<'e> Whole<'e> {
         };
         let grams = self.grams.get_or_insert_with(make).as_ref();
         grams.is_none_or(|(grams, _)| regex::each_needle(needles).any(|needle| grams.may_hold(needle)))
+    }
+
+    /// The bytes in lower case, if there is memory for them.
+    fn lower(&mut self, budget: &Budget) -> Option<&[u8]> {
+        let bytes = &self.bytes;
+        let make = || {
+            // All bytes are looked at, so that vectors do it.
+            if !bytes.iter().fold(false, |any, byte| any | byte.is_ascii_uppercase()) {
+                return Lower::Same;
+            }
+            let charge = budget.reserve(length(bytes.len()));
+            charge.map_or(Lower::Missing, |memory| Lower::Made { bytes: bytes.to_ascii_lowercase(), _memory: memory })
+        };
+        match self.lower.get_or_insert_with(make) {
+            Lower::Same => Some(&self.bytes),
+            Lower::Made { bytes, .. } => Some(bytes),
+            Lower::Missing => None,
+        }
     }
 }
 
@@ -107,9 +150,10 @@ impl Judge<'_, '_> {
             }
             let offset = case.rules.offset(sub.offset).filter(|offset| offset.base != OffsetBase::VersionKey);
             let starts = offset.and_then(|offset| self.starts(&offset, case.around.size));
-            let (Some(starts), Some(patterns)) = (starts, case.rules.patterns_to_count(&sub)) else { continue };
+            let parts = || case.rules.compiled.parts(number, || case.rules.patterns_to_count(&sub));
+            let Some((starts, parts)) = starts.and_then(|starts| Some((starts, parts()?))) else { continue };
             let most = most_counted(case);
-            if let Some(counted) = recount::count(&patterns, &starts, most, self.object.source, self.budget)? {
+            if let Some(counted) = recount::count(&parts, &starts, most, self.object.source, self.budget)? {
                 tally.set(number, counted, self.budget)?;
             }
         }

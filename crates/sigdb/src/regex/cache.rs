@@ -1,6 +1,8 @@
-//! Expressions that were compiled, by place.
+//! Expressions that were compiled, by place, and the parts of patterns whose matches were counted, by subsignature.
 
 use super::{Compiled, Ending, LONGEST, linear_text, parse};
+use crate::recount::Parts;
+use dachs_matcher::pattern::Pattern;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +21,7 @@ pub(crate) struct Cache {
 struct Kept {
     compiled: BTreeMap<u32, Arc<Compiled>>,
     endings: BTreeMap<u32, Option<Arc<Ending>>>,
+    parts: BTreeMap<u32, Option<Arc<Parts>>>,
     bytes: usize,
 }
 
@@ -47,6 +50,18 @@ impl Cache {
         kept.make_room(ending.as_ref().map_or(0, |ending| ending.memory()).saturating_add(ENTRY));
         kept.endings.insert(place, ending.clone());
         ending
+    }
+
+    /// The parts of a subsignature's patterns; absent if they cannot be looked for by themselves, or there are none.
+    pub(crate) fn parts(&self, number: u32, patterns: impl FnOnce() -> Option<Vec<Pattern>>) -> Option<Arc<Parts>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parts) = kept.parts.get(&number) {
+            return parts.clone();
+        }
+        let parts = patterns().and_then(|patterns| Parts::new(&patterns)).map(Arc::new);
+        kept.make_room(parts.as_ref().map_or(0, |parts| parts.memory()).saturating_add(ENTRY));
+        kept.parts.insert(number, parts.clone());
+        parts
     }
 }
 

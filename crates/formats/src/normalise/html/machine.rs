@@ -5,6 +5,8 @@
 //! encoded is decoded before it is read (the first stretch of it, as in ClamAV). White space is squeezed to one
 //! blank, which is written only before what follows it (`pending`); behind a tag it is dropped (`skip`).
 
+use std::ops::Range;
+
 use dachs_matcher::table::{KEPT, Rewriting};
 
 use super::Output;
@@ -43,26 +45,38 @@ pub(super) enum State {
 /// The first bytes of a name, in lower case.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Word {
-    bytes: [u8; 8],
+    /// The first eight, the first of them the lowest.
+    bytes: u64,
     count: usize,
 }
 
 impl Word {
+    /// A name in lower case.
+    pub(super) fn of(name: &[u8]) -> Word {
+        let bytes = match name.first_chunk() {
+            Some(first) => u64::from_le_bytes(*first),
+            None => name.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        Word { bytes, count: name.len() }
+    }
+
     pub(super) fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.count) {
-            *place = byte.to_ascii_lowercase();
+        if self.count < size_of::<u64>() {
+            self.bytes |= u64::from(byte.to_ascii_lowercase()) << (8 * self.count);
         }
         self.count = self.count.saturating_add(1);
     }
 
     pub(super) fn push_all(&mut self, bytes: &[u8]) {
-        let room = self.bytes.get_mut(self.count..).unwrap_or_default();
-        room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte.to_ascii_lowercase());
-        self.count = self.count.saturating_add(bytes.len());
+        let room = size_of::<u64>().saturating_sub(self.count);
+        bytes.iter().take(room).for_each(|byte| self.push(*byte));
+        self.count = self.count.saturating_add(bytes.len().saturating_sub(room));
     }
 
+    /// Is it this one, of at most eight letters?
+    #[inline]
     pub(super) fn is(&self, name: &[u8]) -> bool {
-        self.bytes.get(..self.count) == Some(name)
+        self.count == name.len() && self.bytes == Word::of(name).bytes
     }
 }
 
@@ -139,17 +153,12 @@ impl Machine {
 
     /// Takes as many of the next bytes as can be taken at once, and tells how many.
     fn stretch(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
-        if self.reference.is_some() || self.address.is_some() || !self.group.is_empty() {
+        let waits = self.address.is_some() && self.state != State::Text;
+        if self.reference.is_some() || waits || !self.group.is_empty() {
             return 0;
         }
         match self.state {
-            State::Text => match self.run(Class::Plain, (block, at)) {
-                [] => self.stretch_of_markup((block, at), output),
-                text => {
-                    self.write_text(text, output);
-                    text.len()
-                }
-            },
+            State::Text => self.stretch_of_page((block, at), output),
             State::Script => {
                 let code = self.run(Class::Plain, (block, at));
                 write_code(code, output);
@@ -185,12 +194,73 @@ impl Machine {
         block.get(at..at.saturating_add(self.marks.run(class, at))).unwrap_or_default()
     }
 
-    /// Takes a tag or a reference in the text, if it is a plain one, and tells how many bytes it has.
-    fn stretch_of_markup(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
-        let rest = block.get(at..).unwrap_or_default();
-        if rest.first() == Some(&b'<') {
-            return self.whole_tag((block, at), output);
+    /// Takes text, plain tags and usual references one behind the other, up to something else, and tells how many bytes they have.
+    fn stretch_of_page(&mut self, (block, from): (&[u8], usize), output: &mut Output) -> usize {
+        let mut at = from;
+        while self.state == State::Text
+            && let Some(first) = block.get(at)
+            && !is_dropped(*first)
+        {
+            if self.address.is_some() {
+                self.write_address(output);
+            }
+            let length = match first {
+                b'<' => match self.bare_tag((block, at), output) {
+                    0 => self.whole_tag((block, at), output),
+                    length => length,
+                },
+                b'&' => self.usual_reference((block, at), output),
+                _ => self.stretch_of_text(at, output),
+            };
+            if length == 0 {
+                break;
+            }
+            at += length;
         }
+        at - from
+    }
+
+    /// Takes as much text as stands here, and tells how many bytes it has.
+    fn stretch_of_text(&mut self, at: usize, output: &mut Output) -> usize {
+        let length = self.marks.run(Class::Plain, at);
+        let blanks = self.marks.run(Class::Blank, at).min(length);
+        if blanks > 0 {
+            self.write_blanks(output);
+        }
+        let words = at + blanks..at + length;
+        if words.is_empty() {
+            return length;
+        }
+        self.flush(output);
+        if self.marks.is_doubled(words.start + 1..words.end) {
+            self.write_squeezed(words, output);
+        } else {
+            let text = self.marks.plain(words);
+            let ends_blank = text.last() == Some(&b' ');
+            output.notags.extend_from_slice(text);
+            output.nocomment.extend_from_slice(text.get(..text.len() - usize::from(ends_blank)).unwrap_or_default());
+            self.blank = ends_blank;
+        }
+        self.pending = self.blank;
+        length
+    }
+
+    /// Takes a tag without attributes, if one stands here, and tells how many bytes it has; else none.
+    fn bare_tag(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
+        let end = at + 1 + self.marks.run(Class::Name, at + 1);
+        let is_bare = end > at + 1 && block.get(end) == Some(&b'>') && block.get(at + 1) != Some(&b'!');
+        if !is_bare || !self.attributes.waits_for_nothing() {
+            return 0;
+        }
+        self.begin_whole(at + 1..end, output);
+        output.nocomment.extend_from_slice(self.marks.plain(at..end));
+        self.end_tag(output);
+        end + 1 - at
+    }
+
+    /// Takes a reference that most pages have, if one stands here, and tells how many bytes it has; else none.
+    fn usual_reference(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
+        let rest = block.get(at..).unwrap_or_default();
         let Some((name, character)) = USUAL.iter().find(|(name, _)| rest.starts_with(name)) else { return 0 };
         self.flush(output);
         self.blank(output);
@@ -199,11 +269,11 @@ impl Machine {
     }
 
     /// Begins a tag of this name, which is written as it stands.
-    pub(super) fn begin_whole(&mut self, name: &[u8], output: &mut Output) {
+    pub(super) fn begin_whole(&mut self, name: Range<usize>, output: &mut Output) {
         self.flush(output);
         self.blank(output);
         self.begin_tag();
-        self.name.push_all(name);
+        self.name = Word::of(self.marks.plain(name));
     }
 
     /// Takes a byte, and keeps it if it belongs to a script.
@@ -249,30 +319,20 @@ impl Machine {
         output.notags.push(b' ');
     }
 
-    /// Takes words of the text, and the blanks between them.
-    fn write_text(&mut self, text: &[u8], output: &mut Output) {
-        let Some(words) = text.iter().position(|byte| !is_space(*byte)).and_then(|at| text.get(at..)) else {
-            return self.write_blanks(text, output);
-        };
-        if words.len() < text.len() {
-            self.write_blanks(text, output);
-        }
-        self.flush(output);
+    /// Writes words of the text, with one blank for several.
+    fn write_squeezed(&mut self, words: Range<usize>, output: &mut Output) {
         let start = output.nocomment.len();
-        output.nocomment.extend_from_slice(words);
+        output.nocomment.extend_from_slice(self.marks.plain(words));
         let kept = squeeze(output.nocomment.get_mut(start..).unwrap_or_default(), &mut false);
         output.nocomment.truncate(start.saturating_add(kept));
         output.notags.extend_from_slice(output.nocomment.get(start..).unwrap_or_default());
         self.blank = output.nocomment.pop_if(|last| *last == b' ').is_some();
-        self.pending = self.blank;
     }
 
-    /// Takes blanks of the text, if there are any.
-    fn write_blanks(&mut self, blanks: &[u8], output: &mut Output) {
-        if !blanks.is_empty() {
-            self.pending = !self.skip;
-            self.blank(output);
-        }
+    /// Takes blanks of the text.
+    fn write_blanks(&mut self, output: &mut Output) {
+        self.pending = !self.skip;
+        self.blank(output);
     }
 
     /// True within a script; style sheets are none.

@@ -4,6 +4,8 @@
 //! foretells it. Here the ends of all of them are marked first, 64 bytes in a word (`dachs_matcher::table`); then one is found by
 //! counting zeros.
 
+use std::ops::Range;
+
 use dachs_matcher::table::Set;
 
 use super::blocks::is_space;
@@ -19,10 +21,13 @@ pub(super) enum Class {
     Attribute,
     /// Means nothing but itself in a value.
     Value,
+    /// White space.
+    Blank,
 }
 
 impl Class {
-    const ALL: [Class; 4] = [Class::Plain, Class::Name, Class::Attribute, Class::Value];
+    #[cfg(test)]
+    const ALL: [Class; 5] = [Class::Plain, Class::Name, Class::Attribute, Class::Value, Class::Blank];
 
     const fn has(self, byte: u8) -> bool {
         let space = is_space(byte);
@@ -31,6 +36,7 @@ impl Class {
             Class::Name => !space && !matches!(byte, 0 | b'>'),
             Class::Attribute => !space && !matches!(byte, 0 | b'>' | b'='),
             Class::Value => matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'&' | b'\'' | b':' | b'>'),
+            Class::Blank => space,
         }
     }
 
@@ -52,39 +58,86 @@ impl Class {
 }
 
 /// For each class, the bytes that are not of it.
-static OTHERS: [Set; 4] =
-    [Class::Plain.others(), Class::Name.others(), Class::Attribute.others(), Class::Value.others()];
+static OTHERS: [Set; 5] = [
+    Class::Plain.others(),
+    Class::Name.others(),
+    Class::Attribute.others(),
+    Class::Value.others(),
+    Class::Blank.others(),
+];
 
 /// The marks of a block.
 #[derive(Default)]
 pub(super) struct Marks {
-    others: [Vec<u64>; 4],
-    length: usize,
+    /// For each class.
+    others: [Vec<u64>; 5],
+    /// White space behind white space.
+    doubled: Vec<u64>,
+    /// The block in lower case, with a blank for each byte of white space.
+    plain: Vec<u8>,
 }
 
 impl Marks {
     /// Those of this block.
     pub(super) fn set(&mut self, block: &[u8]) {
-        self.length = block.len();
         for (set, marks) in OTHERS.iter().zip(&mut self.others) {
             marks.clear();
             set.mark(block, marks);
         }
+        let [.., solid] = &self.others;
+        self.doubled.clear();
+        let mut before = 0;
+        self.doubled.extend(solid.iter().map(|solid| {
+            let blank = !solid;
+            let pairs = blank & (blank << 1 | before);
+            before = blank >> 63;
+            pairs
+        }));
+        self.plain.clear();
+        self.plain.extend(block.iter().map(|byte| if is_space(*byte) { b' ' } else { byte.to_ascii_lowercase() }));
     }
 
     /// How many bytes of a class stand from `at` on.
+    #[inline]
     pub(super) fn run(&self, class: Class, at: usize) -> usize {
-        let end = Class::ALL.iter().zip(&self.others).find(|(of, _)| **of == class).and_then(|(_, others)| {
-            let (first, bit) = (at / 64, at % 64);
-            let here = others.get(first)? >> bit;
-            if here != 0 {
-                return Some(at + index(here));
-            }
-            let rest = others.get(first + 1..)?;
-            let word = rest.iter().position(|word| *word != 0)?;
-            Some((first + 1 + word) * 64 + index(*rest.get(word)?))
+        let [plain, name, attribute, value, blank] = &self.others;
+        let others = match class {
+            Class::Plain => plain,
+            Class::Name => name,
+            Class::Attribute => attribute,
+            Class::Value => value,
+            Class::Blank => blank,
+        };
+        let (first, bit) = (at / 64, at % 64);
+        let here = others.get(first).map_or(0, |word| word >> bit);
+        let left = self.plain.len().saturating_sub(at);
+        if here != 0 {
+            return index(here).min(left);
+        }
+        let rest = others.get(first + 1..).unwrap_or_default();
+        let end = rest.iter().position(|word| *word != 0).and_then(|word| {
+            let bits = rest.get(word)?;
+            Some((first + 1 + word) * 64 + index(*bits))
         });
-        end.unwrap_or(self.length).saturating_sub(at)
+        end.map_or(left, |end| end.saturating_sub(at).min(left))
+    }
+
+    /// Does white space stand behind white space in this range?
+    pub(super) fn is_doubled(&self, range: Range<usize>) -> bool {
+        let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else { return false };
+        let first = range.start / 64;
+        let words = self.doubled.get(first..=last / 64).unwrap_or_default();
+        let (from, to) = (u64::MAX << (range.start % 64), u64::MAX >> (63 - last % 64));
+        match words {
+            [] => false,
+            [only] => only & from & to != 0,
+            [start, between @ .., end] => start & from != 0 || end & to != 0 || between.iter().any(|word| *word != 0),
+        }
+    }
+
+    /// These bytes of the block in lower case, with a blank for each of white space.
+    pub(super) fn plain(&self, range: Range<usize>) -> &[u8] {
+        self.plain.get(range).unwrap_or_default()
     }
 }
 
@@ -102,7 +155,8 @@ mod tests {
         let page: Vec<u8> =
             (0..3_000_u32).map(|at| at.wrapping_mul(at).wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
         let page = [vec![b'a'; 200], page, vec![b'b'; 130]].concat();
-        for block in [&page[..], &page[..64], &page[..1], &page[3_000..], &[]] {
+        let blanks = b" a b  c\td \n e".repeat(20);
+        for block in [&page[..], &page[..64], &page[..1], &page[3_000..], &blanks, &[]] {
             let mut marks = Marks::default();
             marks.set(b"<other block>");
             marks.set(block);
@@ -110,6 +164,13 @@ mod tests {
                 for at in 0..=block.len() {
                     let expected = block[at..].iter().take_while(|byte| class.has(**byte)).count();
                     assert_eq!(marks.run(class, at), expected, "{class:?} at {at} of {}", block.len());
+                }
+            }
+            let is_blank = |at: usize| block.get(at).is_some_and(|byte| is_space(*byte));
+            for start in 0..=block.len().min(200) {
+                for end in (start..block.len().min(start + 150)).chain([block.len()]) {
+                    let expected = (start..end).any(|at| at > 0 && is_blank(at) && is_blank(at - 1));
+                    assert_eq!(marks.is_doubled(start..end), expected, "{start} to {end} of {}", block.len());
                 }
             }
         }

@@ -90,8 +90,8 @@ pub(super) struct Gathered {
 pub(super) fn forms(source: &Arc<dyn Source>, budget: &Budget) -> Option<Forms> {
     source.known_len().filter(|length| *length <= AT_ONCE)?;
     let _machine = budget.reserve(MEMORY).ok()?;
-    let mut made = Made::new(budget);
     let held = source.held().filter(|_| Width::of(&**source) == Width::One);
+    let mut made = Made::new(budget);
     let output = match held {
         Some(held) => at_once(held, &mut made)?,
         None => {
@@ -116,7 +116,7 @@ pub(super) fn forms(source: &Arc<dyn Source>, budget: &Budget) -> Option<Forms> 
 /// Goes through a page in memory, without a copy.
 fn at_once(mut page: &[u8], made: &mut Made<'_>) -> Option<Output> {
     let mut machine = Machine::default();
-    let mut output = Output { scripts: Some(Scripts::default()), ..Output::default() };
+    let mut output = made.expect(page.len())?;
     while !page.is_empty() {
         let (block, rest) = blocks::split(page);
         machine.go(block, &mut output);
@@ -141,6 +141,17 @@ struct Made<'b> {
 impl<'b> Made<'b> {
     fn new(budget: &'b Budget) -> Made<'b> {
         Made { budget, counted: [0; 3], charged: 0, memory: Default::default() }
+    }
+
+    /// Sets aside what the forms of a page of so many bytes take: hardly ever more than the page, so that they need not grow.
+    fn expect(&mut self, length: usize) -> Option<Output> {
+        let [nocomment, notags, _] = &mut self.memory;
+        for memory in [nocomment, notags] {
+            memory.push(self.budget.reserve(u64::try_from(length).ok()?).ok()?);
+        }
+        self.counted = [length, length, 0];
+        let (nocomment, notags) = (Vec::with_capacity(length), Vec::with_capacity(length));
+        Some(Output { nocomment, notags, scripts: Some(Scripts::default()) })
     }
 
     /// Charges what was made since: forms like a stream that is unpacked. Absent if there is no more.

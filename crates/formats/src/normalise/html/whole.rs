@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::Output;
-use super::machine::{Machine, write_lower};
+use super::machine::Machine;
 use super::marks::{Class, Marks};
 use super::tag::LONGEST;
 
@@ -46,8 +46,8 @@ impl Machine {
     pub(super) fn whole_tag(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
         let ready = self.attributes.waits_for_nothing();
         let Some(tag) = Some(&self.marks).filter(|_| ready).and_then(|marks| read(block, at, marks)) else { return 0 };
-        self.begin_whole(block.get(tag.name).unwrap_or_default(), output);
-        write_lower(block.get(at..tag.end).unwrap_or_default(), &mut output.nocomment);
+        self.begin_whole(tag.name, output);
+        output.nocomment.extend_from_slice(self.marks.plain(at..tag.end));
         for (name, value) in tag.values {
             let of = |range: Range<usize>| block.get(range).unwrap_or_default();
             self.attributes.set(of(name), of(value));

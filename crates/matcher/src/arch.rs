@@ -3,7 +3,7 @@
 //! [`passing`] says which sampled positions of a window pass the filters that it is given. The ways are
 //! `portable`, which is the meaning of all, and on x86-64 AVX2 and AVX-512; the choice is made when the program runs, and the
 //! tests compare all of them. Vector registers do not look up faster than the processor's own loads (a gather is as many loads
-//! as it has lanes): what they save is the arithmetic around it. Of NEON nothing is gained, since it cannot gather:
+//! as it has lanes, and on some processors slower than these): what they save is the arithmetic around it. Of NEON nothing is gained, since it cannot gather:
 //! there the portable way is the way.
 //!
 //! Besides, [`rewrite`] and [`mark`] do what [`crate::table`] says, with AVX-512 and AVX2, or byte by byte.

@@ -7,7 +7,7 @@
 //! The figures are rough, and only their order counts: of several patterns that must all be there, the cheapest is searched.
 //! Dearest is what files hold because of their kind: `4d5a` at the start of a program for Windows, `89504e47` of a picture.
 
-use crate::keys::{Keys, known_value};
+use crate::keys::known_value;
 use crate::rarity;
 use crate::split::Part;
 use crate::usual;
@@ -27,13 +27,35 @@ const CERTAIN: u64 = 1 << UNIT;
 /// Something is to be done in many objects, because it seems frequent. Little, since what is frequent in some kinds of files is rare in
 /// others, and objects are smaller than [`OBJECT`]: what the filter passes for it counts for more.
 const FREQUENT: u64 = CERTAIN >> 10;
+/// Something is to be done in most objects, because it is so short that chance makes it.
+const NEARLY_CERTAIN: u64 = CERTAIN >> 3;
+/// Patterns of fewer known bytes are so short, if they seem frequent.
+const SHORT: usize = 4;
 
 /// The cost of these parts of a pattern: see [`crate::Builder::cost`].
 pub(crate) fn cost(parts: &[Part]) -> u64 {
-    let passes = parts.iter().map(|part| share(part.keys.as_ref().map_or(0, Keys::rarity)) << CANDIDATE).sum::<u64>();
+    let passes = parts.iter().map(|part| share(rarity_of_keys(part)) << CANDIDATE).sum::<u64>();
     let rarities = parts.iter().filter_map(whole).collect::<Vec<u32>>();
-    let found = if rarities.is_empty() { CERTAIN } else { in_object(share(rarities.iter().sum()), OBJECT) };
+    let known = parts.iter().flat_map(|part| &part.elements).filter(|element| known_value(element).is_some()).count();
+    let found = match rarities.iter().sum() {
+        _ if rarities.is_empty() => CERTAIN,
+        rarity if known < SHORT && share(rarity) << OBJECT > FREQUENT => NEARLY_CERTAIN,
+        rarity => in_object(share(rarity), OBJECT),
+    };
     passes.saturating_add(found).max(1)
+}
+
+/// How rare it is that the filter passes a part: of long keys the more frequent one counts, and of what follows the hashed
+/// bytes, which the filter asks as well, a quarter of what it adds.
+fn rarity_of_keys(part: &Part) -> u32 {
+    let Some(keys) = part.keys.as_ref() else { return 0 };
+    let behind = |at: usize| {
+        let four = part.elements.get(at + 4..at + 8).unwrap_or_default();
+        let four = four.iter().map(known_value).collect::<Option<Vec<u8>>>();
+        four.map_or(0, |four| rarity::of_long(&four) / 4)
+    };
+    let more = if keys.are_short() { None } else { keys.all().iter().map(|key| behind(key.at)).min() };
+    keys.rarity().saturating_add(more.unwrap_or(0))
 }
 
 /// The cost of a pattern that is compared at one place, of which files differ less than elsewhere.
@@ -50,8 +72,8 @@ fn in_object(share: u64, positions: u32) -> u64 {
     }
 }
 
-/// How rare a part is: its rarest four bytes, and a quarter of what the others would add. What files hold because of their kind
-/// counts for nothing; absent if nothing else is known of it.
+/// How rare a part is: its rarest four bytes, and a quarter of what the others would add; two or three bytes alone count by
+/// their rarest pair. What files hold because of their kind counts for nothing; absent if nothing else is known of it.
 fn whole(part: &Part) -> Option<u32> {
     let mut bytes = part.elements.iter().map(known_value).collect::<Vec<_>>();
     usual::forget(&mut bytes);
@@ -61,14 +83,26 @@ fn whole(part: &Part) -> Option<u32> {
     let (mut most, mut sum) = (None, 0_u32);
     for stretch in bytes.split(Option::is_none) {
         for four in stretch.as_chunks::<4>().0 {
-            let rarity = rarity::of_long(&four.map(Option::unwrap_or_default));
+            let four = four.map(Option::unwrap_or_default);
+            let rarity = rarity::of_long(&four);
+            most = most.max(Some(rarity));
+            sum = sum.saturating_add(if is_wide(four) { rarity / 2 } else { rarity });
+        }
+        if stretch.len() < 4 {
+            let pairs = stretch.array_windows::<2>().map(|pair| rarity::of_pair(pair.map(Option::unwrap_or_default)));
+            let rarity = pairs.max().unwrap_or(0);
             most = most.max(Some(rarity));
             sum = sum.saturating_add(rarity);
         }
     }
-    let most = most.unwrap_or(BIT * BIT);
+    let most = most.filter(|most| *most > 0).unwrap_or(BIT * BIT);
     let rest = sum.saturating_sub(most) / 4;
     Some(most.saturating_add(rest))
+}
+
+/// Are these two letters of 16 bits? They say little, and the next two hardly more.
+fn is_wide([a, b, c, d]: [u8; 4]) -> bool {
+    (a | c == 0 && b != 0 && d != 0) || (b | d == 0 && a != 0 && c != 0)
 }
 
 /// The share of positions, in parts of [`UNIT`], of what is so rare.
@@ -103,6 +137,25 @@ mod tests {
         let short = cost(b"\x9d\x13\xe7\x55\xc9\xb2");
         let long = cost(b"\x9d\x13\xe7\x55\xc9\xb2\x41\x77\x1f\xe3\x91\xd7");
         assert!(zeros > common && common > short && short > long, "{zeros} {common} {short} {long}");
+    }
+
+    #[test]
+    fn what_chance_makes_costs_more_than_some_words() {
+        let bytes = |bytes: &[u8]| bytes.iter().map(|value| Element::Byte { value: *value, mask: 0xFF }).collect();
+        let mut builder = Builder::new();
+        let mut cost = |elements: Vec<Element>| {
+            let number = builder.add_waiting(&Pattern { elements }, true).unwrap();
+            builder.cost(number)
+        };
+        // Any of these words, beside an instruction of two bytes that most programs hold.
+        let words = [&b"linturefa"[..], b"xablopefgr", b"tarbidzuwek", b"weksrubaz", b"mifastubiv", b"lacdilefter"];
+        let words = words.iter().map(|word| cost(bytes(word))).sum::<u64>();
+        let instruction = cost(bytes(b"\x33\xc9"));
+        assert!(instruction > words, "{instruction} {words}");
+        // Letters of 16 bits, of which nothing hashed is rare, and a word of chance.
+        let wide = b"pported".iter().flat_map(|letter| [*letter, 0]).collect::<Vec<u8>>();
+        let (wide, chance) = (cost(bytes(&wide)), cost(bytes(b"t&Yz__e:\\J")));
+        assert!(wide > chance, "{wide} {chance}");
     }
 
     #[test]

@@ -62,7 +62,8 @@ const WORDS: [&str; 10] = [
      ResourceManager CompilerGeneratedAttribute GeneratedCodeAttribute EditorBrowsableAttribute DebuggerHiddenAttribute \
      STAThreadAttribute ComVisibleAttribute GuidAttribute TargetFrameworkAttribute DebuggerNonUserCodeAttribute \
      PublicKeyToken=b77a5c561934e089 PublicKeyToken=b03f5f7f11d50a3a __StaticArrayInitTypeSize <PrivateImplementationDetails>",
-    "GLIBC_2. libc.so.6 ld-linux __libc_start_main __gmon_start__ _ITM_deregisterTMCloneTable",
+    "GLIBC_2. libc.so.6 ld-linux __libc_start_main __gmon_start__ _ITM_deregisterTMCloneTable /proc/self/ /proc/self/exe /dev/null \
+     /dev/urandom /etc/passwd /bin/sh /usr/bin/ /usr/lib/ /usr/share/ pthread_create libpthread getaddrinfo gethostbyname",
     "http:// https:// www.w3.org schemas.microsoft.com <script </script> function document <html </html> <body",
 ];
 

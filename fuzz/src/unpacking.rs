@@ -38,7 +38,7 @@ pub fn everything(data: &[u8]) {
                 .iter()
                 .for_each(|view| read_twice(view.source.as_ref(), Some(source.as_ref())));
         }
-        if let Some(search) = embedded(&identity, &source, &budget).filter(|_| deeper) {
+        if let Some(search) = embedded(&identity, &source, None, &budget).filter(|_| deeper) {
             objects.extend(all(identity.kind, search).into_iter().map(|member| (depth + 1, member)));
         }
         if let Some(search) = encoded(&identity, &source, &budget).filter(|_| deeper) {

@@ -1,7 +1,7 @@
 //! Where a scan stands: the objects around the current one, and what is left of their members.
 
 use dachs_base::{Budget, Class, FileKind, Name, ObjectPath, Part, Source};
-use dachs_formats::{Identity, Item, MailWords, Member, Unpack};
+use dachs_formats::{Identity, Item, MailWords, Member, Places, Unpack};
 use dachs_sigdb::Image;
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -35,6 +35,8 @@ pub(crate) struct Object {
     pub(crate) again: bool,
     /// Whether it is a program that somebody signed whom the content trusts, once that was asked.
     pub(crate) trusted: OnceCell<bool>,
+    /// What was learnt of objects in its midst when it was read.
+    pub(crate) places: Option<Places>,
 }
 
 impl Object {
@@ -48,6 +50,7 @@ impl Object {
             embedded: false,
             again: false,
             trusted: OnceCell::new(),
+            places: None,
         }
     }
 
@@ -64,6 +67,7 @@ impl Object {
             embedded: false,
             again: false,
             trusted: OnceCell::new(),
+            places: None,
         }
     }
 
@@ -72,7 +76,7 @@ impl Object {
         let around = self.around.iter().copied().chain([self.kind()]).collect();
         let identity = Identity { kind, also: Vec::new() };
         let (source, path) = (Arc::clone(&self.source), self.path.clone());
-        Object { source, identity, path, around, embedded: true, again: true, trusted: OnceCell::new() }
+        Object { source, identity, path, around, embedded: true, again: true, trusted: OnceCell::new(), places: None }
     }
 
     /// The same object as one of another kind, in its place.

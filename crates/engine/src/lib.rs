@@ -29,7 +29,7 @@ use dachs_base::{
     About, Anomaly, AnomalyKind, Budget, Class, Facts, FileKind, Finding, Heuristic, Limit, LimitReached, Meta, Part,
     Report, Source, Switches, Target,
 };
-use dachs_formats::{Item, Link, Passwords, Unpacking};
+use dachs_formats::{Item, Link, Passwords, Places, Unpacking, Watched};
 use dachs_rules::RuleSet;
 use dachs_sigdb::model::{Switch, TellsOf, Told};
 use dachs_sigdb::{Described, Examined, Image, LinkOptions, View};
@@ -302,7 +302,7 @@ impl Scan<'_> {
         // What is shorter than the first read was told whole.
         let first_read = u64::try_from(dachs_formats::FIRST_READ).unwrap_or(u64::MAX);
         let measured = object.source.known_len().is_some();
-        self.examine(&object);
+        object.places = self.examine(&object);
         self.run_rules(&object);
         if !measured && object.source.known_len().is_some_and(|length| length >= first_read) {
             object.identity = level::identify(&*object.source, self.image, object.around.last().copied());
@@ -325,14 +325,18 @@ impl Scan<'_> {
         self.levels.push(level);
     }
 
-    /// Matches one object, then its normalised forms, against the content.
-    fn examine(&mut self, object: &Object) {
-        let bytes = self.match_bytes(object, object.kind().target());
+    /// Matches one object, then its normalised forms, against the content; gives what was learnt on the way of objects in its midst.
+    fn examine(&mut self, object: &Object) -> Option<Places> {
+        let source = &*object.source;
+        let watched = if object.embedded { None } else { dachs_formats::watch(&object.identity, source) };
+        let read = watched.as_ref().map_or(source, |watched| watched);
+        let bytes = self.match_source(object, read, object.kind().target());
         self.fold.looked_at(bytes);
         for kind in object.identity.kinds().collect::<Vec<_>>() {
             self.match_forms(object, kind);
         }
         self.count_numbers(object);
+        watched.and_then(Watched::places)
     }
 
     /// Looks for numbers of cards and persons in a text that is no page.
@@ -373,8 +377,13 @@ impl Scan<'_> {
 
     /// Matches the bytes of one object against the content; gives how many there were.
     fn match_bytes(&mut self, object: &Object, target: Target) -> u64 {
+        self.match_source(object, &*object.source, target)
+    }
+
+    /// As [`Self::match_bytes`], but the bytes are read from a source of the caller.
+    fn match_source(&mut self, object: &Object, source: &dyn Source, target: Target) -> u64 {
         let facts = dachs_formats::facts(object.kind(), &object.source, self.budget);
-        let view = View { source: &*object.source, target, facts: &facts, around: &object.around };
+        let view = View { source, target, facts: &facts, around: &object.around };
         let examined = self.image.examine(&view, self.budget, self.options.all_matches);
         self.take(object, examined, false)
     }
@@ -487,9 +496,10 @@ impl Scan<'_> {
         for kind in level.object.identity.kinds().collect::<Vec<_>>() {
             self.open_as(level, kind);
         }
+        let places = level.object.places.take();
         let object = &level.object;
         if !object.embedded
-            && let Some(search) = dachs_formats::embedded(&object.identity, &object.source, self.budget)
+            && let Some(search) = dachs_formats::embedded(&object.identity, &object.source, places, self.budget)
         {
             level.push(search);
         }

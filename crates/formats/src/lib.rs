@@ -83,6 +83,7 @@ mod zstd;
 pub use crypt::{MailWords, Passwords};
 pub use facts::{facts, is_broken};
 pub use html::{Link, links};
+pub use identify::embedded::{Places, Watched};
 pub use normalise::{View, views};
 pub use structured::structured;
 use unpack::{Found, Search};
@@ -166,10 +167,22 @@ pub fn judge(kind: FileKind, source: &Arc<dyn Source>, budget: &Budget) -> Optio
     }
 }
 
-/// Looks for archives, programs and documents in the midst of an object that is none of those itself.
+/// Looks for archives, programs and documents in the midst of an object that is none of those itself. `places`: what a [`Watched`]
+/// of the object knows, which is then not read for it.
 #[must_use]
-pub fn embedded(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
-    identify::embedded::open(identity, source, budget)
+pub fn embedded(
+    identity: &Identity,
+    source: &Arc<dyn Source>,
+    places: Option<Places>,
+    budget: &Budget,
+) -> Option<Box<dyn Unpack>> {
+    identify::embedded::open(identity, source, places, budget)
+}
+
+/// The object, for those who read all of it before [`embedded`] is asked: so it need not be read again. Absent where that saves nothing.
+#[must_use]
+pub fn watch<'s>(identity: &Identity, source: &'s dyn Source) -> Option<Watched<'s>> {
+    identify::embedded::watch(identity, source)
 }
 
 /// Looks for stretches of texts that are encoded as digits, and decodes them.

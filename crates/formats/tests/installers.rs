@@ -108,7 +108,7 @@ fn inno_setup_is_told() {
         let program: Vec<u8> = [b"MZ".to_vec(), vec![0; before], data.clone()].concat();
         let source: std::sync::Arc<dyn dachs_base::Source> = std::sync::Arc::new(dachs_base::Memory::new(program));
         let identity = dachs_formats::identify(source.as_ref());
-        let mut embedded = dachs_formats::embedded(&identity, &source, &budget).unwrap();
+        let mut embedded = dachs_formats::embedded(&identity, &source, None, &budget).unwrap();
         let Some(dachs_formats::Item::Embedded(member)) = embedded.next_item() else { panic!("it is not found") };
         let kind = dachs_formats::identify(member.source.as_ref()).kind;
         let dachs_formats::Unpacking::Members(mut members) = dachs_formats::unpack(kind, &member.source, &budget)

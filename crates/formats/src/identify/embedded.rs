@@ -13,11 +13,14 @@
 //! All signs are searched in one pass of vector instructions (Teddy, of the crate `aho-corasick`); a search for each took a
 //! fourteenth of the time of a scan of large programs.
 //!
+//! Large objects are read for the matcher anyway; signs are found in passing then ([`Watched`]).
+//!
 //! It does not search archives and compressed streams, whose bytes mean nothing as they stand.
 
 mod signs;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::sync::Arc;
 
@@ -30,6 +33,8 @@ use super::may_be_page;
 use super::text::{holds_address, tags};
 use signs::{SIGNS, Sign};
 
+pub use watch::{Places, Watched};
+
 /// Objects found in one object.
 const MOST: u32 = 100;
 /// Bytes looked at in one step.
@@ -39,16 +44,39 @@ const LONGEST: usize = 24;
 /// A program is taken to reach to the end of what holds it, unless that is farther away than this.
 const LARGEST_PROGRAM: u64 = 40 << 20;
 
-/// Looks for objects in the midst of this one; `None` for kinds whose bytes mean nothing as they stand.
-pub(crate) fn open(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
-    if matches!(identity.kind.class(), Class::Archive | Class::Stream) || identity.kind == FileKind::Empty {
+/// Looks for objects in the midst of this one; `None` for kinds whose bytes mean nothing as they stand. `places`: where signs stand,
+/// if that is known.
+pub(crate) fn open(
+    identity: &Identity,
+    source: &Arc<dyn Source>,
+    places: Option<Places>,
+    budget: &Budget,
+) -> Option<Box<dyn Unpack>> {
+    if !is_searched(identity) {
         return None;
     }
     let known = identity.kinds().filter(|kind| kind.class() == Class::Archive || *kind == FileKind::Pdf).collect();
     let source = Arc::clone(source);
-    let for_tags = may_be_page(identity.kind) && !identity.kinds().any(|kind| kind == FileKind::Html);
+    let for_tags = is_searched_for_tags(identity);
+    let places = places.filter(|_| !for_tags).map(Places::into_iter);
     let (found, budget) = (Found::new(budget), budget.clone());
-    Some(Box::new(Embedded { source, known, for_tags, link: false, found, budget, at: 0, count: 0 }))
+    Some(Box::new(Embedded { source, known, for_tags, link: false, places, found, budget, at: 0, count: 0 }))
+}
+
+/// The object, to be read in its place, so that signs are found while that is done. Absent if they are not looked for, or if that
+/// takes no reading: the object lies in memory, or its bytes are read for tags too.
+pub(crate) fn watch<'s>(identity: &Identity, source: &'s dyn Source) -> Option<Watched<'s>> {
+    let wanted = is_searched(identity) && !is_searched_for_tags(identity) && source.held().is_none();
+    wanted.then(|| Watched::new(source))
+}
+
+/// Not archives and compressed streams, whose bytes mean nothing as they stand.
+fn is_searched(identity: &Identity) -> bool {
+    !matches!(identity.kind.class(), Class::Archive | Class::Stream) && identity.kind != FileKind::Empty
+}
+
+fn is_searched_for_tags(identity: &Identity) -> bool {
+    may_be_page(identity.kind) && !identity.kinds().any(|kind| kind == FileKind::Html)
 }
 
 /// True if objects of this kind are looked for in the midst of others.
@@ -64,6 +92,8 @@ struct Embedded {
     for_tags: bool,
     /// A link began before.
     link: bool,
+    /// Where signs stand that were not looked at yet, if that is known.
+    places: Option<std::vec::IntoIter<(u64, &'static Sign)>>,
     found: Found,
     budget: Budget,
     /// Everything before was looked at.
@@ -77,6 +107,13 @@ impl Search for Embedded {
     }
 
     fn step(&mut self) -> Result<(), Anomaly> {
+        if let Some(places) = &mut self.places {
+            match places.next() {
+                Some((place, sign)) => self.consider_place(sign, place)?,
+                None => self.found.end(),
+            }
+            return Ok(());
+        }
         self.at = self.source.next_data(self.at);
         let source = Arc::clone(&self.source);
         let window = bytes_at(source.as_ref(), self.at, STEP);
@@ -85,10 +122,9 @@ impl Search for Embedded {
             self.look_for_tags(&window);
         }
         for (place, sign) in signs::places(&window) {
-            let start = self.at.saturating_add(u64::try_from(place).unwrap_or(u64::MAX));
             let again = !last && place.saturating_add(LONGEST) > window.len();
-            if let Some(start) = start.checked_sub(sign.inside).filter(|start| *start > 0 && !again) {
-                self.consider(sign, start)?;
+            if !again {
+                self.consider_place(sign, self.at.saturating_add(u64::try_from(place).unwrap_or(u64::MAX)))?;
             }
         }
         let done = if last { window.len() } else { STEP - LONGEST };
@@ -108,6 +144,14 @@ impl Embedded {
             self.found.also(FileKind::Html);
         }
         self.link |= tags.link;
+    }
+
+    /// Looks at a sign, and gives out the object that it is of, if there is one.
+    fn consider_place(&mut self, sign: &Sign, place: u64) -> Result<(), Anomaly> {
+        match place.checked_sub(sign.inside).filter(|start| *start > 0) {
+            Some(start) => self.consider(sign, start),
+            None => Ok(()),
+        }
     }
 
     /// Gives out the object that begins here, if one does.

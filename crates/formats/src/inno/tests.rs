@@ -75,7 +75,7 @@ fn the_program_is_known_by_its_data() {
     let source: Arc<dyn Source> = Arc::new(Memory::new(bytes.clone()));
     let budget = Budget::new(Limits::default(), NoClock);
     let identity = identify(source.as_ref());
-    let mut search = crate::embedded(&identity, &source, &budget).unwrap();
+    let mut search = crate::embedded(&identity, &source, None, &budget).unwrap();
     let mut kinds = Vec::new();
     while let Some(item) = search.next_item() {
         kinds.push(match item {

@@ -125,7 +125,7 @@ fn visit(source: Arc<dyn Source>, path: &mut Vec<String>, budget: &Budget, passw
 
 /// What a program is besides, if it carries the data of a set-up program.
 fn set_up(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<FileKind> {
-    let mut search = (identity.kind == FileKind::Pe).then(|| embedded(identity, source, budget))??;
+    let mut search = (identity.kind == FileKind::Pe).then(|| embedded(identity, source, None, budget))??;
     let items = std::iter::from_fn(|| search.next_item());
     items.into_iter().find_map(|item| if let Item::Also(kind) = item { Some(kind) } else { None })
 }

@@ -16,6 +16,19 @@ pub(super) struct Sign {
     pub(super) check: fn(&dyn Source, u64) -> bool,
 }
 
+impl Sign {
+    /// How many bytes of it are looked for.
+    pub(super) fn length(&self) -> usize {
+        self.magic.len()
+    }
+
+    /// The bytes that are looked for.
+    #[cfg(test)]
+    pub(super) fn magic(&self) -> &'static [u8] {
+        self.magic
+    }
+}
+
 const fn sign(kind: FileKind, magic: &'static [u8], check: fn(&dyn Source, u64) -> bool) -> Sign {
     Sign { kind, magic, inside: 0, check }
 }

@@ -11,7 +11,7 @@ fn found(bytes: &[u8]) -> Vec<String> {
     let source: Arc<dyn Source> = Arc::new(Memory::new(bytes));
     let identity = crate::identify(source.as_ref());
     let budget = Budget::new(Limits::default(), NoClock);
-    let Some(mut search) = open(&identity, &source, &budget) else { return vec!["not searched".to_owned()] };
+    let Some(mut search) = open(&identity, &source, None, &budget) else { return vec!["not searched".to_owned()] };
     std::iter::from_fn(|| search.next_item())
         .map(|item| match item {
             Item::Embedded(member) => {

@@ -27,10 +27,30 @@ pub(super) enum Form {
     Number,
     /// `%4d`
     Percent,
+    /// `\u004d`
+    Unicode,
+    /// Numbers, see [`list`](super::list): `77,90`
+    Decimal,
+    /// `4d 5a`
+    Pairs,
 }
 
 impl Form {
-    pub(super) const ALL: [Form; 5] = [Form::Base64, Form::Hex, Form::Backslash, Form::Number, Form::Percent];
+    pub(super) const ALL: [Form; 8] = [
+        Form::Base64,
+        Form::Hex,
+        Form::Backslash,
+        Form::Number,
+        Form::Percent,
+        Form::Unicode,
+        Form::Decimal,
+        Form::Pairs,
+    ];
+
+    /// True for lists of numbers.
+    pub(super) fn is_list(self) -> bool {
+        matches!(self, Form::Decimal | Form::Pairs)
+    }
 
     pub(super) fn index(self) -> usize {
         Form::ALL.iter().position(|form| *form == self).unwrap_or(0)
@@ -40,17 +60,19 @@ impl Form {
         match self {
             Form::Base64 => "base64",
             Form::Hex => "hex",
-            Form::Backslash | Form::Number | Form::Percent => "escaped bytes",
+            Form::Backslash | Form::Number | Form::Percent | Form::Unicode => "escaped bytes",
+            Form::Decimal | Form::Pairs => "numbers",
         }
     }
 
     /// What stands before the two digits of each byte.
     pub(super) fn prefix(self) -> &'static [u8] {
         match self {
-            Form::Base64 | Form::Hex => b"",
+            Form::Base64 | Form::Hex | Form::Decimal | Form::Pairs => b"",
             Form::Backslash => b"\\x",
             Form::Number => b"0x",
             Form::Percent => b"%",
+            Form::Unicode => b"\\u00",
         }
     }
 
@@ -250,6 +272,10 @@ impl<I: Input> Digits<I> {
         let (mut at, mut outside) = (0, false);
         loop {
             let rest = look.get(at..).filter(|_| at <= LONGEST_GAP)?;
+            if let Some(passed) = echo(look.get(..at).unwrap_or_default(), rest) {
+                at += passed;
+                continue;
+            }
             match rest {
                 [b' ' | b'\t' | b'\r' | b'\n', ..] => at += 1,
                 [b'"' | b'\'', ..] => {
@@ -269,6 +295,24 @@ impl<I: Input> Digits<I> {
         let ends = behind.get(run + pads..)?.first().is_none_or(well);
         let whole = self.count.wrapping_add(run + pads).is_multiple_of(4);
         (run >= GOES_ON || (ends && whole)).then_some(at)
+    }
+}
+
+/// How much of a command there is that writes the next line of a stretch into a file: what is left of the last command (`>> a.txt`), and
+/// the start of the next (`echo `).
+fn echo(before: &[u8], rest: &[u8]) -> Option<usize> {
+    match rest.first()? {
+        b'>' => {
+            let end = rest.iter().position(|byte| *byte == b'\n')? + 1;
+            echo(b"\n", rest.get(end..)?).map(|command| end + command)
+        }
+        b'@' | b'e' | b'E' if before.ends_with(b"\n") => {
+            let at = usize::from(rest.starts_with(b"@"));
+            let command = rest.get(at..at + 5)?;
+            let gap = matches!(command.last(), Some(b' ' | b'.' | b'('));
+            (gap && command.get(..4)?.eq_ignore_ascii_case(b"echo")).then_some(at + 5)
+        }
+        _ => None,
     }
 }
 

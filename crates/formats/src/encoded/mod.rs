@@ -1,5 +1,5 @@
 //! Stretches of texts and scripts that are encoded: base64 (RFC 4648 4), hexadecimal digits (RFC 4648 8), and bytes that are
-//! escaped one by one (`\x4d`, `0x4d,`, `%4d`), as scripts carry programs, archives and further scripts.
+//! escaped one by one (`\x4d`, `0x4d,`, `%4d`, `\u004d`) or written as numbers ([`list`]), as scripts carry programs, archives and further scripts.
 //!
 //! ```text
 //! text --scan--> where a stretch begins --digits--> its bytes, over line ends and joined strings --> a member
@@ -15,6 +15,7 @@
 //! characters.
 
 mod digits;
+mod list;
 mod narrow;
 mod scan;
 
@@ -23,7 +24,9 @@ use std::sync::Arc;
 use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Name, Source, bytes_at, read_vec_at};
 
 use self::digits::{Decoded, Form, Rest};
-use self::narrow::Narrow;
+use self::list::List;
+pub(crate) use self::narrow::Narrow;
+use crate::codec::Decoder;
 use crate::stream::{Fenced, Replay, SourceRead};
 use crate::unpack::{Found, Search, Unpack};
 use crate::{Identity, codec};
@@ -42,8 +45,9 @@ const ENOUGH: u64 = 64;
 /// Looks for encoded stretches in a text; `None` for other objects.
 pub(crate) fn open(identity: &Identity, source: &Arc<dyn Source>, budget: &Budget) -> Option<Box<dyn Unpack>> {
     let (source, width): (Arc<dyn Source>, u64) = match identity.kind {
-        FileKind::Ascii | FileKind::Utf8 | FileKind::Script | FileKind::Xml => (Arc::clone(source), 1),
         FileKind::Utf16 => (Arc::new(Narrow::new(Arc::clone(source))), 2),
+        FileKind::Hwpml | FileKind::Xdp | FileKind::XmlWord | FileKind::XmlXl => return None,
+        kind if kind.class() == Class::Text => (Arc::clone(source), 1),
         _ => return None,
     };
     let (found, budget) = (Found::new(budget), budget.clone());
@@ -98,10 +102,13 @@ impl Encoded {
         if self.found.is_ended() {
             return Ok(());
         }
-        let mut measured = digits::measure(Rest::new(rest), form, &self.budget)?;
+        if form.is_list() && !list::may_be(rest, form) {
+            return Ok(());
+        }
+        let mut measured = self.measured(Rest::new(rest), form)?;
         if !last && measured.length.saturating_add(as_u64(digits::LOOK)) > as_u64(rest.len()) {
             let input = SourceRead::range(Arc::clone(&self.source), start, u64::MAX);
-            measured = digits::measure(input, form, &self.budget)?;
+            measured = self.measured(input, form)?;
         }
         let end = start.saturating_add(measured.length);
         if let Some(until) = self.until(form) {
@@ -115,6 +122,13 @@ impl Encoded {
         }
         self.count += 1;
         Ok(self.give(start, end, form)?)
+    }
+
+    fn measured(&self, input: impl digits::Input, form: Form) -> Result<digits::Measured, LimitReached> {
+        match form.is_list() {
+            true => list::measure(input, form, &self.budget),
+            false => digits::measure(input, form, &self.budget),
+        }
     }
 
     /// What stands before a stretch and behind it.
@@ -131,7 +145,11 @@ impl Encoded {
         let replay = Replay::new(&self.budget, move || {
             // It ends by itself, where it was measured to end.
             let input = SourceRead::range(Arc::clone(&source), start, u64::MAX);
-            Ok(Box::new(Fenced::new(&budget, MEMORY, || Ok(Decoded::new(input, form)))?))
+            let opened: Decoder = match form.is_list() {
+                true => Box::new(Fenced::new(&budget, MEMORY, || Ok(List::new(input, form)))?),
+                false => Box::new(Fenced::new(&budget, MEMORY, || Ok(Decoded::new(input, form)))?),
+            };
+            Ok(opened)
         });
         let decoded: Arc<dyn Source> = Arc::new(replay);
         let name = format!("{} at {}", form.name(), start.saturating_mul(self.width));
@@ -170,7 +188,7 @@ impl Encoded {
 }
 
 /// RFC 1950 2.2: method, window, and a check of both.
-fn is_zlib(head: &[u8]) -> bool {
+pub(crate) fn is_zlib(head: &[u8]) -> bool {
     matches!(head, [method, flags, ..]
         if method & 0x0F == 8 && method >> 4 < 8 && u16::from_be_bytes([*method, *flags]).is_multiple_of(31) && flags & 0x20 == 0)
 }

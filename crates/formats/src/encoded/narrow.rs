@@ -8,7 +8,7 @@ use dachs_base::{Anomaly, Source, read_vec_at};
 const PIECE: usize = 1 << 16;
 
 /// The low bytes of a text.
-pub(super) struct Narrow {
+pub(crate) struct Narrow {
     source: Arc<dyn Source>,
     /// The low byte comes first.
     little: bool,
@@ -19,6 +19,11 @@ impl Narrow {
     pub(super) fn new(source: Arc<dyn Source>) -> Narrow {
         let head = read_vec_at(source.as_ref(), 0, 2);
         let little = !(head.starts_with(b"\xFE\xFF") || head.starts_with(b"\0"));
+        Narrow { source, little }
+    }
+
+    /// With the order of bytes that its text has.
+    pub(crate) fn ordered(source: Arc<dyn Source>, little: bool) -> Narrow {
         Narrow { source, little }
     }
 }

@@ -10,9 +10,10 @@ use dachs_matcher::table::Set;
 use memchr::memmem::{self, Finder};
 
 use super::digits::{Form, Measured};
+use super::list;
 
 /// No shorter run begins a stretch.
-const RUN: usize = 24;
+const RUN: u32 = 24;
 /// Escaped bytes that begin a stretch.
 const UNITS: usize = 24;
 /// What stands so far before a stretch, or behind it, may speak of decoding.
@@ -44,7 +45,8 @@ static FINDERS: LazyLock<[Finder<'static>; 12]> = LazyLock::new(|| WORDS.map(Fin
 /// Where stretches may begin, in the first `fresh` bytes of a window.
 pub(super) fn places(window: &[u8], fresh: usize) -> Vec<(usize, Form)> {
     let mut places: Vec<(usize, Form)> = runs(window).into_iter().map(|place| (place, Form::Base64)).collect();
-    for form in [Form::Backslash, Form::Number, Form::Percent] {
+    places.extend(list::places(window));
+    for form in [Form::Backslash, Form::Number, Form::Percent, Form::Unicode] {
         let mut until = 0;
         for place in memmem::find_iter(window, form.prefix()) {
             if place >= until {
@@ -93,36 +95,46 @@ const fn digits() -> Set {
 fn runs(window: &[u8]) -> Vec<usize> {
     let mut marks = Vec::with_capacity(window.len().div_ceil(64) + 1);
     DIGITS.mark(window, &mut marks);
-    marks.push(0);
+    long_runs(&marks, RUN)
+}
+
+/// Where at least `least` marks (24 or 48) stand side by side, in words of 64.
+pub(super) fn long_runs(marks: &[u64], least: u32) -> Vec<usize> {
     let (mut places, mut inside) = (Vec::new(), false);
-    for (number, pair) in marks.windows(2).enumerate() {
-        let [here, next] = pair else { continue };
-        let mut long = long_runs(u128::from(*here) | u128::from(*next) << 64);
-        let begins = long & !(long << 1 | u64::from(inside));
+    for (number, here) in marks.iter().enumerate() {
+        let next = marks.get(number + 1).copied().unwrap_or(0);
+        let long = starts(u128::from(*here) | u128::from(next) << 64, least);
+        let mut begins = long & !(long << 1 | u64::from(inside));
         inside = long >> 63 != 0;
-        long = begins;
-        while long != 0 {
-            places.push(number * 64 + usize::try_from(long.trailing_zeros()).unwrap_or(0));
-            long &= long - 1;
+        while begins != 0 {
+            places.push(number * 64 + usize::try_from(begins.trailing_zeros()).unwrap_or(0));
+            begins &= begins - 1;
         }
     }
     places
 }
 
-/// Those of the lower 64 bits from which on [`RUN`] bits are set.
-fn long_runs(bits: u128) -> u64 {
-    let two = bits & bits >> 1;
-    let four = two & two >> 2;
-    let eight = four & four >> 4;
-    let all = eight & eight >> 8 & eight >> 16;
+/// Those of the lower 64 bits from which on so many bits are set.
+#[inline(always)]
+fn starts(bits: u128, least: u32) -> u64 {
+    let third = least / 3;
+    let (mut all, mut length) = (bits, 1);
+    while length < third {
+        all &= all >> length;
+        length *= 2;
+    }
+    all &= all >> third & all >> (2 * third);
     u64::try_from(all & u128::from(u64::MAX)).unwrap_or(0)
 }
-const _: () = assert!(RUN == 24, "three times eight");
+const _: () = assert!(RUN == 24, "three times a power of two");
 
 /// Whether a stretch is believed, and what it is: runs of digits that are all hexadecimal are no base64.
 pub(super) fn judge(form: Form, measured: &Measured, around: impl FnOnce() -> Vec<u8>) -> Option<Form> {
     if !form.prefix().is_empty() {
         return Some(form);
+    }
+    if form.is_list() {
+        return (measured.digits >= list::SHORTEST).then_some(form);
     }
     let spoken = || {
         let around = around().to_ascii_lowercase();

@@ -172,3 +172,65 @@ fn runs_are_those_of_a_plain_search() {
         assert_eq!(scan::places(&text, text.len()), expected);
     }
 }
+
+fn numbers(plain: &[u8], between: &str) -> String {
+    plain.iter().map(u8::to_string).collect::<Vec<_>>().join(between)
+}
+
+#[test]
+fn lists_of_numbers_are_bytes() {
+    let plain = eicar();
+    let long: Vec<u8> = plain.iter().copied().cycle().take(20 * plain.len()).collect();
+    let registry = hex(&plain, "", ",").replace("58,35", "58,\\\r\n  35");
+    let cases = [
+        (format!("[Byte[]] $buf = {}\n", numbers(&plain, ",")), &plain),
+        (format!("var s = String.fromCharCode({});", numbers(&plain, ", ")), &plain),
+        (format!("x = Array({})\r\n", numbers(&plain, ",")), &plain),
+        (format!("a = [\n{}\n]", numbers(&long, ",\n  ")), &long),
+        (format!("\"a\"=hex:{registry}\r\n"), &plain),
+        (format!("x = \"{}\"", hex(&plain, "", " ").to_uppercase()), &plain),
+        (format!("{}\r\n", hex(&plain, "", "-").to_uppercase()), &plain),
+    ];
+    for (text, expected) in cases {
+        for text in [text.clone().into_bytes(), [vec![0xff, 0xfe], wide(&text)].concat()] {
+            let (members, _) = found(&text);
+            assert!(members.iter().any(|(_, bytes)| bytes == expected), "{}", String::from_utf8_lossy(&text));
+        }
+    }
+}
+
+#[test]
+fn tables_of_numbers_are_no_lists() {
+    let ascending = (0..200_u8).map(|number| number.to_string()).collect::<Vec<_>>();
+    let large = (200..400).map(|number| number.to_string()).collect::<Vec<_>>();
+    for table in [ascending.join(","), ascending.join(" "), large.join(","), "65,66,67".to_owned(), ", ".repeat(100)] {
+        assert_eq!(found(table.as_bytes()).0, [], "{table}");
+    }
+}
+
+/// A program in a list that goes over several windows.
+#[test]
+fn a_long_list_is_taken_whole() {
+    let program: Vec<u8> = [b"PK\x03\x04".as_slice(), &(0..=255).cycle().take(200_000).collect::<Vec<u8>>()].concat();
+    let (members, _) = found(numbers(&program, ",").as_bytes());
+    assert!(members.iter().any(|(_, bytes)| *bytes == program));
+}
+
+#[test]
+fn commands_write_a_stretch_line_by_line() {
+    let text = base64(&eicar());
+    let (one, other) = text.split_at(48);
+    for script in [
+        format!("@echo off\r\n(echo {one}\r\necho {other})>a.b64\r\ncertutil -decode a.b64 a.com\r\n"),
+        format!("@echo off\r\n@echo {one}>a.b64\r\n@echo {other}>>a.b64\r\ncertutil -decode a.b64 a.com\r\n"),
+        format!("ECHO {one} >> %TEMP%\\a.b64\nECHO {other} >> %TEMP%\\a.b64\n"),
+    ] {
+        assert!(found(script.as_bytes()).0.iter().any(|(_, bytes)| *bytes == eicar()), "{script}");
+    }
+}
+
+#[test]
+fn escaped_characters_are_bytes() {
+    let script = format!("{{\"a\": \"{}\"}}", hex(&eicar(), "\\u00", ""));
+    assert!(found(script.as_bytes()).0.iter().any(|(_, bytes)| *bytes == eicar()));
+}

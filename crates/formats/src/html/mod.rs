@@ -7,8 +7,7 @@
 //! * the bodies of `<script>` elements, as they are (without a copy, unless the page is UTF-16).
 //!
 //! Character references are resolved while looking for URLs and inside of them, and white space in the scheme is
-//! skipped, as browsers do. Scripts that were encoded for Microsoft's script engines (`#@~^`) are decoded ([`crate::screnc`]), but
-//! for those of pages in UTF-16, which are told.
+//! skipped, as browsers do. Scripts that were encoded for Microsoft's script engines (`#@~^`) are decoded ([`crate::screnc`]).
 //! URLs that a script puts together are not found.
 
 mod characters;
@@ -19,6 +18,7 @@ use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Part, Source};
 
+use crate::encoded::Narrow;
 use crate::screnc::{self, Form, MARK};
 use crate::stream::{Fenced, Replay};
 use crate::{Item, Member, Unpack};
@@ -196,8 +196,6 @@ struct Page {
     scripts: u64,
     /// The script at hand is encoded.
     encoded: bool,
-    /// That an encoded script was left as it is, was told.
-    told: bool,
     done: bool,
     /// Takes each character by itself: the oracle of tests.
     #[cfg(test)]
@@ -237,7 +235,6 @@ impl Page {
             urls: 0,
             scripts: 0,
             encoded: false,
-            told: false,
             done: false,
             #[cfg(test)]
             by_one: false,
@@ -312,19 +309,23 @@ impl Page {
             return Some(self.member(name, body));
         }
         Some(match self.budget.charge_object() {
-            Ok(()) => screnc::member(name, &body, Form::Bare, &self.budget),
+            Ok(()) => screnc::member(name, &self.narrow(body), Form::Bare, &self.budget),
             Err(reached) => self.end_with(Some(name), reached.into()),
         })
     }
 
-    /// The script at hand is encoded. That of a page in UTF-16 is told, once a page.
+    /// The script at hand is encoded.
     fn encoded_script(&mut self) -> Option<Item> {
-        self.encoded = matches!(self.script, Script::Body(_)) && self.width == Width::One;
-        if self.encoded || self.width == Width::One || std::mem::replace(&mut self.told, true) {
-            return None;
+        self.encoded = matches!(self.script, Script::Body(_));
+        None
+    }
+
+    /// A script as bytes, of which an encoded one consists.
+    fn narrow(&self, script: Arc<dyn Source>) -> Arc<dyn Source> {
+        match self.width {
+            Width::One => script,
+            width => Arc::new(Narrow::ordered(script, width == Width::Little)),
         }
-        let anomaly = Anomaly::unsupported("an encoded script (JScript.Encode, VBScript.Encode) was not decoded");
-        Some(Item::Anomaly { member: None, anomaly })
     }
 
     fn member(&mut self, name: Name, source: Arc<dyn Source>) -> Item {

@@ -4,13 +4,16 @@
 //! What such a document carries stands in elements as base64: `w:binData` (macros and objects), `pkg:binaryData`, `BINDATA`,
 //! and `chunk` (XFA 3.3, "XDP": the document itself). Each is a member, decoded while it is read. Nothing else is looked at here,
 //! and no tree is built: tags are found by their `<`, wherever they stand. What is compressed as well (`Compress="true"` in
-//! HWPML) is told.
+//! HWPML) is inflated, with or without zlib's wrapping.
 
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Source, read_vec_at};
 
+use crate::codec;
+use crate::encoded::is_zlib;
 use crate::mail::{Base64, decoded};
+use crate::stream::{Replay, SourceRead};
 use crate::{Found, Search, Unpack};
 
 /// Bytes that are looked at in one step.
@@ -123,13 +126,18 @@ impl Document {
         }
         self.members = self.members.saturating_add(1);
         let name = Name::new(&[element.name.as_slice(), format!(" {}", self.members).as_bytes()].concat());
-        if element.compressed {
-            self.found.remark(Some(name), Anomaly::unsupported("compressed data in XML"));
-            return Ok(());
-        }
         let range = (element.start, end);
         let source = decoded(&self.source, range, &self.budget, || Base64::new(Arc::default()));
-        Ok(self.found.member(name, Arc::new(source), Some(length))?)
+        let source: Arc<dyn Source> = if element.compressed { self.inflated(source) } else { Arc::new(source) };
+        Ok(self.found.member(name, source, Some(length))?)
+    }
+
+    fn inflated(&self, packed: Replay) -> Arc<dyn Source> {
+        let (packed, budget): (Arc<dyn Source>, _) = (Arc::new(packed), self.budget.clone());
+        Arc::new(Replay::new(&self.budget, move || {
+            let start = if is_zlib(&read_vec_at(packed.as_ref(), 0, 2)) { 2 } else { 0 };
+            codec::deflate(SourceRead::range(Arc::clone(&packed), start, u64::MAX), &budget)
+        }))
     }
 }
 
@@ -167,7 +175,11 @@ mod tests {
         let expected = [("binData 1", &b"badger"[..]), ("binaryData 2", b"sett"), ("chunk 3", b"Hi")];
         let expected: Vec<_> = expected.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
         assert_eq!(members(text), expected);
-        assert_eq!(members("<HWPML><BINDATA Compress=\"true\">YmFk</BINDATA>")[0].0, "compressed data in XML");
+        // Raw, and in zlib's wrapping.
+        for packed in ["S0pMSU8tAgA=", "eNpLSkxJTy0CAAg4AmY="] {
+            let text = format!("<HWPML><BINDATA Compress=\"true\">{packed}</BINDATA>");
+            assert_eq!(members(&text), [("BINDATA 1".to_owned(), b"badger".to_vec())]);
+        }
         assert_eq!(members("<chunk>YmFk"), [("chunk 1".to_owned(), b"bad".to_vec())]);
     }
 

@@ -266,3 +266,21 @@ fn broken_headers_with_right_checksums_are_survived() {
         let _ = read_within(FileKind::SevenZip, &broken, limits);
     }
 }
+
+/// A wrong checksum is told, and a gap only where it keeps bytes from being read: the last block of bzip2 was given whole, and
+/// the archive's own checksum of the file is right.
+#[test]
+fn a_wrong_checksum_of_a_block_hides_nothing_unsaid() {
+    for (length, gap) in [(50_000, false), (300_000, true)] {
+        let noise = Random(3).bytes(length);
+        let workshop = Workshop::new(vec![("noise".into(), noise.clone())]);
+        let Some(mut bytes) = workshop.pack(&["-m0=bzip2:d=100k"]) else { return };
+        // The first block's checksum follows its mark.
+        let mark = bytes.windows(6).position(|window| window == b"1AY&SY").unwrap();
+        bytes[mark + 6] ^= 0x10;
+        let contents = seven(&bytes);
+        assert_eq!(contents.has_gap(), gap, "{:?}", contents.kinds());
+        let found = contents.bytes("noise");
+        assert!(if gap { noise.starts_with(found) && found.len() < length } else { found == noise });
+    }
+}

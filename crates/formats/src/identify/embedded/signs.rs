@@ -105,13 +105,27 @@ fn autoit(source: &dyn Source, start: u64) -> bool {
     Header::read(source, start, 23).part(16, 23) == b"AU3!EA0"
 }
 
-/// MS-CAB 2.2.1: sizes and offsets that fit, version 1.3, at least one folder.
+/// MS-CAB 2.1: sizes and offsets that fit, version 1.3, at least one folder; and a first file that could be one. A cabinet in a
+/// compound file may begin here and go on elsewhere: its reader has it whole.
 fn cab(source: &dyn Source, start: u64) -> bool {
     let header = Header::read(source, start, 36);
     let (size, files) = (header.u32(8).unwrap_or(0), header.u32(16).unwrap_or(u32::MAX));
     let rest = source.len().saturating_sub(start);
     let fits = files >= 36 && files < size && u64::from(size) <= rest;
-    fits && header.u32(12) == Some(0) && header.u16(24) == Some(0x0103) && header.u16(26).unwrap_or(0) > 0
+    let version = header.u32(12) == Some(0) && header.u16(24) == Some(0x0103);
+    let folders = header.u16(26).unwrap_or(0);
+    fits && version && folders > 0 && cab_file(source, start.saturating_add(u64::from(files)), folders)
+}
+
+/// MS-CAB 2.3: the number of a folder that is there, or of one in another cabinet, and a name of at most 256 bytes with its end.
+fn cab_file(source: &dyn Source, start: u64, folders: u16) -> bool {
+    let file = Header::read(source, start, 16 + 256);
+    let folder = file.u16(8).is_some_and(|folder| folder < folders || folder >= 0xfffd);
+    let name = file.0.get(16..).unwrap_or_default();
+    let length = name.iter().position(|byte| *byte == 0).unwrap_or(0);
+    let plain = name.get(..length).is_some_and(|name| name.iter().all(|byte| *byte >= 0x20));
+    // One that is cut off is believed.
+    folder && ((length > 0 && plain) || name.len() < 256 && length == 0)
 }
 
 /// The data of a set-up program of Inno Setup: its version, in a text of 64 bytes.

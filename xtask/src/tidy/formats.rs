@@ -1,6 +1,6 @@
 //! Every format that is unpacked has its citation, its row in docs/formats.md and a fuzz target.
 //!
-//! A format is a folder of `dachs-formats` whose `mod.rs` has a function `open`: `crates/formats/src/NAME/`. A fuzz target covers a format if it has the format's name, or if its essay has a line
+//! A format is a folder of `dachs-formats` whose `mod.rs` has a function `open`, or one for each of several kinds (`open_apm`): `crates/formats/src/NAME/`. A fuzz target covers a format if it has the format's name, or if its essay has a line
 //! `Covers: NAME, NAME`. A row of docs/formats.md covers it if one of its cells is the name, as code or not.
 
 use std::collections::BTreeSet;
@@ -38,11 +38,13 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// The modules that have a function `open`, with their names.
+/// The modules that have a function `open` or `open_KIND`, with their names.
 fn formats(tree: &Tree) -> impl Iterator<Item = (&str, &File)> {
     tree.below(ROOT, ".rs").filter_map(|file| {
         let name = file.path.strip_prefix(ROOT)?.strip_suffix("/mod.rs")?;
-        let opens = blank(&file.text).lines().any(|line| line.starts_with("pub") && line.contains(" fn open("));
+        let text = blank(&file.text);
+        let mut public = text.lines().filter(|line| line.starts_with("pub"));
+        let opens = public.any(|line| line.contains(" fn open(") || line.contains(" fn open_"));
         opens.then_some((name, file))
     })
 }
@@ -91,6 +93,8 @@ mod tests {
 
     #[test]
     fn an_incomplete_format_fails() {
+        let several = check(&tree(&[("crates/formats/src/upx/mod.rs", "//! Programs.\npub(crate) fn open_pe() {}\n")]));
+        assert_eq!(several.len(), 3, "{several:?}");
         let found = check(&tree(&[("crates/formats/src/ar/mod.rs", "//! Archives.\npub fn open() {}\n")]));
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found.iter().all(|finding| finding.message.starts_with("the format ar lacks")));

@@ -19,6 +19,11 @@ pub fn lines(data: &[u8]) {
     compiled(&[Input::bytes(format!("fuzz.{kind}"), text)]);
 }
 
+/// The bytes are a catalog.
+pub fn catalog(data: &[u8]) {
+    compiled(&[Input::bytes("fuzz.cat", data)]);
+}
+
 /// The bytes are a container.
 pub fn container(data: &[u8]) {
     compiled(&[Input::bytes("fuzz.cud", data)]);

@@ -63,18 +63,24 @@ pub fn as_kind(kind: FileKind, data: &[u8]) {
     members(kind, &source, &budget());
 }
 
+/// Takes the bytes for a packed program, for Windows and for Linux.
+pub fn as_packed(data: &[u8]) {
+    as_kind(FileKind::PackedPe, data);
+    as_kind(FileKind::PackedElf, data);
+}
+
 /// Takes the bytes behind the first for a disk image of the kind that the first chooses.
 pub fn as_disk(data: &[u8]) {
-    use FileKind::{Apm, Dmg, Ext, Fat, Gpt, HfsPlus, Iso9660, Mbr, Ntfs, Qcow, SquashFs, Udf, Vhd, Vhdx, Vmdk, Wim};
-    let systems = [Apm, Dmg, Ext, Fat, HfsPlus, Ntfs, SquashFs, Udf, Wim];
+    use FileKind::{Apm, Dmg, Ext, Fat, Gpt, Hfs, HfsPlus, Iso9660, Mbr, Ntfs, Qcow, SquashFs, Udf, Vhd, Vhdx, Vmdk, Wim};
+    let systems = [Apm, Dmg, Ext, Fat, HfsPlus, Ntfs, SquashFs, Udf, Wim, Hfs];
     let disks = [Gpt, Iso9660, Mbr, Qcow, Vhd, Vhdx, Vmdk];
     as_chosen(&[&disks[..], &systems].concat(), data);
 }
 
 /// The same for files that carry others and are small to read.
 pub fn as_carrier(data: &[u8]) {
-    use FileKind::{Asar, Chm, Lnk, Lzop, OneNote, PostScript, Rar, Rpm, Swf, Warc, Xar, XmlWord};
-    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar, PostScript, Lzop, Warc, XmlWord], data);
+    use FileKind::{Asar, Chm, CryptFf, Hwp3, Lnk, Lzop, OneNote, PostScript, Rar, Rpm, Swf, Warc, Xar, XmlWord};
+    as_chosen(&[Asar, Lnk, OneNote, Rpm, Swf, Xar, Chm, Rar, PostScript, Lzop, Warc, XmlWord, CryptFf, Hwp3], data);
 }
 
 fn as_chosen(kinds: &[FileKind], data: &[u8]) {

@@ -78,6 +78,7 @@ fn kinds(text: &str) -> String {
     let names = [
         ("gzip", "gz"),
         ("pe", "msexe"),
+        ("packed-elf", "elf"),
         ("packed-pe", "msexe"),
         ("tar", "posix_tar"),
         ("ole2", "msole2"),

@@ -246,6 +246,15 @@ kinds! {
     Xz, "xz", Stream, Other, "XZ", "xz stream.";
     Zip, "zip", Archive, Other, "ZIP", "ZIP archive.";
     Zstd, "zstd", Stream, Other, "BINARY_DATA", "Zstandard stream.";
+    // Images that were compiled before know kinds by their number: what is new stands at the end.
+    Batch, "batch", Text, Any, "TEXT_ASCII", "Batch file (cmd.exe).";
+    Css, "css", Text, Any, "TEXT_ASCII", "Style sheet (CSS).";
+    Hfs, "hfs", Archive, Other, "BINARY_DATA", "HFS file system, the one before HFS+.";
+    PackedElf, "packed-elf", Archive, Elf, "ELF", "The packed part of an ELF program (UPX).";
+    PowerShell, "powershell", Text, Any, "TEXT_ASCII", "PowerShell script.";
+    Svg, "svg", Text, Any, "TEXT_UTF8", "Picture in SVG.";
+    VbScript, "vbscript", Text, Any, "TEXT_ASCII", "VBScript.";
+    Wsf, "wsf", Text, Any, "TEXT_ASCII", "Windows script file or scriptlet.";
 }
 
 #[cfg(test)]

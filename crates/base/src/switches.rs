@@ -131,7 +131,7 @@ impl Closed {
     pub fn holds(&self, kind: FileKind) -> bool {
         use crate::Class;
         match kind {
-            FileKind::Elf => self.elf,
+            FileKind::Elf | FileKind::PackedElf => self.elf,
             FileKind::Html => self.html,
             FileKind::Hwp3 => self.hwp3,
             FileKind::Mail | FileKind::Mhtml | FileKind::Tnef => self.mail,
@@ -140,7 +140,9 @@ impl Closed {
             FileKind::Pdf => self.pdf,
             FileKind::Pe | FileKind::PackedPe => self.pe,
             FileKind::Swf => self.swf,
-            FileKind::Hwpml | FileKind::Xdp | FileKind::Xml | FileKind::XmlWord | FileKind::XmlXl => self.xml_documents,
+            FileKind::Hwpml | FileKind::Svg | FileKind::Xdp | FileKind::Xml | FileKind::XmlWord | FileKind::XmlXl => {
+                self.xml_documents
+            }
             _ => match kind.class() {
                 Class::Archive | Class::Stream => self.archive,
                 Class::Media => self.image,

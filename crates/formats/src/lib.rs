@@ -17,6 +17,7 @@ mod codec;
 mod compress;
 mod cpio;
 mod crypt;
+mod cryptff;
 mod dmg;
 mod egg;
 mod encoded;
@@ -26,6 +27,7 @@ mod fat;
 mod gzip;
 mod hfsplus;
 mod html;
+mod hwp3;
 mod identify;
 mod inno;
 mod installshield;
@@ -70,6 +72,7 @@ mod tnef;
 mod tree;
 mod udf;
 mod unpack;
+mod upx;
 mod utf16;
 mod uuencode;
 mod warc;
@@ -230,6 +233,7 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Chm => chm::open,
         FileKind::Compress => compress::open,
         FileKind::Cpio => cpio::open,
+        FileKind::CryptFf => cryptff::open,
         FileKind::Dmg => dmg::open,
         FileKind::Egg => egg::open,
         FileKind::EncodedScript => screnc::open,
@@ -237,8 +241,9 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Fat => fat::open,
         FileKind::Gpt => partitions::open_gpt,
         FileKind::Gzip => gzip::open,
-        FileKind::HfsPlus => hfsplus::open,
+        FileKind::Hfs | FileKind::HfsPlus => hfsplus::open,
         FileKind::Html => html::open,
+        FileKind::Hwp3 => hwp3::open,
         FileKind::InnoSetup => inno::open,
         FileKind::InstallShield => installshield::open,
         FileKind::Iso9660 => iso9660::open,
@@ -254,6 +259,8 @@ fn reader(kind: FileKind) -> Option<Open> {
         FileKind::Nsis => nsis::open,
         FileKind::Ntfs => ntfs::open,
         FileKind::OneNote => onenote::open,
+        FileKind::PackedElf => upx::open_elf,
+        FileKind::PackedPe => upx::open_pe,
         FileKind::PostScript => postscript::open,
         FileKind::Qcow => mapped::open_qcow,
         FileKind::Rpm => rpm::open,

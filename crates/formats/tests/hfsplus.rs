@@ -306,3 +306,47 @@ fn hfsplus_bears_damage() {
     assert_bears_damage(&image, &places, 1000);
     assert_bears_damage(&image, &(0..image.len()).collect::<Vec<_>>(), 100);
 }
+
+/// What hfsutils do in a shell with a volume of 3 MiB.
+fn classic(script: &str) -> Option<Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("eicar.com"), eicar()).unwrap();
+    let script = format!("export HOME=$PWD; truncate -s 3M out && hformat -l Volume out >/dev/null && {script}");
+    fs::write(folder.path().join("script"), script).unwrap();
+    tool(folder.path(), "hformat", &["--version"], b"")?;
+    tool(folder.path(), "sh", &["script"], b"")?;
+    Some(fs::read(folder.path().join("out")).unwrap())
+}
+
+#[test]
+fn volumes_of_the_older_form() {
+    let Some(image) = classic("hmkdir :a :a:b/c && hcopy -r eicar.com ':a:b/c:e i' && hcopy -r eicar.com :other")
+    else {
+        return;
+    };
+    let walked = walk(&image);
+    assert_eq!((walked.objects[0].kind, walked.gap()), (FileKind::Hfs, false), "{:?}", walked.anomalies);
+    for path in ["a/b:c/e i", "other"] {
+        assert_eq!(walked.at(&[path]).unwrap().bytes, eicar(), "{path}");
+    }
+    let mut broken = image.clone();
+    // The catalogue's first extent.
+    broken[1024 + 150..1024 + 154].fill(0xff);
+    assert!(walk(&broken).gap());
+    let mut odd = image;
+    odd[1024 + 22..1024 + 24].copy_from_slice(&513_u16.to_be_bytes());
+    assert_eq!(walk(&odd).objects[0].kind, FileKind::Data);
+}
+
+/// A file in many pieces, whose extents stand in the tree of further ones.
+#[test]
+fn pieces_of_the_older_form() {
+    let script = "for n in $(seq 40); do head -c 20000 /dev/zero | tr '\\0' a >f; hcopy -r f :f$n; done; \
+        for n in $(seq 1 2 39); do hdel :f$n; done; seq 60000 >large; hcopy -r large :large";
+    let Some(image) = classic(script) else { return };
+    let walked = walk(&image);
+    let expected: Vec<u8> = (1..=60_000).flat_map(|number: u32| format!("{number}\n").into_bytes()).collect();
+    assert!(!walked.gap(), "{:?}", walked.anomalies);
+    assert!(walked.at(&["large"]).unwrap().bytes == expected);
+    assert_eq!(walked.at(&["f40"]).unwrap().bytes, vec![b'a'; 20_000]);
+}

@@ -11,11 +11,12 @@
 //! The leaves of the catalogue are gone through from first to last, twice: folders first, whose names make paths, then
 //! files. If their chain breaks, all other leaves are gone through as they stand. Both forks of a file are members, the
 //! resource fork as `path:rsrc`; they are extents of the image without a copy. Files that the system has compressed are given as they
-//! are read (zlib, LZVN, LZFSE or plain), from their attribute or resource fork. A volume inside HFS is found. Told: what is broken, other
+//! are read (zlib, LZVN, LZFSE or plain), from their attribute or resource fork. A volume inside HFS is found, and HFS itself is read as well ([`classic`]). Told: what is broken, other
 //! kinds of compression. Passed: links, other attributes, the journal.
 
 mod attributes;
 mod catalogue;
+mod classic;
 mod compressed;
 mod tree;
 
@@ -78,6 +79,8 @@ fn eight(reader: &mut Reader<'_>) -> Result<[(u32, u32); 8], Short> {
 /// What the volume header says.
 struct Header {
     block: u64,
+    /// Where the first block stands.
+    first: u64,
     extents: Fork,
     catalogue: Fork,
     attributes: Fork,
@@ -91,7 +94,7 @@ impl Header {
         reader.skip(148)?;
         let (extents, catalogue, attributes) =
             (Fork::read(&mut reader)?, Fork::read(&mut reader)?, Fork::read(&mut reader)?);
-        Ok(Header { block, extents, catalogue, attributes })
+        Ok(Header { block, first: 0, extents, catalogue, attributes })
     }
 }
 
@@ -105,6 +108,10 @@ struct Blocks {
     source: Arc<dyn Source>,
     budget: Budget,
     size: u64,
+    /// Where the first block stands.
+    first: u64,
+    /// It is HFS, not HFS+.
+    classic: bool,
     overflow: Overflow,
     memory: Vec<Charge>,
 }
@@ -125,9 +132,11 @@ struct HfsPlus {
 
 impl HfsPlus {
     fn open(source: &Arc<dyn Source>, budget: &Budget) -> Result<HfsPlus, Anomaly> {
-        let source = inside(source)?;
-        let header = Header::read(&read_vec_at(source.as_ref(), 1024, 512))?;
-        if !header.block.is_power_of_two() || header.block < 512 {
+        let (source, classic) = inside(source)?;
+        let head = read_vec_at(source.as_ref(), 1024, 512);
+        let header = if classic { classic::header(&head)? } else { Header::read(&head)? };
+        let makes_sense = if classic { header.block.is_multiple_of(512) } else { header.block.is_power_of_two() };
+        if !makes_sense || header.block < 512 {
             return Err(Anomaly::damaged("the volume header makes no sense"));
         }
         let mut found = Found::new(budget);
@@ -135,6 +144,8 @@ impl HfsPlus {
             source: Arc::clone(&source),
             budget: budget.clone(),
             size: header.block,
+            first: header.first,
+            classic,
             overflow: Overflow::new(),
             memory: Vec::new(),
         };
@@ -262,10 +273,11 @@ impl HfsPlus {
 }
 
 /// The volume itself, or the one that an HFS volume holds ("BD", 124: "H+", first block, blocks; 20: bytes a block, 28: first sector of them).
-fn inside(source: &Arc<dyn Source>) -> Result<Arc<dyn Source>, Anomaly> {
+/// True with a volume of HFS that holds none.
+fn inside(source: &Arc<dyn Source>) -> Result<(Arc<dyn Source>, bool), Anomaly> {
     let head = read_vec_at(source.as_ref(), 1024, 162);
     if !head.starts_with(b"BD") {
-        return Ok(Arc::clone(source));
+        return Ok((Arc::clone(source), false));
     }
     let mut reader = Reader::new(&head, "master directory block");
     reader.skip(20)?;
@@ -274,11 +286,11 @@ fn inside(source: &Arc<dyn Source>) -> Result<Arc<dyn Source>, Anomaly> {
     let start = u64::from(reader.u16_be()?).saturating_mul(512);
     reader.skip(94)?;
     if &reader.array::<2>()? != b"H+" {
-        return Err(Anomaly::unsupported("it is a volume of HFS, not of HFS+"));
+        return Ok((Arc::clone(source), true));
     }
     let (first, count) = (u64::from(reader.u16_be()?), u64::from(reader.u16_be()?));
     let start = start.saturating_add(first.saturating_mul(block));
-    Ok(Arc::new(Part::new(Arc::clone(source), start, count.saturating_mul(block))))
+    Ok((Arc::new(Part::new(Arc::clone(source), start, count.saturating_mul(block))), false))
 }
 
 impl Blocks {
@@ -288,7 +300,8 @@ impl Blocks {
         let mut leaves = Leaves::new(Nodes::open(content)?);
         while let Some(records) = leaves.next_node(&self.budget)? {
             for (_, record) in records.records() {
-                let Ok((key, extents)) = overflow(record) else { continue };
+                let read = if self.classic { classic::overflow } else { overflow };
+                let Ok((key, extents)) = read(record) else { continue };
                 self.memory.push(self.budget.reserve(ENTRY)?);
                 self.overflow.insert(key, extents);
             }
@@ -304,10 +317,8 @@ impl Blocks {
         loop {
             let before = blocks;
             for (start, count) in list.into_iter().filter(|(_, count)| *count > 0) {
-                extents.push(
-                    Some(u64::from(start).saturating_mul(self.size)),
-                    u64::from(count).saturating_mul(self.size),
-                )?;
+                let place = self.first.saturating_add(u64::from(start).saturating_mul(self.size));
+                extents.push(Some(place), u64::from(count).saturating_mul(self.size))?;
                 blocks = blocks.saturating_add(count);
             }
             if extents.length() >= fork.length || blocks >= fork.blocks || blocks == before {
@@ -353,8 +364,9 @@ impl Search for HfsPlus {
             }
             return Ok(());
         };
+        let item = if self.blocks.classic { classic::item } else { catalogue::item };
         for (_, record) in records.records() {
-            match catalogue::item(record) {
+            match item(record) {
                 Ok(Item::Folder { parent, name, number }) if self.gathering => self.folder(parent, name, number)?,
                 Ok(Item::File { parent, name, file }) if !self.gathering => self.file(parent, &name, &file)?,
                 Ok(_) => {}

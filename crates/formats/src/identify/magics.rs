@@ -114,6 +114,7 @@ pub(super) const MAGICS: &[Magic] = &[
     checked(1024, b"H+\x00\x04", HfsPlus, check::always),
     checked(1024, b"HX\x00\x05", HfsPlus, check::always),
     checked(1148, b"H+", HfsPlus, check::wrapped_hfsplus),
+    checked(1024, b"BD", Hfs, check::hfs),
     row(0, b"encrcdsa\x00\x00\x00", Dmg),
     // Documents
     row(0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Ole2),

@@ -13,6 +13,7 @@ pub(crate) mod embedded;
 mod far;
 mod magics;
 mod office;
+mod scripts;
 mod structure;
 mod text;
 
@@ -40,6 +41,9 @@ pub(crate) fn identify(source: &dyn Source) -> Identity {
     let mut identity = Identity { kind, also: Vec::new() };
     if kind == FileKind::Pe && crate::facts::is_packed_pe(source) {
         identity.add(FileKind::PackedPe);
+    }
+    if kind == FileKind::Elf && crate::upx::is_packed_elf(source) {
+        identity.add(FileKind::PackedElf);
     }
     if may_be_more(kind) {
         look_far(source, &head, &mut identity);
@@ -75,8 +79,7 @@ fn look_for_tags(head: &[u8], identity: &mut Identity) {
 
 /// True if tags anywhere in an object of this kind make a page of it as well.
 fn may_be_page(kind: FileKind) -> bool {
-    use FileKind::{Ascii, Data, Hwpml, Script, Utf8, Utf16, Xdp, Xml, XmlWord, XmlXl};
-    matches!(kind, Ascii | Data | Hwpml | Script | Utf8 | Utf16 | Xdp | Xml | XmlWord | XmlXl)
+    kind == FileKind::Data || kind.class() == Class::Text
 }
 
 fn magic(head: &[u8]) -> Option<FileKind> {

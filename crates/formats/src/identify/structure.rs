@@ -104,6 +104,14 @@ pub(super) fn wrapped_hfsplus(head: &[u8]) -> bool {
     bytes(head, 1024) == Some(*b"BD")
 }
 
+/// The master directory block of HFS: blocks of whole sectors, and some of them.
+pub(super) fn hfs(head: &[u8]) -> bool {
+    let blocks = bytes(head, 1024 + 18).map_or(0, u16::from_be_bytes);
+    let size = bytes(head, 1024 + 20).map_or(0, u32::from_be_bytes);
+    let first = bytes(head, 1024 + 28).map_or(0, u16::from_be_bytes);
+    blocks > 0 && first > 2 && size > 0 && size.is_multiple_of(512) && size < 1 << 28
+}
+
 /// DOS and Windows programs; a text may begin with MZ as well.
 pub(super) fn dos(head: &[u8]) -> bool {
     head.len() >= 28 && text::kind(head).is_none()

@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 use dachs_base::FileKind;
 use memchr::memmem::Finder;
 
+use super::scripts;
+
 /// How much is looked at.
 const LOOKED_AT: usize = 1024;
 /// What is left of a text that has ended.
@@ -16,6 +18,12 @@ const NO_TEXT: &[u8] = &[];
 
 /// The kind of a text; `None` if it is none.
 pub(super) fn kind(head: &[u8]) -> Option<FileKind> {
+    let start = head.get(..LOOKED_AT).unwrap_or(head);
+    charted(head).map(|kind| scripts::refined(kind, start))
+}
+
+/// By its character set and markup.
+fn charted(head: &[u8]) -> Option<FileKind> {
     let whole = head.len() <= LOOKED_AT;
     let start = head.get(..LOOKED_AT).unwrap_or(head);
     if let Some(wide) = utf16(start) {

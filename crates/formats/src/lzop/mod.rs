@@ -149,7 +149,7 @@ impl Lzop {
 }
 
 /// Adler-32 (RFC 1950).
-fn adler32(bytes: &[u8]) -> u32 {
+pub(crate) fn adler32(bytes: &[u8]) -> u32 {
     const BASE: u32 = 65_521;
     // So many bytes may be added before the sums need be reduced.
     let (a, b) = bytes.chunks(5552).fold((1_u32, 0_u32), |sums, chunk| {

@@ -419,14 +419,14 @@ fn what_cannot_be_unpacked_is_told() {
 
 /// An ELF program with two segments, a gap between them and bytes behind them; and what packs it.
 fn elf(wide: bool, method: u8, pack: impl Fn(&[u8]) -> Vec<u8>) -> (Vec<u8>, Vec<u8>) {
-    let (header, row, word) = if wide { (64, 56, 8) } else { (52, 32, 4) };
+    let (header, row, word) = if wide { (64_u16, 56_u16, 8) } else { (52, 32, 4) };
     let number = |value: u64| value.to_le_bytes()[..word].to_vec();
     let head = |count: u16| {
         let mut head =
             [b"\x7fELF".as_slice(), &[1 + u8::from(wide), 1, 1], &[0; 9], &[2, 0, 62, 0, 1, 0, 0, 0]].concat();
-        [0x40_0078, header as u64, 0].iter().for_each(|value| head.extend(number(*value)));
+        [0x40_0078, u64::from(header), 0].iter().for_each(|value| head.extend(number(*value)));
         head.extend([0, 0, 0, 0]);
-        [header as u16, row as u16, count, 64, 0, 0].iter().for_each(|value| head.extend(value.to_le_bytes()));
+        [header, row, count, 64, 0, 0].iter().for_each(|value| head.extend(value.to_le_bytes()));
         head
     };
     let segment = |offset: u64, length: u64| {
@@ -464,7 +464,7 @@ fn elf(wide: bool, method: u8, pack: impl Fn(&[u8]) -> Vec<u8>) -> (Vec<u8>, Vec
     file.resize(file.len().next_multiple_of(4), 0);
     let length = file.len() as u64;
     let row = segment(0, length);
-    file[header..header + row.len()].copy_from_slice(&row);
+    file[usize::from(header)..usize::from(header) + row.len()].copy_from_slice(&row);
     file.extend(block(&plain[0x1800..0x2000]));
     file.extend(block(&plain[0x2800..]));
     file.extend(b"\0\0\0\0UPX!");

@@ -29,7 +29,7 @@ const CARRIERS: &[(&str, Fate)] = &[
     ("clam-pespin.exe", Told),
     ("clam-petite.exe", Told),
     ("clam-upack.exe", Told),
-    ("clam-upx.exe", Told),
+    ("clam-upx.exe", Found("unpacked » embedded pe at 19936")),
     ("clam-wwpack.exe", Told),
     ("clam-yc.exe", Told),
     ("clam.7z", Found("clam.exe")),

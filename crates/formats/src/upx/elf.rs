@@ -38,7 +38,7 @@ pub(super) fn unpack(source: &Arc<dyn Source>, budget: &Budget) -> Result<Unpack
     if parts.plain.is_empty() {
         return Err(remark.unwrap_or_else(|| Anomaly::damaged("the packed program holds nothing")));
     }
-    Ok(Unpacked { plain: Arc::new(Held::new(parts.plain, parts.memory)), remark })
+    Ok(Unpacked { plain: Arc::new(Held::new(parts.plain, parts.memory)), lists: None, remark })
 }
 
 /// True if a packed block with old headers stands where UPX puts the first.

@@ -11,7 +11,7 @@
 //! (`src/unpackertool/plugins/upx`, MIT licence) and from packed programs. [`nrv`] is its compression, [`filter`] what it does to calls.
 //!
 //! The member `unpacked` is the program as it stands in memory, behind its old headers, whose sections say so: each stands in the file
-//! at its address, as in what ClamAV makes of such programs. Those who write malware wipe out `UPX!`: a PE is then recognised by the code that
+//! at its address, as in what ClamAV makes of such programs. UPX's lists behind the last section are the member `lists`. Those who write malware wipe out `UPX!`: a PE is then recognised by the code that
 //! unpacks it, an ELF by its first block. Not done: imports and relocations are left as UPX lists them, resources that UPX left
 //! unpacked stay where they are; Mach-O, DOS. Programs of other packers are told.
 
@@ -31,6 +31,8 @@ use crate::{Found, Search, Unpack};
 
 /// How the member is called.
 const NAME: &[u8] = b"unpacked";
+/// What stands in an image behind the program.
+const LISTS: &[u8] = b"lists";
 
 /// Unpacks a Portable Executable.
 pub(crate) fn open_pe(source: &Arc<dyn Source>, budget: &Budget) -> Box<dyn Unpack> {
@@ -60,6 +62,8 @@ pub(crate) fn is_packed_elf(source: &dyn Source) -> bool {
 /// What comes of a packed program, and what is odd about it.
 struct Unpacked {
     plain: Arc<dyn Source>,
+    /// What stood behind it.
+    lists: Option<Arc<dyn Source>>,
     remark: Option<Anomaly>,
 }
 
@@ -79,6 +83,9 @@ impl Search for Packed {
         let unpacked = (self.unpack)(&self.source, &self.budget)?;
         let name = Name::new(NAME);
         self.found.member(name.clone(), unpacked.plain, None)?;
+        if let Some(lists) = unpacked.lists {
+            self.found.member(Name::new(LISTS), lists, None)?;
+        }
         if let Some(remark) = unpacked.remark {
             self.found.remark(Some(name), remark);
         }

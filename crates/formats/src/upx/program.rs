@@ -170,17 +170,22 @@ impl Outer {
         if is_known && adler32(image) != header.sum {
             remark = Some(Anomaly::odd("the checksum of the packed program is wrong"));
         }
+        let mut lists = Vec::new();
         match Inner::find(image, self.wide) {
             Some(inner) => {
                 if !inner.undo_filter(header, self.first, image) {
                     remark = Some(Anomaly::odd("its calls are left as they were packed"));
                 }
-                inner.put_before(source.as_ref(), self.signature, &mut plain);
+                let end = inner.put_before(source.as_ref(), self.signature, &mut plain);
+                lists = if end < plain.len() { plain.split_off(end) } else { lists };
             }
             None if is_known => remark = Some(Anomaly::odd("the headers of the packed program were not found")),
             None => return Err(Anomaly::damaged("the packed program has no headers")),
         }
-        Ok(Unpacked { plain: Arc::new(Held::new(plain, [memory])), remark })
+        let lists_memory = budget.reserve(u64::try_from(lists.len()).unwrap_or(u64::MAX))?;
+        let lists: Option<Arc<dyn Source>> =
+            if lists.is_empty() { None } else { Some(Arc::new(Held::new(lists, [lists_memory]))) };
+        Ok(Unpacked { plain: Arc::new(Held::new(plain, [memory])), lists, remark })
     }
 }
 
@@ -236,14 +241,17 @@ impl Inner {
         code.get_mut(..size).is_some_and(|code| filter::undo(header.filter, header.parameter, code, base))
     }
 
-    /// Puts the headers where those of the packed program stand, behind its DOS part. Sections stand in the file as in memory: file alignment
+    /// Puts the headers where those of the packed program stand, behind its DOS part, and gives where the last section ends. Sections stand in the file as in memory: file alignment
     /// (36) is section alignment (32), and so in the rows.
-    fn put_before(mut self, source: &dyn Source, signature: usize, plain: &mut [u8]) {
+    fn put_before(mut self, source: &dyn Source, signature: usize, plain: &mut [u8]) -> usize {
         let alignment = self.number(COFF + 32).max(1);
+        let mut last = 0;
         self.put(COFF + 36, alignment);
         for row in (self.rows..self.bytes.len()).step_by(ROW) {
             let (size, address) = (self.number(row + 8), self.number(row + 12));
-            self.put(row + 16, size.checked_next_multiple_of(alignment).unwrap_or(size));
+            let size = size.checked_next_multiple_of(alignment).unwrap_or(size);
+            last = last.max(address.saturating_add(size));
+            self.put(row + 16, size);
             self.put(row + 20, address);
         }
         let dos = read_vec_at(source, 0, signature.min(plain.len()));
@@ -251,6 +259,7 @@ impl Inner {
             before.iter_mut().zip(dos).for_each(|(to, from)| *to = from);
             behind.iter_mut().zip(self.bytes).for_each(|(to, from)| *to = from);
         }
+        usize::try_from(last).unwrap_or(usize::MAX)
     }
 
     fn put(&mut self, at: usize, number: u32) {

@@ -137,7 +137,8 @@ impl Block {
         let [method, filter, parameter, _] = reader.array::<4>().ok()?;
         let start = at.checked_add(BLOCK)?;
         let there = length > 0 && length <= plain && start.checked_add(length)? <= source.len();
-        let method = if length == plain { Method::Stored } else { Method::of(method)? };
+        let known = Method::of(method)?;
+        let method = if length == plain { Method::Stored } else { known };
         there.then_some(Block { packed: Packed { method, start, length, plain }, filter, parameter })
     }
 }

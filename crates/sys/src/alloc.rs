@@ -2,8 +2,8 @@
 //!
 //! The budget of a scan charges what unpackers hold, but a mistake in a parser may still ask for any amount. Inside a
 //! worker the allocator counts, and the first request beyond the limit ends the process with a code of its own, so that
-//! the report can say *memory* and not *crash*. Outside of workers it only passes on. Inside, small blocks come from a
-//! stretch that was [set aside](set_aside), see the module `arena`.
+//! the report can say *memory* and not *crash*. Outside of workers it only passes on. Inside, blocks of up to
+//! some megabytes come from a stretch that was [set aside](set_aside), see the module `arena`.
 //!
 //! The counts and the stretch are kept without atomic additions: only a process of a single thread arms the limit.
 
@@ -26,26 +26,33 @@ static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
 static USED: AtomicU64 = AtomicU64::new(0);
 static CODE: AtomicI32 = AtomicI32::new(0);
 
-/// The stretch for small blocks, used from [`arm`] on.
-static SMALL: Small = Small(Arena::empty());
+/// The stretch for blocks, used from [`arm`] on.
+static STRETCH: Stretch = Stretch(Arena::empty());
 
-struct Small(Arena);
+struct Stretch(Arena);
 
 // SAFETY: it is changed by `set_aside` and, once the limit is armed, by requests: both are for processes of one thread. Before,
 // it holds no address, or one that nobody has a block at.
-unsafe impl Sync for Small {}
+unsafe impl Sync for Stretch {}
 
-/// Sets addresses aside for the small blocks of the workers that are forked from here. Where that is refused, they use the
+/// Sets addresses aside for the blocks of the workers that are forked from here. Where that is refused, they use the
 /// system's allocator.
 ///
 /// Only for a process with one thread.
 pub fn set_aside() {
-    let _ = SMALL.0.reserve();
+    let _ = STRETCH.0.reserve();
 }
 
 /// Has the first of the addresses that were [set aside](set_aside) backed by memory. In a new worker, before its list is put on.
 pub(crate) fn prepare() {
-    SMALL.0.prepare();
+    STRETCH.0.prepare();
+}
+
+/// Tells the allocator how many bytes a worker will look at, before it does: it chooses the place of blocks by that.
+pub fn expect(bytes: u64) {
+    if is_armed() {
+        STRETCH.0.expect(bytes);
+    }
 }
 
 /// From now on, a request that brings the memory allocated since to more than `limit` bytes ends the process with `code`.
@@ -121,10 +128,10 @@ fn is_armed() -> bool {
     LIMIT.load(Relaxed) != u64::MAX
 }
 
-/// A small block of a worker.
+/// A block of a worker in its stretch.
 #[inline]
-fn small(layout: Layout, zeroed: bool) -> Option<*mut u8> {
-    let block = if is_armed() { SMALL.0.take(layout, zeroed) } else { None };
+fn kept(layout: Layout, zeroed: bool) -> Option<*mut u8> {
+    let block = if is_armed() { STRETCH.0.take(layout, zeroed) } else { None };
     block.map(std::ptr::NonNull::as_ptr)
 }
 
@@ -135,15 +142,15 @@ unsafe impl GlobalAlloc for Bounded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
         // SAFETY: the caller's promise is passed on.
-        small(layout, false).unwrap_or_else(|| refused(unsafe { System.alloc(layout) }))
+        kept(layout, false).unwrap_or_else(|| refused(unsafe { System.alloc(layout) }))
     }
 
     #[inline]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         shrink(layout.size());
-        if SMALL.0.holds(pointer) {
+        if STRETCH.0.holds(pointer) {
             // SAFETY: it lies in the arena, so it came from there; the layout is the caller's promise.
-            unsafe { SMALL.0.give(pointer, layout) };
+            unsafe { STRETCH.0.give(pointer, layout) };
         } else {
             // SAFETY: the caller's promise is passed on.
             unsafe { System.dealloc(pointer, layout) }
@@ -154,14 +161,14 @@ unsafe impl GlobalAlloc for Bounded {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
         // SAFETY: the caller's promise is passed on.
-        small(layout, true).unwrap_or_else(|| refused(unsafe { System.alloc_zeroed(layout) }))
+        kept(layout, true).unwrap_or_else(|| refused(unsafe { System.alloc_zeroed(layout) }))
     }
 
     #[inline]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if SMALL.0.holds(pointer) {
+        if STRETCH.0.holds(pointer) {
             // SAFETY: it lies in the arena, so it came from there; the layout is the caller's promise.
-            return unsafe { self.move_small(pointer, layout, size) };
+            return unsafe { self.move_kept(pointer, layout, size) };
         }
         grow(size.saturating_sub(layout.size()));
         shrink(layout.size().saturating_sub(size));
@@ -171,12 +178,12 @@ unsafe impl GlobalAlloc for Bounded {
 }
 
 impl Bounded {
-    /// Gives a small block another size, in its place or in another.
+    /// Gives a block of the stretch another size, in its place or in another.
     ///
     /// # Safety
     /// As [`GlobalAlloc::realloc`], and the block is one of the arena.
-    unsafe fn move_small(self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if SMALL.0.resize(pointer, layout, size) {
+    unsafe fn move_kept(self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if STRETCH.0.resize(pointer, layout, size) {
             grow(size.saturating_sub(layout.size()));
             shrink(layout.size().saturating_sub(size));
             return pointer;

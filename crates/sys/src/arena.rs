@@ -1,4 +1,4 @@
-//! Memory for the small allocations of a worker: one stretch of addresses, kept in large pages.
+//! Memory for the allocations of a worker: one stretch of addresses, kept in large pages.
 //!
 //! A worker of one file lives for a millisecond. With the allocator of the C library each page that it writes is a fault of its
 //! own, the pages that hold the zygote's blocks are copied for the worker's small ones between them, and all are given back one by one at the
@@ -7,30 +7,48 @@
 //! touch.
 //!
 //! ```text
-//! start                  next                                      end
-//! | block | free | block |  never used, so all zero .............. |      rows of free blocks, one for each size
-//! | small pages ............. | large page | large page ...        |
+//! start                                                             end
+//! | blocks | run | blocks | run ...... | blocks | free | run | never used, so all zero ...
+//! | small pages         | large page               | large page               | ...
 //! ```
 //!
-//! Sizes are rounded up to four steps between a power of two and the next. A freed block goes to the row of its size and serves
-//! the next request of that size; blocks are never split or joined. What does not fit, is larger than [`LARGEST`] or asks for more
-//! alignment goes to the system's allocator, which joins what is freed.
+//! Small sizes are rounded up to four steps between a power of two and the next. A freed block goes to the row of its size and serves
+//! the next request of that size; small blocks are cut from runs of pages as they are needed, and never joined. Larger sizes are runs
+//! of pages themselves ([`Runs`]): the first that fits, so that what one object used serves the next. What does not fit, is larger
+//! than [`LARGEST`] or asks for more alignment goes to the system's allocator.
 //!
 //! # What was measured
 //!
-//! On the machine of SPECIFICATION.md, 128 pages: touched one by one 1.1 µs each, made present by one call
-//! (`MADV_POPULATE_WRITE`) 0.95 µs each, a copy of a shared page 1.5 µs; giving back 0.23 µs each. A large page takes 45 µs and 6 µs, as much as forty small ones.
+//! Beside other work, user and system time of a process that is forked from one with 40 mappings, faults and ends: 0.18 ms; with 124 pages
+//! written, half of them made present by one call (`MADV_POPULATE_WRITE`), 0.39 ms. The call saves 0.4 µs a page. A large page instead
+//! takes 0.03 ms if nothing else is done between, and 0.2 to 0.3 ms where it has left the processor's caches: clearing it was a sixth of
+//! the time of documents of 12 KB when all came in large pages. Small pages first, and none of them for a file of which more is to be [expected](Arena::expect).
 //!
-//! Blocks of up to 1 MiB here, and large pages from the start, took a mail from 430 faults to 180 and a small document from 180 to 110, but each size
-//! then had memory of its own, and clearing it was a seventh of the time of mails and a ninth of that of documents.
-//! Where the machine has none (`/sys/kernel/mm/transparent_hugepage/enabled` says `never`), pages come one by one as before.
+//! `dachs scan -j1`, user and system time, least of nine turns with a load of 17, in ms, small blocks in a stretch and the rest with the
+//! system's allocator / all in large pages / half a megabyte before them in small ones / a whole one: documents 424, 385, 358, 336; archives
+//! 601, 515, 523, 542; mails 128, 105, 119, 116. A document of 12 KB has 91 faults of 136 left: 38 are for its code, 19 for the image,
+//! 11 for the stack (to make those present in one call gained nothing that could be seen).
+//!
+//! Lost: blocks of up to 1 MiB in rows. They took a mail from 430 faults to 180 and a small document from 180 to 110, but each size
+//! then had memory of its own, and clearing it was a seventh of the time of mails and a ninth of that of documents. Lost as well:
+//! the system's allocator for blocks from 32 KiB, which left a small document 45 faults for those and for copies of the pages in which that
+//! allocator keeps its own notes, and an archive 700. Memory that is shared with the zygote and cleared by a process before it is used
+//! takes as long as fresh pages; page tables that are copied with the fork (`MADV_GUARD_INSTALL` brings that about for mapped files) as long as
+//! the faults that they save.
+//! Where the machine has no large pages (`/sys/kernel/mm/transparent_hugepage/enabled` says `never`), the first pages come in
+//! one call, the others one by one.
 
+use crate::runs::Runs;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::io;
 use std::ptr::{NonNull, null_mut};
 
+/// Size of a page, as far as this module is concerned: runs begin at multiples of it.
+const PAGE: usize = 4096;
+/// Pages that one word of [`Runs`] tells of.
+const WORDS: usize = SIZE / PAGE / 64;
 /// Bytes of the stretch. What is never touched takes no memory.
 const SIZE: usize = 32 << 20;
 /// Size of a large page.
@@ -39,20 +57,27 @@ const LARGE_PAGE: usize = 2 << 20;
 const PLAIN: usize = 512 << 10;
 /// Bytes at the start that a worker is given before it begins, in one go: nearly all use them.
 const READY: usize = 256 << 10;
-/// Larger blocks are not kept here: each size would have memory of its own.
-const LARGEST: usize = 32 << 10;
-/// Blocks begin at multiples of this.
+/// Whoever looks at more bytes needs more memory than that: small pages would be in vain.
+const LITTLE: u64 = 64 << 10;
+/// Larger blocks are not kept here.
+const LARGEST: usize = 8 << 20;
+/// Larger blocks are runs of pages.
+const SMALL: usize = 8 << 10;
+/// Pages that small blocks are cut from, at a time.
+const CUT: usize = 16;
+/// Small blocks begin at multiples of this.
 const ALIGN: usize = 16;
 /// Sizes up to this are rounded up to multiples of [`ALIGN`].
 const FINE: usize = 128;
-/// Rows for the fine sizes, and four for each power of two up to [`LARGEST`].
-const ROWS: usize = FINE / ALIGN + 4 * (LARGEST.ilog2() - FINE.ilog2()) as usize;
+/// Rows for the fine sizes, and four for each power of two up to [`SMALL`].
+const ROWS: usize = FINE / ALIGN + 4 * (SMALL.ilog2() - FINE.ilog2()) as usize;
 
 /// A stretch of memory and its free blocks. Used by one thread at a time: whoever has one sees to that.
 pub(crate) struct Arena {
-    start: Cell<usize>,
+    start: Cell<*mut u8>,
+    pages: Runs<WORDS>,
+    /// The next small block that was never used, and the bytes from there to the end of the run that it is cut from.
     next: Cell<*mut u8>,
-    /// Bytes behind `next`.
     left: Cell<usize>,
     free: [Cell<*mut Free>; ROWS],
 }
@@ -62,11 +87,20 @@ struct Free {
     next: *mut Free,
 }
 
+/// Where a block lies.
+enum Room {
+    /// In this row.
+    Row(usize),
+    /// In a run of so many pages.
+    Run(usize),
+}
+
 impl Arena {
     /// One that has nothing.
     pub(crate) const fn empty() -> Arena {
         Arena {
-            start: Cell::new(0),
+            start: Cell::new(null_mut()),
+            pages: Runs::new(),
             next: Cell::new(null_mut()),
             left: Cell::new(0),
             free: [const { Cell::new(null_mut()) }; ROWS],
@@ -79,7 +113,7 @@ impl Arena {
     /// The kernel's: no addresses left, or a limit on them.
     pub(crate) fn reserve(&self) -> io::Result<()> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a fresh mapping at an address of the kernel's choice touches no memory of ours. It is never given back.
+        // SAFETY: a fresh mapping at an address of the kernel's choice touches no memory of ours. What is kept of it is never given back.
         let map = unsafe {
             rustix::mm::mmap_anonymous(null_mut(), SIZE + LARGE_PAGE, ProtFlags::READ | ProtFlags::WRITE, flags)?
         };
@@ -87,23 +121,37 @@ impl Arena {
         let before = map.wrapping_add(PLAIN).align_offset(LARGE_PAGE).min(LARGE_PAGE);
         // SAFETY: `before` is at most the size of a large page, by which the mapping is longer than `SIZE`.
         let start = unsafe { map.add(before) };
+        // SAFETY: the end of the stretch lies in the mapping, or is its end.
+        let end = unsafe { start.add(SIZE) };
+        // Each mapping is work for each fork: what lies around the stretch goes.
+        for (part, length) in [(map, before), (end, LARGE_PAGE - before)] {
+            if length > 0 {
+                // SAFETY: the part lies in the mapping and outside of the stretch, and nobody knows of it.
+                let _ = unsafe { rustix::mm::munmap(part.cast(), length) };
+            }
+        }
         // SAFETY: `PLAIN` is less than `SIZE`.
         let large = unsafe { start.add(PLAIN) };
-        // SAFETY: the range lies in the mapping. It changes the size of pages alone; where there are no large ones it is refused.
+        // SAFETY: the range lies in the stretch. It changes the size of pages alone; where there are no large ones it is refused.
         let _ = unsafe { rustix::mm::madvise(large.cast(), SIZE - PLAIN, Advice::LinuxHugepage) };
-        self.start.set(start.addr());
-        self.next.set(start);
-        self.left.set(SIZE);
+        self.start.set(start);
         Ok(())
     }
 
     /// Has the first pages made now: one call for what would be a fault each.
     pub(crate) fn prepare(&self) {
-        let start = self.next.get();
-        if !start.is_null() && self.left.get() == SIZE {
-            // SAFETY: the range lies in the stretch, of which nothing was used: the pages come zeroed as they would at the first touch.
+        let start = self.start.get();
+        if !start.is_null() {
+            // SAFETY: the range lies in the stretch: its pages come as they would at the first touch.
             // Where the kernel does not know the call (before 5.14) they come then.
             let _ = unsafe { rustix::mm::madvise(start.cast(), READY, Advice::LinuxPopulateWrite) };
+        }
+    }
+
+    /// So many bytes will be looked at: what is needed for many comes in large pages from the beginning.
+    pub(crate) fn expect(&self, bytes: u64) {
+        if bytes > LITTLE {
+            self.pages.pass_over(PLAIN / PAGE);
         }
     }
 
@@ -111,33 +159,72 @@ impl Arena {
     #[inline]
     pub(crate) fn holds(&self, block: *mut u8) -> bool {
         let start = self.start.get();
-        start != 0 && block.addr().wrapping_sub(start) < SIZE
+        !start.is_null() && block.addr().wrapping_sub(start.addr()) < SIZE
     }
 
     /// A block; none if it is too large, or nothing is left. `zeroed`: all its bytes are 0.
     #[inline]
     pub(crate) fn take(&self, layout: Layout, zeroed: bool) -> Option<NonNull<u8>> {
-        let row = row(layout)?;
+        let row = match room(layout)? {
+            Room::Row(row) => row,
+            Room::Run(pages) => return self.take_run(pages, zeroed),
+        };
         let free = self.free.get(row)?;
-        let Some(block) = NonNull::new(free.get()) else { return self.take_fresh(block_size(row)) };
-        // SAFETY: it stands in the row, so it is a block that `give` was given and nobody has since; `give` wrote its beginning.
-        free.set(unsafe { block.as_ref().next });
+        let block = match NonNull::new(free.get()) {
+            Some(block) => {
+                // SAFETY: it stands in the row, so it is a block that `give` was given and nobody has since; `give` wrote its beginning.
+                free.set(unsafe { block.as_ref().next });
+                block.cast()
+            }
+            None => self.cut(block_size(row))?,
+        };
         if zeroed {
             // SAFETY: the block has at least so many bytes, and they are nobody's.
-            unsafe { block.cast::<u8>().write_bytes(0, layout.size()) };
+            unsafe { block.write_bytes(0, layout.size()) };
         }
-        Some(block.cast())
+        Some(block)
     }
 
-    /// A block that was never used.
+    /// A small block that was never used.
     #[inline]
-    fn take_fresh(&self, size: usize) -> Option<NonNull<u8>> {
+    fn cut(&self, size: usize) -> Option<NonNull<u8>> {
+        if self.left.get() < size {
+            self.take_more()?;
+        }
         let left = self.left.get().checked_sub(size)?;
         let block = NonNull::new(self.next.get())?;
         self.left.set(left);
-        // SAFETY: `size` bytes are left behind `next`, so this is in the stretch or at its end.
+        // SAFETY: `size` bytes are left behind `next`, so this is in its run or at its end.
         self.next.set(unsafe { block.as_ptr().add(size) });
         Some(block)
+    }
+
+    /// Takes more pages to cut blocks from. They lengthen those at hand if they can, else what is left of those is lost.
+    #[inline(never)]
+    fn take_more(&self) -> Option<()> {
+        let next = self.next.get();
+        let end = next.addr().wrapping_add(self.left.get()).wrapping_sub(self.start.get().addr()) / PAGE;
+        if !next.is_null() && self.pages.resize(end - 1, 1, 1 + CUT) {
+            self.left.set(self.left.get() + CUT * PAGE);
+            return Some(());
+        }
+        let run = self.take_run(CUT, false)?;
+        self.next.set(run.as_ptr());
+        self.left.set(CUT * PAGE);
+        Some(())
+    }
+
+    /// A run of pages.
+    fn take_run(&self, pages: usize, zeroed: bool) -> Option<NonNull<u8>> {
+        let start = NonNull::new(self.start.get())?;
+        let (first, used) = self.pages.take(pages)?;
+        // SAFETY: a page of the stretch.
+        let run = unsafe { start.add(first * PAGE) };
+        if zeroed {
+            // SAFETY: the run begins with so many pages, which are nobody's; the others were never written.
+            unsafe { run.write_bytes(0, used * PAGE) };
+        }
+        Some(run)
     }
 
     /// Takes a block back.
@@ -146,39 +233,59 @@ impl Arena {
     /// It came from [`Arena::take`] or [`Arena::resize`] of this arena with this layout, and nobody uses it any more.
     #[inline]
     pub(crate) unsafe fn give(&self, block: *mut u8, layout: Layout) {
-        let Some(free) = row(layout).and_then(|row| self.free.get(row)) else { return };
-        let block = block.cast::<Free>();
-        // SAFETY: blocks begin at multiples of 16 and have 16 bytes at least, and this one is nobody's.
-        unsafe { block.write(Free { next: free.get() }) };
-        free.set(block);
+        match room(layout) {
+            Some(Room::Row(row)) => {
+                let Some(free) = self.free.get(row) else { return };
+                let block = block.cast::<Free>();
+                // SAFETY: blocks begin at multiples of 16 and have 16 bytes at least, and this one is nobody's.
+                unsafe { block.write(Free { next: free.get() }) };
+                free.set(block);
+            }
+            Some(Room::Run(pages)) => self.pages.give(self.page_of(block), pages),
+            None => {}
+        }
     }
 
     /// Makes a block longer or shorter in its place; false if it cannot stay there.
     pub(crate) fn resize(&self, block: *mut u8, layout: Layout, size: usize) -> bool {
-        let (Some(old), Some(new)) = (row(layout), row_of_size(size)) else { return false };
-        if old == new {
-            return true;
+        let Ok(wanted) = Layout::from_size_align(size, layout.align()) else { return false };
+        match (room(layout), room(wanted)) {
+            (Some(Room::Row(old)), Some(Room::Row(new))) => old == new || self.resize_last(block, old, new),
+            (Some(Room::Run(old)), Some(Room::Run(new))) => self.pages.resize(self.page_of(block), old, new),
+            _ => false,
         }
+    }
+
+    /// Makes the small block that was cut last longer.
+    fn resize_last(&self, block: *mut u8, old: usize, new: usize) -> bool {
         let (old, new) = (block_size(old), block_size(new));
-        if new < old || block.addr().wrapping_add(old) != self.next.get().addr() {
-            return false;
-        }
-        self.take_fresh(new - old).is_some()
+        let last = block.addr().wrapping_add(old) == self.next.get().addr();
+        last && new > old && self.left.get() >= new - old && self.cut(new - old).is_some()
+    }
+
+    /// The page at which a run begins.
+    fn page_of(&self, run: *mut u8) -> usize {
+        run.addr().wrapping_sub(self.start.get().addr()) / PAGE
     }
 }
 
-/// The row of blocks that serve a layout; none if it is not kept here.
+/// Where a block of a layout lies; none if it is not kept here.
 #[inline]
-fn row(layout: Layout) -> Option<usize> {
-    if layout.align() > ALIGN { None } else { row_of_size(layout.size()) }
+fn room(layout: Layout) -> Option<Room> {
+    let size = layout.size();
+    if size > SMALL {
+        return (size <= LARGEST && layout.align() <= PAGE).then(|| Room::Run(size.div_ceil(PAGE)));
+    }
+    if layout.align() > ALIGN { None } else { row_of_size(size).map(Room::Row) }
 }
 
+/// The row of blocks that serve a size.
 #[inline]
 fn row_of_size(size: usize) -> Option<usize> {
     match size.checked_sub(1) {
         None => None,
         Some(last) if last < FINE => Some(last / ALIGN),
-        Some(last) if last < LARGEST => {
+        Some(last) if last < SMALL => {
             let power = last.ilog2();
             let step = (last >> (power - 2)) & 3;
             Some(FINE / ALIGN + 4 * (power - FINE.ilog2()) as usize + step)
@@ -207,13 +314,14 @@ mod tests {
     fn arena() -> Arena {
         let arena = Arena::empty();
         arena.reserve().unwrap();
+        arena.prepare();
         arena
     }
 
     #[test]
     fn each_size_has_the_row_of_the_next_larger_blocks() {
         let mut last = 0;
-        for size in (1..5_000).chain((5_000..=LARGEST).step_by(7)).chain([LARGEST - 1, LARGEST]) {
+        for size in 1..=SMALL {
             let row = row_of_size(size).unwrap();
             assert!(row >= last && row < ROWS, "{size}");
             let block = block_size(row);
@@ -222,7 +330,7 @@ mod tests {
             assert!(row == 0 || block_size(row - 1) < size, "{size}");
             last = row;
         }
-        assert_eq!((row_of_size(0), row_of_size(LARGEST + 1), last), (None, None, ROWS - 1));
+        assert_eq!((row_of_size(0), row_of_size(SMALL + 1), last), (None, None, ROWS - 1));
     }
 
     #[test]
@@ -232,9 +340,9 @@ mod tests {
         let mut seed = 1_u32;
         for turn in 0..20_000_u32 {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let size = (seed >> 16) as usize % [40, 300, 5_000][turn as usize % 3] + 1;
+            let size = (seed >> 12) as usize % [40, 300, 5_000, 100_000][turn as usize % 4] + 1;
             let mark = turn.to_le_bytes()[0];
-            if blocks.len() > 500 {
+            if blocks.len() > 300 {
                 let (block, size, mark) = blocks.swap_remove((seed >> 3) as usize % blocks.len());
                 // SAFETY: a block of ours with so many bytes.
                 assert!(unsafe { std::slice::from_raw_parts(block.as_ptr(), size) }.iter().all(|byte| *byte == mark));
@@ -247,6 +355,10 @@ mod tests {
             let bytes = unsafe { std::slice::from_raw_parts_mut(block.as_ptr(), size) };
             assert!(turn % 2 != 0 || bytes.iter().all(|byte| *byte == 0));
             bytes.fill(mark);
+            let longer = size + (seed >> 20) as usize % 200;
+            let size = if arena.resize(block.as_ptr(), layout(size), longer) { longer } else { size };
+            // SAFETY: the block is that long now.
+            unsafe { std::slice::from_raw_parts_mut(block.as_ptr(), size) }.fill(mark);
             blocks.push((block, size, mark));
         }
     }
@@ -256,12 +368,46 @@ mod tests {
         let arena = arena();
         let first = arena.take(layout(100), false).unwrap();
         assert!(arena.resize(first.as_ptr(), layout(100), 112));
-        assert!(arena.resize(first.as_ptr(), layout(112), 20_000));
+        assert!(arena.resize(first.as_ptr(), layout(112), 5_000));
         let second = arena.take(layout(100), false).unwrap();
-        assert!(second.as_ptr().addr() >= first.as_ptr().addr() + 20_000);
-        assert!(!arena.resize(first.as_ptr(), layout(20_000), 30_000));
+        assert!(second.as_ptr().addr() >= first.as_ptr().addr() + 5_000);
+        assert!(!arena.resize(first.as_ptr(), layout(5_000), 6_000));
         assert!(!arena.resize(second.as_ptr(), layout(100), 10), "it would lose the rest");
-        assert!(!arena.resize(second.as_ptr(), layout(100), LARGEST + 1));
+        assert!(
+            !arena.resize(second.as_ptr(), layout(100), SMALL + 1) && arena.resize(second.as_ptr(), layout(100), 111)
+        );
+    }
+
+    #[test]
+    fn runs_grow_and_shrink_in_their_place() {
+        let arena = arena();
+        let run = arena.take(layout(20_000), true).unwrap();
+        assert!(arena.resize(run.as_ptr(), layout(20_000), 1 << 20));
+        let behind = arena.take(layout(20_000), false).unwrap();
+        assert_eq!(behind.as_ptr().addr(), run.as_ptr().addr() + (1 << 20));
+        assert!(!arena.resize(run.as_ptr(), layout(1 << 20), (1 << 20) + 1));
+        assert!(arena.resize(run.as_ptr(), layout(1 << 20), 10_000));
+        assert_eq!(arena.take(layout(9_000), false).unwrap().as_ptr().addr(), run.as_ptr().addr() + 12_288);
+        assert!(!arena.resize(run.as_ptr(), layout(10_000), 5_000));
+    }
+
+    #[test]
+    fn what_a_large_file_needs_lies_in_large_pages() {
+        let arena = arena();
+        let plain = |block: NonNull<u8>| block.as_ptr().addr() - arena.start.get().addr() < PLAIN;
+        let small = arena.take(layout(100), false).unwrap();
+        arena.expect(LITTLE);
+        let before = arena.take(layout(10_000), false).unwrap();
+        arena.expect(LITTLE + 1);
+        let after = arena.take(layout(10_000), false).unwrap();
+        assert_eq!([small, before, after].map(plain), [true, true, false]);
+    }
+
+    #[test]
+    fn small_blocks_go_on_behind_those_before() {
+        let arena = arena();
+        let blocks: Vec<usize> = (0..2_000).map(|_| arena.take(layout(128), false).unwrap().as_ptr().addr()).collect();
+        assert!(blocks.windows(2).all(|two| two[1] == two[0] + 128));
     }
 
     #[test]
@@ -269,8 +415,13 @@ mod tests {
         let arena = arena();
         assert_eq!(arena.take(layout(LARGEST + 1), false), None);
         assert_eq!(arena.take(Layout::from_size_align(64, 64).unwrap(), false), None);
-        assert!((0..SIZE / LARGEST).all(|_| arena.take(layout(LARGEST), false).is_some()));
-        assert_eq!(arena.take(layout(1), false), None);
+        assert_eq!(arena.take(Layout::from_size_align(9_000, 8_192).unwrap(), false), None);
+        assert!(
+            arena.take(Layout::from_size_align(9_000, 64).unwrap(), false).unwrap().as_ptr().addr().is_multiple_of(64)
+        );
+        assert!((1..SIZE / LARGEST).all(|_| arena.take(layout(LARGEST), false).is_some()));
+        while arena.take(layout(SMALL + 1), false).is_some() {}
+        assert_eq!((arena.take(layout(LARGEST), false), arena.take(layout(SMALL), false)), (None, None));
         assert_eq!(Arena::empty().take(layout(1), false), None);
         assert!(!Arena::empty().holds(null_mut()));
     }

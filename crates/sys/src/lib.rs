@@ -21,5 +21,6 @@ pub mod fd;
 pub mod jail;
 pub mod map;
 pub mod process;
+mod runs;
 pub mod service;
 pub mod socket;

@@ -93,6 +93,7 @@ fn scan(
     descriptor: Option<OwnedFd>,
 ) -> Body {
     let Some(descriptor) = descriptor else { return unreached() };
+    dachs_sys::alloc::expect(file.size);
     let source = Arc::new(FileSource::new(descriptor, file.size));
     let deadline = Deadline::after(request.limits.time_for(file.size));
     let budget = Budget::new(request.limits.clone(), deadline);

@@ -4,10 +4,13 @@
 
 use crate::Options;
 use crate::level::Object;
+use crate::seen::Said;
 use dachs_base::{
-    Anomaly, Cause, Detection, FileKind, Finding, Heuristic, Limits, MatchedString, Name, ObjectPath, Report, Strength,
+    Anomaly, Cause, Coverage, Detection, FileKind, Finding, Heuristic, Limits, MatchedString, Name, ObjectPath, Report,
+    Strength,
 };
 use dachs_rules::Found;
+use std::cell::Cell;
 use std::collections::HashSet;
 
 /// So many bytes may the paths of all detections have: several times what a message holds.
@@ -22,13 +25,32 @@ pub(crate) struct Fold {
     causes: HashSet<Cause>,
     /// Bytes of the paths of all detections.
     paths: usize,
+    /// Counts what there was to say, whether it stands in the report or not.
+    remarks: Cell<u64>,
 }
 
 impl Fold {
     /// An empty report of a file of this kind.
     pub(crate) fn new(kind: FileKind, limits: Limits) -> Fold {
         let report = Report { kind: Some(kind), ..Report::default() };
-        Fold { limits, report, strong: false, causes: HashSet::new(), paths: 0 }
+        Fold { limits, report, strong: false, causes: HashSet::new(), paths: 0, remarks: Cell::new(0) }
+    }
+
+    /// There is something to say, or would be if no allow list cancelled it.
+    pub(crate) fn remark(&self) {
+        self.remarks.set(self.remarks.get().saturating_add(1));
+    }
+
+    /// How much was said so far, of how much that was looked at.
+    pub(crate) fn said(&self) -> Said {
+        Said { remarks: self.remarks.get(), coverage: self.report.coverage }
+    }
+
+    /// Objects were looked at before, and there is nothing to say of them.
+    pub(crate) fn know(&mut self, seen: Coverage) {
+        let coverage = &mut self.report.coverage;
+        coverage.objects = coverage.objects.saturating_add(seen.objects);
+        coverage.bytes = coverage.bytes.saturating_add(seen.bytes);
     }
 
     /// One object was read.
@@ -79,6 +101,7 @@ impl Fold {
         kind: FileKind,
         strings: Vec<MatchedString>,
     ) {
+        self.remark();
         if self.report.detections.last().is_none_or(|last| last.object != *path) {
             self.causes.clear();
         }
@@ -106,11 +129,15 @@ impl Fold {
 
     /// So many detections more were left out.
     pub(crate) fn drop_detections(&mut self, count: u64) {
+        if count > 0 {
+            self.remark();
+        }
         self.report.detections_dropped = self.report.detections_dropped.saturating_add(count);
     }
 
     /// Notes an anomaly of the object at `path`; the same one twice in a row is one.
     pub(crate) fn note(&mut self, anomaly: Anomaly, path: &ObjectPath) {
+        self.remark();
         let anomaly = Anomaly { object: path.clone(), ..anomaly };
         if self.report.anomalies.last() != Some(&anomaly) {
             self.report.note(anomaly, &self.limits);

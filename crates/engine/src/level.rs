@@ -1,5 +1,6 @@
 //! Where a scan stands: the objects around the current one, and what is left of their members.
 
+use crate::seen::Asked;
 use dachs_base::{Budget, Class, FileKind, Name, ObjectPath, Part, Source};
 use dachs_formats::{Identity, Item, MailWords, Member, Places, Unpack};
 use dachs_sigdb::Image;
@@ -103,6 +104,8 @@ pub(crate) struct Level {
     pub(crate) object: Object,
     /// True if part of the object is known not to have been looked at.
     pub(crate) gap: bool,
+    /// What may be remembered of the object, once its members were gone through.
+    pub(crate) asked: Option<Asked>,
     unpackers: VecDeque<Box<dyn Unpack>>,
     /// As what signatures ask to look at the object again.
     handlers: Vec<FileKind>,
@@ -118,6 +121,7 @@ impl Level {
         Level {
             object,
             gap: false,
+            asked: None,
             unpackers: VecDeque::new(),
             handlers: Vec::new(),
             told: VecDeque::new(),

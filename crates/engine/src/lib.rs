@@ -12,6 +12,7 @@
 //!
 //! The engine holds no policy and knows no format and no signature. What it decides itself:
 //!
+//! * what was seen before, and is not scanned again: see the module `seen`;
 //! * when to stop: at the first strong detection (unless all are asked for), or when the time is over;
 //! * what cancels a detection: an allow-list entry for the object or for any object around it, or the signature of somebody
 //!   whom the content trusts on one of them, if that is a program (but not that one of its certificates was revoked);
@@ -22,6 +23,7 @@
 mod fold;
 mod level;
 mod rules;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +37,7 @@ use dachs_sigdb::model::{Switch, TellsOf, Told};
 use dachs_sigdb::{Described, Examined, Image, LinkOptions, View};
 use fold::Fold;
 use level::{Level, Object};
+use seen::{Asked, Seen, Sight};
 use std::sync::Arc;
 
 /// Patterns tell the kind of an object where they stand in so many bytes at its start.
@@ -89,6 +92,7 @@ pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: 
         budget,
         options,
         fold,
+        seen: Seen::default(),
         levels: Vec::new(),
         isolate: false,
         handlers: Vec::new(),
@@ -111,6 +115,8 @@ struct Scan<'a> {
     budget: &'a Budget,
     options: &'a Options<'a>,
     fold: Fold,
+    /// The members that were scanned before.
+    seen: Seen,
     levels: Vec<Level>,
     /// True once an object was found that only a process of its own may open.
     isolate: bool,
@@ -203,7 +209,7 @@ impl Scan<'_> {
         }
         self.match_bytes(&object, kind.target());
         self.match_forms(&object, kind);
-        self.enter(object);
+        self.enter(object, None);
     }
 
     /// The innermost object was judged.
@@ -302,6 +308,13 @@ impl Scan<'_> {
         // What is shorter than the first read was told whole.
         let first_read = u64::try_from(dachs_formats::FIRST_READ).unwrap_or(u64::MAX);
         let measured = object.source.known_len().is_some();
+        let asked = match self.ask_seen(&object) {
+            Sight::Known(coverage) => {
+                self.fold.know(coverage);
+                return self.levels.push(Level::closed(object));
+            }
+            Sight::New(asked) => asked,
+        };
         object.places = self.examine(&object);
         self.run_rules(&object);
         if !measured && object.source.known_len().is_some_and(|length| length >= first_read) {
@@ -311,12 +324,21 @@ impl Scan<'_> {
             self.check_links(&object);
             self.check_structure(&object);
         }
-        self.enter(object);
+        self.enter(object, asked);
+    }
+
+    /// Asks whether a member was scanned before.
+    fn ask_seen(&self, object: &Object) -> Sight {
+        if self.levels.is_empty() || self.options.isolate {
+            return Sight::New(None);
+        }
+        self.seen.ask(object, self.fold.said())
     }
 
     /// Opens an object that was looked at.
-    fn enter(&mut self, object: Object) {
+    fn enter(&mut self, object: Object, asked: Option<Asked>) {
         let mut level = Level::closed(object);
+        level.asked = asked;
         level.look_again(std::mem::take(&mut self.handlers));
         level.tell(std::mem::take(&mut self.told));
         if !self.is_enough() && !self.isolates(&level.object) {
@@ -451,7 +473,16 @@ impl Scan<'_> {
     /// content trusts.
     fn is_allowed(&self, object: &Object) -> bool {
         let mut around = self.levels.iter().map(|level| &level.object).chain([object]);
-        around.any(|object| self.is_listed(object) || self.is_trusted(object))
+        let allowed = around.any(|object| self.is_listed(object) || self.is_trusted(object));
+        self.remark_if(allowed)
+    }
+
+    /// Takes note that something is not said because somebody allows it.
+    fn remark_if(&self, allowed: bool) -> bool {
+        if allowed {
+            self.fold.remark();
+        }
+        allowed
     }
 
     /// True for a program that somebody signed whom the content trusts.
@@ -480,7 +511,8 @@ impl Scan<'_> {
     /// True if the allow list names the object at a level or one around it.
     fn is_allowed_at(&self, at: usize) -> bool {
         let mut around = self.levels.iter().take(at.saturating_add(1)).map(|level| &level.object);
-        around.any(|object| self.is_listed(object) || self.is_trusted(object))
+        let allowed = around.any(|object| self.is_listed(object) || self.is_trusted(object));
+        self.remark_if(allowed)
     }
 
     /// Adds to a level what goes through its object's members.
@@ -563,6 +595,9 @@ impl Scan<'_> {
             self.fold.note(problem, &level.object.path);
         }
         self.fold.left(level.gap);
+        if let Some(asked) = level.asked.take().filter(|_| !self.is_enough()) {
+            self.seen.keep(asked, &level.object, self.fold.said());
+        }
     }
 
     /// Ends all levels, innermost first. A scan that stops for want of time says so.

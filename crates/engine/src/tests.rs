@@ -439,3 +439,65 @@ fn objects_are_looked_at_again_as_a_kind() {
     names.sort_unstable();
     assert_eq!(names, ["Handler", "Inside"]);
 }
+
+/// Four archives that are alike, of ten members each, are scanned once, and reported as if each had been.
+#[test]
+fn an_identical_member_is_not_scanned_twice() {
+    let texts: Vec<String> = (0..10).map(|number| format!("the member of number {number}")).collect();
+    let names: Vec<String> = (0..10).map(|number| format!("m{number}")).collect();
+    let members: Vec<(&str, &[u8])> = names.iter().zip(&texts).map(|(name, text)| (&**name, text.as_bytes())).collect();
+    let inner = tar(&members);
+    let outer = tar(&[("a", &inner), ("b", &inner), ("c", &inner), ("d", &inner)]);
+    let alone = report(&tar(&[("a", &inner)]), &image(&[]), Limits::default(), ALL).coverage;
+    let limits = |objects| Limits { objects, ..Limits::default() };
+    let found = report(&outer, &image(&[]), limits(15), ALL);
+    assert_eq!((found.verdict(), found.coverage.objects), (Verdict::Clean, 45));
+    let of_one = alone.bytes - tar(&[("a", &inner)]).len() as u64;
+    assert_eq!(found.coverage.bytes, outer.len() as u64 + 4 * of_one);
+    // What differs in one byte is another one.
+    let mut other = inner.clone();
+    other[512] ^= 1;
+    let outer = tar(&[("a", &inner), ("b", &other)]);
+    let found = report(&outer, &image(&[]), limits(15), ALL);
+    assert_eq!(found.anomalies.first().map(|anomaly| anomaly.kind), Some(AnomalyKind::Limit(Limit::Objects)));
+}
+
+#[test]
+fn what_was_said_of_a_member_is_said_of_each() {
+    let three = |bytes: &[u8]| tar(&[("a", bytes), ("b", bytes), ("c", bytes)]);
+    let found = report(&three(BADGER), &image(&[]), Limits::default(), ALL);
+    assert_eq!(paths(&found), ["", "a", "b", "c"]);
+    // An archive that is cut off.
+    let mut cut = tar(&[("x", b"nothing here")]);
+    cut.truncate(520);
+    let found = report(&three(&cut), &image(&[]), Limits::default(), ALL);
+    let gaps: Vec<_> = found.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::Damaged).collect();
+    assert_eq!((found.coverage.skipped >= 3, gaps.len() >= 3), (true, true), "{gaps:?}");
+}
+
+/// What an allow list cancels inside of one archive is found inside of another.
+#[test]
+fn what_is_allowed_in_one_place_is_found_in_another() {
+    let allowed = tar(&[("bad", BADGER), ("x", b"nothing here")]);
+    let other = tar(&[("bad", BADGER), ("y", b"nothing there")]);
+    let found =
+        report(&tar(&[("a", &allowed), ("b", &allowed), ("c", &other)]), &image(&[&allowed]), Limits::default(), ALL);
+    assert_eq!(paths(&found), ["", "c", "c/bad"]);
+}
+
+/// Bytes with the same length and the same CRC-32 as others that were scanned twice.
+#[test]
+fn a_checksum_alone_is_not_believed() {
+    let spread = |number: u64| number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+    let text = |start: &[u8], number: u64| [start, &spread(number)].concat();
+    let plain = [b'-'; BADGER.len()];
+    let sums: std::collections::HashMap<u32, u64> =
+        (0..200_000).map(|number| (crc32fast::hash(&text(&plain, number)), number)).collect();
+    let twins = (0..200_000).find_map(|number| {
+        let bad = text(BADGER, number);
+        Some((text(&plain, *sums.get(&crc32fast::hash(&bad))?), bad))
+    });
+    let (good, bad) = twins.unwrap();
+    let found = report(&tar(&[("a", &good), ("b", &good), ("c", &bad)]), &image(&[]), Limits::default(), ALL);
+    assert_eq!(paths(&found), ["", "c"]);
+}

@@ -26,8 +26,8 @@
 //!
 //! `dachs scan -j1`, user and system time, least of nine turns with a load of 17, in ms, small blocks in a stretch and the rest with the
 //! system's allocator / all in large pages / half a megabyte before them in small ones / a whole one: documents 424, 385, 358, 336; archives
-//! 601, 515, 523, 542; mails 128, 105, 119, 116. A document of 12 KB has 91 faults of 136 left: 38 are for its code, 19 for the image,
-//! 11 for the stack (to make those present in one call gained nothing that could be seen).
+//! 601, 515, 523, 542; mails 128, 105, 119, 116. A document of 12 KB has 111 faults of 136 left: 46 are for its code, 20 for the image,
+//! 16 for blocks, 11 for the stack (to make those present in one call gained nothing that could be seen).
 //!
 //! Lost: blocks of up to 1 MiB in rows. They took a mail from 430 faults to 180 and a small document from 180 to 110, but each size
 //! then had memory of its own, and clearing it was a seventh of the time of mails and a ninth of that of documents. Lost as well:

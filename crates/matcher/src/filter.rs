@@ -106,20 +106,21 @@ impl<'a> Bitmap<'a> {
 /// Could a long key begin with these eight bytes? Of a power of two of words; of none, it could.
 #[inline(always)]
 pub(crate) fn check(words: &[U32], eight: [u8; 8]) -> bool {
-    let has = |(word, bit): (usize, u32)| words.get(word).is_some_and(|word| word.get() >> bit & 1 != 0);
+    let has = |(word, bits): (usize, u32)| words.get(word).is_some_and(|word| word.get() & bits == bits);
     // Both, so that nothing is jumped over: who asks for many positions waits for all their words at once.
     let [by_eight, by_five] = check_bits(words.len(), eight).map(has);
     words.is_empty() | by_eight | by_five
 }
 
-/// The word and the bit of a key that is eight known bytes, and of one that is five.
+/// The word and the two bits in it of a key that is eight known bytes, and of one that is five.
 #[inline(always)]
 pub(crate) fn check_bits(words: usize, eight: [u8; 8]) -> [(usize, u32); 2] {
     let folded = u64::from_le_bytes(eight) & FOLD_EIGHT;
     let place = |key: u64| {
         let scattered = (key ^ key >> 32).wrapping_mul(SCATTER_EIGHT);
         let word = usize::try_from(scattered >> 37).unwrap_or(0) & words.wrapping_sub(1);
-        (word, u32::from(scattered.to_be_bytes()[0] & 31))
+        let [one, _, _, two, ..] = scattered.to_be_bytes();
+        (word, 1 << (one & 31) | 1 << (two & 31))
     };
     [place(folded), place(folded << (8 * (8 - KEY)) | 1)]
 }

@@ -26,8 +26,8 @@ const MAX_WORDS: usize = 1 << 17;
 const SPARSE_BITS: usize = 64;
 /// The most words of such a filter: 16 KB.
 const SPARSE_WORDS: usize = 1 << 12;
-/// Bits of the second check for each key.
-const CHECK_BITS: usize = 16;
+/// Bits of the second check for each key, of which it sets two.
+const CHECK_BITS: usize = 32;
 /// Single bytes from a part's anchor on that keys and entries can need.
 pub(crate) const AHEAD: usize = crate::keys::REACH as usize + 2 * AROUND;
 
@@ -244,8 +244,8 @@ fn check_words(keys: &[([u8; 8], bool)]) -> Vec<U32> {
     let mut words = vec![0_u32; (keys.len().saturating_mul(CHECK_BITS) / 32).next_power_of_two().clamp(2, MAX_WORDS)];
     for (eight, whole) in keys {
         let [by_eight, by_five] = filter::check_bits(words.len(), *eight);
-        let (word, bit) = if *whole { by_eight } else { by_five };
-        words.get_mut(word).into_iter().for_each(|word| *word |= 1 << bit);
+        let (word, bits) = if *whole { by_eight } else { by_five };
+        words.get_mut(word).into_iter().for_each(|word| *word |= bits);
     }
     words.into_iter().map(U32::new).collect()
 }

@@ -27,6 +27,25 @@ pub fn read_at(file: BorrowedFd<'_>, offset: u64, buffer: &mut [u8]) -> io::Resu
     Ok(done)
 }
 
+/// Reads `count` bytes from `offset`, or as many as there are, into memory that is not cleared before.
+///
+/// # Errors
+/// The kernel's, with whatever was read before it lost.
+pub fn read_vec_at(file: BorrowedFd<'_>, offset: u64, count: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(count);
+    while bytes.len() < count {
+        let at = offset.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // There may be room for more than was asked for.
+    bytes.truncate(count);
+    Ok(bytes)
+}
+
 /// The first offset at or after `offset` that is not in a hole; absent if only a hole follows.
 ///
 /// # Errors

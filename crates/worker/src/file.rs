@@ -52,9 +52,15 @@ impl FileSource {
 
     fn read_all(&self) -> Option<Vec<u8>> {
         let size = usize::try_from(self.size).ok().filter(|_| self.size <= HELD)?;
-        let mut bytes = vec![0; size];
-        let got = self.read_at(0, &mut bytes);
-        (got == size).then_some(bytes)
+        let mut state = self.state();
+        let first = state.windows.first().map_or(&[][..], |window| &window.bytes);
+        if first.len() == size {
+            return Some(first.to_vec());
+        }
+        let read = dachs_sys::fd::read_vec_at(self.file.as_fd(), 0, size);
+        let got = read.as_ref().map(Vec::len).map_err(ToString::to_string);
+        note(&mut state.problem, got, (0, size));
+        read.ok().filter(|bytes| bytes.len() == size)
     }
 
     /// Reads a small range that may lie across the edge of a window.
@@ -89,14 +95,20 @@ impl FileSource {
 
     /// Reads from the kernel and remembers what goes wrong.
     fn read_file(&self, problem: &mut Option<Anomaly>, offset: u64, buffer: &mut [u8]) -> usize {
-        let (got, sentence) = match dachs_sys::fd::read_at(self.file.as_fd(), offset, buffer) {
-            Ok(got) if got == buffer.len() => return got,
-            Ok(got) => (got, "it became shorter while it was read".to_owned()),
-            Err(error) => (0, format!("reading at offset {offset} failed: {error}")),
-        };
-        problem.get_or_insert_with(|| Anomaly::new(AnomalyKind::Unreadable, sentence));
-        got
+        let got = dachs_sys::fd::read_at(self.file.as_fd(), offset, buffer).map_err(|error| error.to_string());
+        note(problem, got, (offset, buffer.len()))
     }
+}
+
+/// Tells how many bytes were read, and keeps what went wrong, if that is not as many as were wanted.
+fn note(problem: &mut Option<Anomaly>, got: Result<usize, String>, (offset, wanted): (u64, usize)) -> usize {
+    let (got, sentence) = match got {
+        Ok(got) if got == wanted => return got,
+        Ok(got) => (got, "it became shorter while it was read".to_owned()),
+        Err(error) => (0, format!("reading at offset {offset} failed: {error}")),
+    };
+    problem.get_or_insert_with(|| Anomaly::new(AnomalyKind::Unreadable, sentence));
+    got
 }
 
 impl Source for FileSource {

@@ -17,6 +17,7 @@ mod links;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Part, Source};
+use dachs_matcher::table::Set;
 
 use crate::encoded::Narrow;
 use crate::screnc::{self, Form, MARK};
@@ -124,38 +125,49 @@ fn is_in_vain(mark: u8, last: u8) -> bool {
     }
 }
 
-/// Bytes that are looked at together, and how many before and behind them.
-const STRETCH: usize = 32;
-const BEFORE: usize = 1;
-const BEHIND: usize = 3;
+/// Bytes that are looked at together: few, since those behind a mark are looked at again.
+const STRETCH: usize = 512;
+
+/// The bytes at which more must be looked at, and those within a tag.
+static MARKS: Set = marks(false);
+static MARKS_IN_TAG: Set = marks(true);
+
+const fn marks(in_tag: bool) -> Set {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "the table has an entry for each byte")]
+        {
+            table[byte as usize] = may_be_mark(byte, in_tag);
+        }
+        byte += 1;
+    }
+    Set::new(&table)
+}
 
 /// The first byte at which more must be looked at: one that stops, or a `<` that may begin an edge.
 fn next_mark(bytes: &[u8], in_tag: bool) -> Option<usize> {
-    let mut at = BEFORE;
     if bytes.first().is_some_and(|byte| may_be_mark(*byte, in_tag)) {
         return Some(0);
     }
-    // All bytes of a stretch are compared, each with its neighbours: hardly any of the brackets and colons that pages are full of
-    // begin anything.
-    while let Some(near) = bytes.get(at - BEFORE..).and_then(|rest| rest.first_chunk::<{ BEFORE + STRETCH + BEHIND }>())
-    {
-        if has_mark(near, in_tag) {
-            return near.array_windows().position(|bytes| is_mark(*bytes, in_tag)).map(|place| at + place);
+    let set = if in_tag { &MARKS_IN_TAG } else { &MARKS };
+    let mut words = Vec::with_capacity(STRETCH / 64);
+    for (number, stretch) in bytes.chunks(STRETCH).enumerate() {
+        words.clear();
+        set.mark(stretch, &mut words);
+        for (at, word) in words.iter().enumerate() {
+            let next = |rest: &u64| Some(rest & rest.wrapping_sub(1)).filter(|rest| *rest != 0);
+            for rest in std::iter::successors(Some(*word).filter(|word| *word != 0), next) {
+                let place = number * STRETCH + at * 64 + usize::try_from(rest.trailing_zeros()).unwrap_or(0);
+                // Hardly any of the brackets and colons that pages are full of begin anything.
+                let near = place.checked_sub(1).and_then(|before| bytes.get(before..)).and_then(<[u8]>::first_chunk);
+                if near.is_none_or(|near| is_mark(*near, in_tag)) {
+                    return Some(place);
+                }
+            }
         }
-        at += STRETCH;
     }
-    let rest = bytes.get(at..).unwrap_or_default();
-    rest.iter().position(|byte| may_be_mark(*byte, in_tag)).map(|place| at + place)
-}
-
-/// Is there a mark in a stretch? Written so that the compiler makes vectors of it, which of windows of five it does not.
-fn has_mark(near: &[u8; BEFORE + STRETCH + BEHIND], in_tag: bool) -> bool {
-    let from = |start: usize| near.get(start..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; STRETCH]);
-    let [before, byte, one, two, three] = [0, 1, 2, 3, 4].map(from);
-    let bytes = before.iter().zip(byte).zip(one).zip(two).zip(three);
-    bytes.fold(false, |any, ((((before, byte), one), two), three)| {
-        any | is_mark([*before, *byte, *one, *two, *three], in_tag)
-    })
+    None
 }
 
 /// A byte with the one before it and three behind it.
@@ -173,7 +185,7 @@ fn is_mark([before, byte, one, two, three]: [u8; 5], in_tag: bool) -> bool {
 }
 
 /// The same of a byte whose neighbours are not known.
-fn may_be_mark(byte: u8, in_tag: bool) -> bool {
+const fn may_be_mark(byte: u8, in_tag: bool) -> bool {
     matches!(byte, b'&' | b':' | b'<' | b'^') || (in_tag && byte == b'>')
 }
 

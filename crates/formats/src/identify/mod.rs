@@ -19,7 +19,7 @@ mod text;
 
 use std::sync::Arc;
 
-use dachs_base::{Class, FileKind, Part, Source, read_vec_at};
+use dachs_base::{Class, FileKind, Part, Source, bytes_at, read_vec_at};
 
 use crate::Identity;
 use magics::MAGICS;
@@ -31,7 +31,7 @@ const SHORTEST_DISC: usize = 16 * 2048 + 6;
 
 /// See [`crate::identify()`].
 pub(crate) fn identify(source: &dyn Source) -> Identity {
-    let head = read_vec_at(source, 0, HEAD);
+    let head = bytes_at(source, 0, HEAD);
     if head.is_empty() {
         return Identity { kind: FileKind::Empty, also: Vec::new() };
     }

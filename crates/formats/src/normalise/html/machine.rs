@@ -14,6 +14,7 @@ use super::blocks::is_space;
 use super::marks::{Class, Marks};
 use super::reference::{self, Reference};
 use super::tag::{Attributes, Value};
+use super::whole::Values;
 use super::wide::{self, Group};
 use crate::normalise::text::squeeze;
 use crate::screnc::Decoder;
@@ -51,6 +52,13 @@ pub(super) struct Word {
 }
 
 impl Word {
+    /// A name in lower case, of which these are the first bytes.
+    pub(super) fn new(eight: [u8; 8], count: usize) -> Word {
+        let bits = u32::try_from(count).unwrap_or(u32::MAX).saturating_mul(8);
+        let kept = u64::MAX.checked_shr(u64::BITS.saturating_sub(bits)).unwrap_or(0);
+        Word { bytes: u64::from_le_bytes(eight) & kept, count }
+    }
+
     /// A name in lower case.
     pub(super) fn of(name: &[u8]) -> Word {
         let bytes = match name.first_chunk() {
@@ -100,6 +108,8 @@ pub(super) struct Machine {
     decoder: Option<Decoder>,
     /// Of the block at hand.
     pub(super) marks: Marks,
+    /// Of the tag at hand.
+    pub(super) values: Values,
 }
 
 impl Default for Machine {
@@ -117,6 +127,7 @@ impl Default for Machine {
             blank: false,
             decoder: None,
             marks: Marks::default(),
+            values: Values::new(),
         }
     }
 }
@@ -273,7 +284,7 @@ impl Machine {
         self.flush(output);
         self.blank(output);
         self.begin_tag();
-        self.name = Word::of(self.marks.plain(name));
+        self.name = self.marks.word(name);
     }
 
     /// Takes a byte, and keeps it if it belongs to a script.
@@ -485,7 +496,9 @@ impl Machine {
         self.address = self.attributes.address(&self.name).filter(|address| !address.is_empty());
         self.style = self.name.is(b"style");
         self.state = if self.style || self.name.is(b"script") { State::Script } else { State::Text };
-        if let Some(language) = self.attributes.encoded_language().filter(|_| self.name.is(b"script")) {
+        if self.name.is(b"script")
+            && let Some(language) = self.attributes.encoded_language()
+        {
             // What ClamAV writes, but for the other attributes, which it repeats.
             output.nocomment.extend([b"<script language=\"", language, b"\">"].concat());
             self.decoder = Some(Decoder::new(false));

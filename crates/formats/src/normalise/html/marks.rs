@@ -9,6 +9,7 @@ use std::ops::Range;
 use dachs_matcher::table::Set;
 
 use super::blocks::is_space;
+use super::machine::Word;
 
 /// Bytes that go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +133,14 @@ impl Marks {
             [] => false,
             [only] => only & from & to != 0,
             [start, between @ .., end] => start & from != 0 || end & to != 0 || between.iter().any(|word| *word != 0),
+        }
+    }
+
+    /// The name that stands in this range.
+    pub(super) fn word(&self, range: Range<usize>) -> Word {
+        match self.plain.get(range.start..).and_then(<[u8]>::first_chunk) {
+            Some(eight) => Word::new(*eight, range.len()),
+            None => Word::of(self.plain(range)),
         }
     }
 

@@ -37,18 +37,22 @@ struct Tag {
     name: Range<usize>,
     /// Its last byte.
     end: usize,
-    /// The attributes that matter: name, and value without quotes.
-    values: Vec<(Range<usize>, Range<usize>)>,
 }
+
+/// The attributes of a tag that matter: name, and value without quotes.
+pub(super) type Values = Vec<(Range<usize>, Range<usize>)>;
 
 impl Machine {
     /// Takes the tag that begins at `at`, if it is one of these, and tells how many bytes it has; else none.
     pub(super) fn whole_tag(&mut self, (block, at): (&[u8], usize), output: &mut Output) -> usize {
-        let ready = self.attributes.waits_for_nothing();
-        let Some(tag) = Some(&self.marks).filter(|_| ready).and_then(|marks| read(block, at, marks)) else { return 0 };
+        if !self.attributes.waits_for_nothing() {
+            return 0;
+        }
+        self.values.clear();
+        let Some(tag) = read(block, at, &self.marks, &mut self.values) else { return 0 };
         self.begin_whole(tag.name, output);
         output.nocomment.extend_from_slice(self.marks.plain(at..tag.end));
-        for (name, value) in tag.values {
+        for (name, value) in self.values.drain(..) {
             let of = |range: Range<usize>| block.get(range).unwrap_or_default();
             self.attributes.set(of(name), of(value));
         }
@@ -57,7 +61,7 @@ impl Machine {
     }
 }
 
-fn read(block: &[u8], at: usize, marks: &Marks) -> Option<Tag> {
+fn read(block: &[u8], at: usize, marks: &Marks, values: &mut Values) -> Option<Tag> {
     let name = at + 1..at + 1 + marks.run(Class::Name, at + 1);
     if name.is_empty() || block.get(name.start) == Some(&b'!') {
         return None;
@@ -78,7 +82,7 @@ fn read(block: &[u8], at: usize, marks: &Marks) -> Option<Tag> {
         }
         let mut note = |end: usize| {
             if matters {
-                tag.values.push((attribute.clone(), value..end));
+                values.push((attribute.clone(), value..end));
             }
         };
         place = match (place, block.get(at)?) {

@@ -87,8 +87,8 @@ impl Kind {
 }
 
 fn filled(mut file: Vec<u8>, salt: u8) -> Vec<u8> {
-    for at in FIRST..file.len() {
-        file[at] = salt ^ at.to_le_bytes()[0];
+    for (at, byte) in file.iter_mut().enumerate().skip(FIRST) {
+        *byte = salt ^ at.to_le_bytes()[0];
     }
     file
 }

@@ -24,9 +24,7 @@ fn level(random: &mut Random, ids: &[usize], top: bool) -> String {
         rest = later;
     }
     let mut text = join(random, &operands);
-    if !top {
-        text = block(random, &text);
-    } else if random.once_in(3) && operands.len() > 1 {
+    if !top || random.once_in(3) && operands.len() > 1 {
         text = block(random, &text);
     }
     text
@@ -38,7 +36,8 @@ fn join(random: &mut Random, operands: &[String]) -> String {
     let mut text = String::new();
     for (at, operand) in operands.iter().enumerate() {
         if at > 0 {
-            text.push_str(if mixed { *random.pick(&["&", "|"]) } else { operator });
+            let another = mixed.then(|| *random.pick(&["&", "|"]));
+            text.push_str(another.unwrap_or(operator));
         }
         text.push_str(operand);
     }

@@ -142,7 +142,7 @@ impl Body {
             1 => self.element("border", "(L)", b"\n"),
             2 => self.element("border", "(W)", b"#"),
             3 => self.element("border", "!(W)", b"q"),
-            _ => return,
+            _ => {}
         }
     }
 
@@ -152,7 +152,7 @@ impl Body {
             1 => self.element("border", "(L)", b"\n"),
             2 => self.element("border", "(W)", b"#"),
             3 => self.element("border", "!(W)", b"q"),
-            _ => return,
+            _ => {}
         }
     }
 }

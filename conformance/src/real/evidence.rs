@@ -79,7 +79,7 @@ impl<'a> Evidence<'a> {
             }
             _ if kind == "ole2" => self.all(signature, |object, _| is_of_formulas(object)).then_some(FORMULAS),
             _ if kind == "pdf" => self.all(signature, is_shown).then_some(SHOWN),
-            _ if kind == "mail" && self.all(signature, |object, objects| is_noise(object, objects)) => Some(NOISE),
+            _ if kind == "mail" && self.all(signature, is_noise) => Some(NOISE),
             _ if kind == "mail" => self.is_cut(signature).then_some(CUT),
             _ if kind == "data" && self.all(signature, |object, _| is_page(object)) => Some(HEADER),
             _ if kind == "data" && self.all(signature, is_of_mail) => Some(HEADER),

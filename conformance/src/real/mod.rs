@@ -77,14 +77,11 @@ fn real_databases(sources: &Path) -> Result<(), String> {
     machine::unpack(&data.join("data/clamav"), sources)
 }
 
+/// Gives what ClamAV finds in the files of one process, which have a number.
+type Ask<'a> = dyn Fn((usize, &[PathBuf])) -> Result<Found, String> + 'a;
+
 /// Asks both sides, some files at a time, and sorts what differs.
-fn compare(
-    dachs: &Dachs,
-    sources: &Path,
-    files: &[PathBuf],
-    ask: &dyn Fn((usize, &[PathBuf])) -> Result<Found, String>,
-    sum: &mut Sum,
-) -> Result<(), String> {
+fn compare(dachs: &Dachs, sources: &Path, files: &[PathBuf], ask: &Ask<'_>, sum: &mut Sum) -> Result<(), String> {
     let scratch = Scratch::new()?;
     let image = scratch.path().join("image");
     dachs.build(sources, &image)?;

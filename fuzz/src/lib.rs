@@ -1,9 +1,9 @@
-//! What the fuzz targets do, so that each of them is five lines.
+//! What the fuzz targets do; [`targets`] lists them.
 //!
 //! A function here takes any bytes, goes through one door of Dachs with them, and panics if a promise is broken. The
 //! same functions are driven in two ways:
 //!
-//! * by libFuzzer, with coverage and AddressSanitizer: `fuzz/run TARGET SECONDS`;
+//! * by `guided`: libFuzzer, which follows the code that inputs reach: `fuzz/run TARGET SECONDS`;
 //! * by `smoke`, a small deterministic mutator that needs nothing but a stable compiler: `fuzz/run --smoke`.
 //!
 //! | module | door | promise besides "no panic" |

@@ -71,7 +71,9 @@ pub fn as_packed(data: &[u8]) {
 
 /// Takes the bytes behind the first for a disk image of the kind that the first chooses.
 pub fn as_disk(data: &[u8]) {
-    use FileKind::{Apm, Dmg, Ext, Fat, Gpt, Hfs, HfsPlus, Iso9660, Mbr, Ntfs, Qcow, SquashFs, Udf, Vhd, Vhdx, Vmdk, Wim};
+    use FileKind::{
+        Apm, Dmg, Ext, Fat, Gpt, Hfs, HfsPlus, Iso9660, Mbr, Ntfs, Qcow, SquashFs, Udf, Vhd, Vhdx, Vmdk, Wim,
+    };
     let systems = [Apm, Dmg, Ext, Fat, HfsPlus, Ntfs, SquashFs, Udf, Wim, Hfs];
     let disks = [Gpt, Iso9660, Mbr, Qcow, Vhd, Vhdx, Vmdk];
     as_chosen(&[&disks[..], &systems].concat(), data);

@@ -8,7 +8,6 @@
 //! |---|---|
 //! | [`arrows`] | crates depend on each other as ARCHITECTURE.md says |
 //! | [`formats`] | each format folder cites its specification, has a row in docs/formats.md and a fuzz target |
-//! | [`fuzz`] | each target listed in fuzz/Cargo.toml exists, and the other way round |
 //! | [`jail`] | each line of a list of system calls has a reason |
 //! | [`pure`] | pure crates carry the bans that make them pure |
 //! | [`sizes`] | files and functions stay small |
@@ -17,7 +16,6 @@
 
 mod arrows;
 mod formats;
-mod fuzz;
 mod jail;
 mod pure;
 mod sizes;
@@ -104,7 +102,6 @@ pub(crate) fn check(root: &Path) -> Result<Outcome, String> {
     outcome.findings.extend(style::check_roots(&sources));
     outcome.notes.extend(sizes::summary(&sources));
     outcome.findings.extend(formats::check(&tree));
-    outcome.findings.extend(fuzz::check(&tree));
     for file in tree.below("crates/sys/src/jail/", ".txt") {
         outcome.findings.extend(jail::check(&file.path, &file.text));
     }

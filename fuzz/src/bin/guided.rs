@@ -11,9 +11,9 @@ use dachs_fuzz::targets::{ALL, Target};
 
 static TARGET: LazyLock<&Target> = LazyLock::new(|| {
     let name = std::env::var("DACHS_FUZZ").unwrap_or_default();
-    let known = || ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let target = ALL.iter().find(|(known, _)| *known == name);
+    let known = || ALL.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
+    let target = ALL.iter().find(|target| target.name == name);
     target.unwrap_or_else(|| panic!("DACHS_FUZZ={name} is no target; there are {}", known()))
 });
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| (TARGET.1)(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| (TARGET.run)(data));

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let wanted = arguments.first().map(String::as_str);
     let seconds = arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(5);
     let mut failed = 0;
-    for target in ALL.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name || wanted == "all")) {
+    for target in ALL.iter().filter(|target| wanted.is_none_or(|wanted| wanted == target.name || wanted == "all")) {
         failed += usize::from(!run(target, Duration::from_secs(seconds)));
     }
     println!("smoke: {failed} targets failed");
@@ -23,7 +23,8 @@ fn main() -> ExitCode {
 }
 
 /// Runs one target on its seeds and their mutations for some time.
-fn run((name, target): &Target, time: Duration) -> bool {
+fn run(target: &Target, time: Duration) -> bool {
+    let name = target.name;
     let seeds = seeds(name);
     let mut random = Random(0x5eed);
     let start = Instant::now();
@@ -32,7 +33,7 @@ fn run((name, target): &Target, time: Duration) -> bool {
     while start.elapsed() < time {
         for input in inputs {
             count += 1;
-            if std::panic::catch_unwind(|| target(&input)).is_err() {
+            if std::panic::catch_unwind(|| (target.run)(&input)).is_err() {
                 println!("{name}: input {count} failed, see {}", keep(name, &input).display());
                 return false;
             }

@@ -1,7 +1,7 @@
 //! Every format that is unpacked has its citation, its row in docs/formats.md and a fuzz target.
 //!
-//! A format is a folder of `dachs-formats` whose `mod.rs` has a function `open`, or one for each of several kinds (`open_apm`): `crates/formats/src/NAME/`. A fuzz target covers a format if it has the format's name, or if its essay has a line
-//! `Covers: NAME, NAME`. A row of docs/formats.md covers it if one of its cells is the name, as code or not.
+//! A format is a folder of `dachs-formats` whose `mod.rs` has a function `open`, or one for each of several kinds (`open_apm`):
+//! `crates/formats/src/NAME/`. A fuzz target covers a format if it has the format's name, or if fuzz/src/targets.rs says so of it. A row of docs/formats.md covers it if one of its cells is the name, as code or not.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +11,7 @@ use super::tree::{File, Tree};
 
 const ROOT: &str = "crates/formats/src/";
 const TABLE: &str = "docs/formats.md";
+const TARGETS: &str = "fuzz/src/targets.rs";
 const CITATIONS: [&str; 9] =
     ["RFC", "APPNOTE", "http://", "https://", "pecification", "POSIX", "Format 1", "(5)", "mach-o/"];
 /// Folders whose kinds have another name in the table.
@@ -32,7 +33,9 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
             lacks("a row in docs/formats.md");
         }
         if !covered.contains(name) {
-            lacks("a fuzz target (one of its name, or one with `//! Covers: …`)");
+            lacks(
+                "a fuzz target (one of its name, or one that names it: `target(\"disks\", \"disk images: ext\", …)`)",
+            );
         }
     }
     findings
@@ -61,14 +64,15 @@ fn rows(table: &str) -> BTreeSet<String> {
     cells.map(|cell| cell.trim().trim_matches('`').to_lowercase()).filter(|cell| !cell.is_empty()).collect()
 }
 
-/// The names that fuzz targets have or say they cover.
+/// The names that fuzz targets have or say they cover: `target("disks", "disk images: dmg, ext", …)`.
 fn covered(tree: &Tree) -> BTreeSet<String> {
+    let text = tree.text(TARGETS);
     let mut names = BTreeSet::new();
-    for file in tree.below("fuzz/fuzz_targets/", ".rs") {
-        let stem = file.path.rsplit('/').next().and_then(|name| name.strip_suffix(".rs"));
-        names.extend(stem.map(str::to_owned));
-        let lists = file.text.lines().filter_map(|line| line.strip_prefix("//! Covers:"));
-        names.extend(lists.flat_map(|list| list.split(',')).map(|name| name.trim().trim_matches('.').to_owned()));
+    for words in text.lines().filter_map(|line| line.trim().strip_prefix("target(\"")) {
+        let mut quoted = words.split('"').step_by(2);
+        names.extend(quoted.next().map(str::to_owned));
+        let list = quoted.next().and_then(|what| what.split_once(": "));
+        names.extend(list.into_iter().flat_map(|(_, list)| list.split(", ")).map(str::to_owned));
     }
     names
 }
@@ -87,8 +91,11 @@ mod tests {
     #[test]
     fn a_complete_format_passes() {
         let table = (TABLE, "| folder | kind |\n|---|---|\n| `zip` | ZIP |\n");
-        assert_eq!(check(&tree(&[ZIP, table, ("fuzz/fuzz_targets/zip.rs", "")])), []);
-        assert_eq!(check(&tree(&[ZIP, table, ("fuzz/fuzz_targets/all.rs", "//! Covers: tar, zip.\n")])), []);
+        assert_eq!(
+            check(&tree(&[ZIP, table, (TARGETS, "    target(\"zip\", \"ZIP archives\", |data| all(data)),\n")])),
+            []
+        );
+        assert_eq!(check(&tree(&[ZIP, table, (TARGETS, "    target(\"all\", \"archives: tar, zip\", all),\n")])), []);
     }
 
     #[test]

@@ -1,4 +1,0 @@
-//! Hostile bzip2 streams.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| dachs_fuzz::unpacking::as_kind(dachs_fuzz::FileKind::Bzip2, data));

@@ -1,4 +1,0 @@
-//! Hostile 7-Zip archives.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| dachs_fuzz::unpacking::as_kind(dachs_fuzz::FileKind::SevenZip, data));

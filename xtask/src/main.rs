@@ -2,7 +2,6 @@
 //!
 //! * `tidy` checks the rules of the house that no compiler checks: see [`mod@tidy`].
 //! * `bench` measures Dachs beside its rivals: see [`mod@bench`].
-//! * `pgo` builds releases with what the compiler learned from a run: see [`mod@pgo`].
 //! * `rarity` makes the matcher's table of how rare short stretches of bytes are: see [`mod@rarity`].
 //!
 //! A tool prints what it found and ends with 0 if all is well, with 1 if not, and with 2 if it was asked wrongly.
@@ -10,14 +9,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool speaks to the person who runs it")]
 
 mod bench;
-mod pgo;
 mod rarity;
 mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask bench [OPTION...] [NAME...]\n       cargo xtask pgo DATABASE PATH...\n       cargo xtask rarity --check|KIND...";
+const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask bench [OPTION...] [NAME...]\n       cargo xtask rarity --check|KIND...";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,7 +26,6 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["bench", options @ ..] => bench::run(&workspace_root(), options),
-        ["pgo", arguments @ ..] => pgo::run(&workspace_root(), arguments),
         ["rarity", arguments @ ..] if !arguments.is_empty() => rarity::run(&workspace_root(), arguments),
         _ => {
             eprintln!("{USAGE}");

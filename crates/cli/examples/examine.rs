@@ -1,5 +1,5 @@
-//! Examines files in this process, without a jail: what profilers look at, and what `cargo xtask pgo` learns from. Never for files
-//! that nobody trusts.
+//! Examines files in this process, without a jail: what profilers look at, and what instrumented builds need, whose counts no jailed
+//! worker could write. Never for files that nobody trusts.
 //!
 //! `cargo run --release -p dachs-cli --example examine -- IMAGE PATH...`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a measurement for people")]

@@ -14,7 +14,7 @@ const ENVELOPE: usize = 256;
 /// How many bytes more the numbers of what is kept and what is dropped may take.
 const LENGTHS: usize = 16;
 
-/// A worker's answer to a [`Request`](crate::Request).
+/// A worker's answer to a [`Request`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// The request's number.

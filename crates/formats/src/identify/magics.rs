@@ -125,7 +125,7 @@ pub(super) const MAGICS: &[Magic] = &[
     row(0, b"\x04%!PS", PostScript),
     row(0, b"\xc5\xd0\xd3\xc6", PostScript),
     row(0, b"{\\rt", Rtf),
-    row(0, b"HWP Document File", Hwp3),
+    row(0, b"HWP Document File V", Hwp3), // the header of version 5, a stream, goes on with zeros
     row(0, b"\x4c\x00\x00\x00\x01\x14\x02\x00\x00\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x46", Lnk),
     row(0, b"\x78\x9f\x3e\x22", Tnef),
     // Executables

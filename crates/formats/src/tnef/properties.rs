@@ -95,7 +95,7 @@ impl List {
         let start = self.input.position();
         let found = self.found(kind, id, start, length);
         self.input.go_to(start);
-        self.pass(length)?;
+        self.broken |= self.pass(length).is_none();
         Some(found)
     }
 
@@ -137,10 +137,41 @@ impl List {
         (self.input.read_fully(&mut bytes) == N).then_some(bytes)
     }
 
-    /// Passes a value, and what fills it up to a multiple of four. None if it reaches past the end.
+    /// Passes a value, and what fills it up to a multiple of four. None if it reaches past the end: of the bytes that there are, whatever
+    /// the attribute says of its length.
     fn pass(&mut self, length: u64) -> Option<()> {
         let to = self.input.position().checked_add(length)?;
+        if let Some(last) = to.checked_sub(1).filter(|_| length > 0) {
+            self.input.go_to(last);
+            self.bytes::<1>()?;
+        }
         self.input.go_to(to.checked_next_multiple_of(4)?);
-        (self.input.position() >= to).then_some(())
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "tests")]
+
+    use super::*;
+    use dachs_base::Memory;
+
+    /// The list in these bytes, whose attribute says that it has four gigabytes.
+    fn list(bytes: &[u8]) -> List {
+        List::new(&(Arc::new(Memory::new(bytes.to_vec())) as Arc<dyn Source>), 0, u64::from(u32::MAX))
+    }
+
+    #[test]
+    fn values_end_with_the_bytes_that_there_are() {
+        let mut many = list(b"\x01\0\0\0\x03\x10\x01\0\xff\xff\xff\xff1234");
+        assert!(many.next_property().is_none() && many.broken);
+    }
+
+    #[test]
+    fn content_that_is_cut_is_given_and_told() {
+        let mut cut = list(b"\x01\0\0\0\x02\x01\x01\x37\x01\0\0\0\x64\0\0\0abc");
+        let Some(Property::Content { start: 16, length: 100, .. }) = cut.next_property() else { panic!("no content") };
+        assert!(cut.next_property().is_none() && cut.broken);
     }
 }

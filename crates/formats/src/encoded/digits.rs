@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read};
 
 use dachs_base::Budget;
 
+use crate::codec::bytewise::fill;
 use crate::stream::SourceRead;
 
 /// Bytes looked at behind a digit, and how long a gap may be.
@@ -357,12 +358,6 @@ fn value(digit: u8, form: Form) -> Option<u8> {
 
 impl Read for Decoded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut done = 0;
-        for place in buffer {
-            let Some(byte) = self.next() else { break };
-            *place = byte;
-            done += 1;
-        }
-        Ok(done)
+        fill(buffer, &mut None, || Ok(self.next()))
     }
 }

@@ -14,6 +14,7 @@ use dachs_matcher::table::Set;
 
 use super::digits::{Form, Input, LOOK, Measured, Rest};
 use super::scan::long_runs;
+use crate::codec::bytewise::fill;
 use crate::stream::SourceRead;
 
 /// No shorter run begins a list, in bytes.
@@ -170,12 +171,6 @@ pub(super) fn measure(
 
 impl Read for List<SourceRead> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut done = 0;
-        for place in buffer {
-            let Some(byte) = self.next() else { break };
-            *place = byte;
-            done += 1;
-        }
-        Ok(done)
+        fill(buffer, &mut None, || Ok(self.next()))
     }
 }

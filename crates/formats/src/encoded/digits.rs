@@ -34,10 +34,14 @@ pub(super) enum Form {
     Decimal,
     /// `4d 5a`
     Pairs,
+    /// Terms of an expression, see [`characters`](super::characters): `Chr(77) & Chr(90)`
+    Character,
+    /// `\115\132`
+    Octal,
 }
 
 impl Form {
-    pub(super) const ALL: [Form; 8] = [
+    pub(super) const ALL: [Form; 10] = [
         Form::Base64,
         Form::Hex,
         Form::Backslash,
@@ -46,11 +50,18 @@ impl Form {
         Form::Unicode,
         Form::Decimal,
         Form::Pairs,
+        Form::Character,
+        Form::Octal,
     ];
 
     /// True for lists of numbers.
     pub(super) fn is_list(self) -> bool {
         matches!(self, Form::Decimal | Form::Pairs)
+    }
+
+    /// True for expressions that make characters of numbers.
+    pub(super) fn is_expression(self) -> bool {
+        matches!(self, Form::Character | Form::Octal)
     }
 
     pub(super) fn index(self) -> usize {
@@ -63,13 +74,14 @@ impl Form {
             Form::Hex => "hex",
             Form::Backslash | Form::Number | Form::Percent | Form::Unicode => "escaped bytes",
             Form::Decimal | Form::Pairs => "numbers",
+            Form::Character | Form::Octal => "characters",
         }
     }
 
     /// What stands before the two digits of each byte.
     pub(super) fn prefix(self) -> &'static [u8] {
         match self {
-            Form::Base64 | Form::Hex | Form::Decimal | Form::Pairs => b"",
+            Form::Base64 | Form::Hex | Form::Decimal | Form::Pairs | Form::Character | Form::Octal => b"",
             Form::Backslash => b"\\x",
             Form::Number => b"0x",
             Form::Percent => b"%",

@@ -12,8 +12,8 @@ use std::sync::LazyLock;
 use dachs_base::{Class, Memory};
 use dachs_matcher::table::Set;
 
-use super::digits::{Form, Input, LOOK, Measured, Rest};
-use super::scan::long_runs;
+use super::digits::{Form, Input, LOOK, Measured};
+use super::scan::runs_of;
 use crate::codec::bytewise::fill;
 use crate::stream::SourceRead;
 
@@ -38,10 +38,8 @@ static MEMBERS: LazyLock<Set> = LazyLock::new(|| {
 
 /// Where lists may begin, and of which form they are.
 pub(super) fn places(window: &[u8]) -> Vec<(usize, Form)> {
-    let mut marks = Vec::with_capacity(window.len().div_ceil(64) + 1);
-    MEMBERS.mark(window, &mut marks);
     let mut places = Vec::new();
-    for run in long_runs(&marks, RUN) {
+    for run in runs_of(&MEMBERS, window, RUN) {
         if let Some((at, forms)) = first_numbers(window, run) {
             places.extend(forms.into_iter().flatten().map(|form| (at, form)));
         }
@@ -56,7 +54,8 @@ fn first_numbers(window: &[u8], run: usize) -> Option<(usize, [Option<Form>; 2])
         let rest = window.get(at..)?;
         at += rest.iter().take(RUN as usize).position(u8::is_ascii_hexdigit)?;
         let rest = window.get(at..)?;
-        let forms = [Form::Pairs, Form::Decimal].map(|form| (count(rest, form) >= FIRST).then_some(form));
+        let forms = [Form::Pairs, Form::Decimal]
+            .map(|form| begin(rest, FIRST, |rest| number(rest, form), |rest| between(rest, form)).then_some(form));
         if forms.iter().any(Option::is_some) {
             return Some((at, forms));
         }
@@ -65,18 +64,21 @@ fn first_numbers(window: &[u8], run: usize) -> Option<(usize, [Option<Form>; 2])
     None
 }
 
-/// How many numbers begin here, up to as many as are asked for.
-fn count(mut rest: &[u8], form: Form) -> usize {
-    let mut numbers = 0;
-    while numbers < FIRST
-        && let Some((length, _)) = number(rest, form)
-    {
-        numbers += 1;
+/// Do at least `least` terms begin here? `term` says how many bytes the next takes and what it stands for, `between` how many stand before
+/// the one behind it.
+pub(super) fn begin(
+    mut rest: &[u8],
+    least: usize,
+    term: impl Fn(&[u8]) -> Option<(usize, u8)>,
+    between: impl Fn(&[u8]) -> Option<usize>,
+) -> bool {
+    for count in 1..=least {
+        let Some((length, _)) = term(rest) else { return false };
         let behind = rest.get(length..).unwrap_or_default();
-        let Some(between) = between(behind, form) else { break };
+        let Some(between) = between(behind) else { return count == least };
         rest = behind.get(between..).unwrap_or_default();
     }
-    numbers
+    true
 }
 
 /// A number: how many digits it has, and what it is.
@@ -141,31 +143,45 @@ impl<I: Input> List<I> {
     }
 }
 
-/// Is what the first numbers of a list stand for of a known kind, or a text?
-pub(super) fn may_be(rest: &[u8], form: Form) -> bool {
-    let mut list = List::new(Rest::new(rest), form);
-    let first: Vec<u8> = std::iter::from_fn(|| list.next()).take(LOOKED_AT).collect();
+/// What stands for bytes, one term after the other.
+pub(super) trait Terms {
+    fn next_byte(&mut self) -> Option<u8>;
+    /// How many bytes of the text were passed.
+    fn position(&self) -> u64;
+}
+
+impl<I: Input> Terms for List<I> {
+    fn next_byte(&mut self) -> Option<u8> {
+        self.next()
+    }
+
+    fn position(&self) -> u64 {
+        self.input.position()
+    }
+}
+
+/// Is what the first terms stand for of a known kind, or a text?
+pub(super) fn may_be(mut terms: impl Terms) -> bool {
+    let first: Vec<u8> = std::iter::from_fn(|| terms.next_byte()).take(LOOKED_AT).collect();
     crate::identify(&Memory::new(first)).kind.class() != Class::Data
 }
 
-/// Goes through a list.
+/// Goes through all terms.
 ///
 /// # Errors
 /// When the time is over.
 pub(super) fn measure(
-    input: impl Input,
-    form: Form,
+    mut terms: impl Terms,
     budget: &dachs_base::Budget,
 ) -> Result<Measured, dachs_base::LimitReached> {
-    let mut list = List::new(input, form);
     let mut measured = Measured::default();
-    while list.next().is_some() {
+    while terms.next_byte().is_some() {
         measured.digits += 1;
         if measured.digits.is_multiple_of(1 << 16) {
             budget.check_time()?;
         }
     }
-    measured.length = list.input.position();
+    measured.length = terms.position();
     Ok(measured)
 }
 

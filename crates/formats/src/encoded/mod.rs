@@ -1,5 +1,6 @@
 //! Stretches of texts and scripts that are encoded: base64 (RFC 4648 4), hexadecimal digits (RFC 4648 8), and bytes that are
-//! escaped one by one (`\x4d`, `0x4d,`, `%4d`, `\u004d`) or written as numbers ([`list`]), as scripts carry programs, archives and further scripts.
+//! escaped one by one (`\x4d`, `0x4d,`, `%4d`, `\u004d`), written as numbers ([`list`]) or made of numbers by calls ([`characters`]), as scripts
+//! carry programs, archives and further scripts.
 //!
 //! ```text
 //! text --scan--> where a stretch begins --digits--> its bytes, over line ends and joined strings --> a member
@@ -11,9 +12,10 @@
 //! zlib's wrapping (RFC 1950), as of `gzinflate` and `DeflateStream`, is given inflated as well.
 //!
 //! Texts in UTF-16 are read by their low bytes. This is one more view of bytes that were looked at: after [`MOST`] stretches the
-//! search ends with a remark, which is no gap. Not done: base64 with an alphabet of its own, texts turned round, arithmetic on
-//! characters.
+//! search ends with a remark, which is no gap. Where something beside base64 speaks of turning texts round, it is read from its end as well.
+//! Not done: base64 with an alphabet of its own, other texts turned round, arithmetic on characters.
 
+mod characters;
 mod digits;
 mod list;
 mod narrow;
@@ -21,8 +23,9 @@ mod scan;
 
 use std::sync::Arc;
 
-use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Name, Source, bytes_at, read_vec_at};
+use dachs_base::{Anomaly, Budget, Class, FileKind, LimitReached, Memory, Name, Source, bytes_at, read_vec_at};
 
+use self::characters::Characters;
 use self::digits::{Decoded, Form, Rest};
 use self::list::List;
 pub(crate) use self::narrow::Narrow;
@@ -36,6 +39,8 @@ const MOST: u32 = 1000;
 /// Bytes looked at in one step, and how many of them again in the next.
 const STEP: usize = 1 << 18;
 const AGAIN: usize = 256;
+/// No longer stretch is read from its end.
+const TURNED: u64 = 1 << 22;
 /// Memory of a decoder: the input's buffer.
 const MEMORY: u64 = 64 * 1024;
 /// Bytes by which DEFLATE is known, and how many of them it must make plain.
@@ -102,7 +107,12 @@ impl Encoded {
         if self.found.is_ended() {
             return Ok(());
         }
-        if form.is_list() && !list::may_be(rest, form) {
+        let plausible = match form {
+            _ if form.is_list() => list::may_be(List::new(Rest::new(rest), form)),
+            _ if form.is_expression() => list::may_be(Characters::new(Rest::new(rest), form)),
+            _ => true,
+        };
+        if !plausible {
             return Ok(());
         }
         let mut measured = self.measured(Rest::new(rest), form)?;
@@ -121,13 +131,24 @@ impl Encoded {
             return Ok(());
         }
         self.count += 1;
-        Ok(self.give(start, end, form)?)
+        if form == Form::Base64 && end - start <= TURNED && scan::is_turned(&self.around(start, end)) {
+            self.give_turned(start, end)?;
+        }
+        let name = self.name(form, start);
+        let decoded = self.decoded(start, form);
+        Ok(self.give(&name, decoded, end - start)?)
+    }
+
+    /// The name of a stretch.
+    fn name(&self, form: Form, start: u64) -> String {
+        format!("{} at {}", form.name(), start.saturating_mul(self.width))
     }
 
     fn measured(&self, input: impl digits::Input, form: Form) -> Result<digits::Measured, LimitReached> {
-        match form.is_list() {
-            true => list::measure(input, form, &self.budget),
-            false => digits::measure(input, form, &self.budget),
+        match form {
+            _ if form.is_list() => list::measure(List::new(input, form), &self.budget),
+            _ if form.is_expression() => list::measure(Characters::new(input, form), &self.budget),
+            _ => digits::measure(input, form, &self.budget),
         }
     }
 
@@ -140,19 +161,44 @@ impl Encoded {
         around
     }
 
-    fn give(&mut self, start: u64, end: u64, form: Form) -> Result<(), LimitReached> {
+    /// The bytes of a stretch.
+    fn decoded(&self, start: u64, form: Form) -> Arc<dyn Source> {
         let (source, budget) = (Arc::clone(&self.source), self.budget.clone());
-        let replay = Replay::new(&self.budget, move || {
+        Arc::new(Replay::new(&self.budget, move || {
             // It ends by itself, where it was measured to end.
             let input = SourceRead::range(Arc::clone(&source), start, u64::MAX);
-            let opened: Decoder = match form.is_list() {
-                true => Box::new(Fenced::new(&budget, MEMORY, || Ok(List::new(input, form)))?),
-                false => Box::new(Fenced::new(&budget, MEMORY, || Ok(Decoded::new(input, form)))?),
+            let opened: Decoder = match form {
+                _ if form.is_list() => Box::new(Fenced::new(&budget, MEMORY, || Ok(List::new(input, form)))?),
+                _ if form.is_expression() => {
+                    Box::new(Fenced::new(&budget, MEMORY, || Ok(Characters::new(input, form)))?)
+                }
+                _ => Box::new(Fenced::new(&budget, MEMORY, || Ok(Decoded::new(input, form)))?),
             };
             Ok(opened)
+        }))
+    }
+
+    /// Gives a stretch of base64 that is read from its end.
+    fn give_turned(&mut self, start: u64, end: u64) -> Result<(), LimitReached> {
+        let length = usize::try_from(end - start).unwrap_or(usize::MAX);
+        let memory = self.budget.reserve(end - start)?;
+        let mut digits = read_vec_at(self.source.as_ref(), start, length);
+        digits.retain(|byte| Form::Base64.is_digit(*byte));
+        digits.reverse();
+        let turned: Arc<dyn Source> = Arc::new(Memory::new(digits));
+        let budget = self.budget.clone();
+        let decoded = Replay::new(&self.budget, move || {
+            // The digits are charged for as long as they can be read.
+            let _held = &memory;
+            let input = SourceRead::range(Arc::clone(&turned), 0, u64::MAX);
+            let opened: Decoder = Box::new(Fenced::new(&budget, MEMORY, || Ok(Decoded::new(input, Form::Base64)))?);
+            Ok(opened)
         });
-        let decoded: Arc<dyn Source> = Arc::new(replay);
-        let name = format!("{} at {}", form.name(), start.saturating_mul(self.width));
+        let name = format!("{}, turned round", self.name(Form::Base64, start));
+        self.give(&name, Arc::new(decoded), end - start)
+    }
+
+    fn give(&mut self, name: &str, decoded: Arc<dyn Source>, length: u64) -> Result<(), LimitReached> {
         let kind = crate::identify(decoded.as_ref()).kind;
         if matches!(kind, FileKind::Lzma | FileKind::Compress) {
             return Ok(());
@@ -161,10 +207,10 @@ impl Encoded {
             Class::Archive | Class::Stream | Class::Document => {
                 return self.found.embedded(Name::new(name.as_bytes()), decoded);
             }
-            Class::Data => self.inflated(&name, &decoded)?,
+            Class::Data => self.inflated(name, &decoded)?,
             _ => {}
         }
-        self.found.member(Name::new(name.as_bytes()), decoded, Some(end - start))
+        self.found.member(Name::new(name.as_bytes()), decoded, Some(length))
     }
 
     /// Gives what was compressed before it was encoded.

@@ -10,7 +10,7 @@ use dachs_matcher::table::Set;
 use memchr::memmem::{self, Finder};
 
 use super::digits::{Form, Measured};
-use super::list;
+use super::{characters, list};
 
 /// No shorter run begins a stretch.
 const RUN: u32 = 24;
@@ -42,10 +42,23 @@ const WORDS: [&[u8]; 12] = [
 
 static FINDERS: LazyLock<[Finder<'static>; 12]> = LazyLock::new(|| WORDS.map(Finder::new));
 
+/// What scripts turn texts round with: `strrev`, `StrReverse`, `reverse()`, `rev`, and slices of Python and PowerShell.
+const TURNS: [&[u8]; 3] = [b"rev", b"[::-1]", b"[-1.."];
+
+static TURNERS: LazyLock<[Finder<'static>; 3]> = LazyLock::new(|| TURNS.map(Finder::new));
+
+/// Does what stands around a stretch speak of turning it round?
+pub(super) fn is_turned(around: &[u8]) -> bool {
+    let around = around.to_ascii_lowercase();
+    TURNERS.iter().any(|word| word.find(&around).is_some())
+}
+
 /// Where stretches may begin, in the first `fresh` bytes of a window.
 pub(super) fn places(window: &[u8], fresh: usize) -> Vec<(usize, Form)> {
-    let mut places: Vec<(usize, Form)> = runs(window).into_iter().map(|place| (place, Form::Base64)).collect();
+    let mut places: Vec<(usize, Form)> =
+        runs_of(&DIGITS, window, RUN).into_iter().map(|place| (place, Form::Base64)).collect();
     places.extend(list::places(window));
+    places.extend(characters::places(window));
     for form in [Form::Backslash, Form::Number, Form::Percent, Form::Unicode] {
         let mut until = 0;
         for place in memmem::find_iter(window, form.prefix()) {
@@ -91,15 +104,15 @@ const fn digits() -> Set {
     Set::new(&table)
 }
 
-/// Where runs of digits begin.
-fn runs(window: &[u8]) -> Vec<usize> {
+/// Where at least `least` bytes (24 or 48) of a set stand side by side.
+pub(super) fn runs_of(set: &Set, window: &[u8], least: u32) -> Vec<usize> {
     let mut marks = Vec::with_capacity(window.len().div_ceil(64) + 1);
-    DIGITS.mark(window, &mut marks);
-    long_runs(&marks, RUN)
+    set.mark(window, &mut marks);
+    long_runs(&marks, least)
 }
 
 /// Where at least `least` marks (24 or 48) stand side by side, in words of 64.
-pub(super) fn long_runs(marks: &[u64], least: u32) -> Vec<usize> {
+fn long_runs(marks: &[u64], least: u32) -> Vec<usize> {
     let (mut places, mut inside) = (Vec::new(), false);
     for (number, here) in marks.iter().enumerate() {
         let next = marks.get(number + 1).copied().unwrap_or(0);
@@ -133,8 +146,9 @@ pub(super) fn judge(form: Form, measured: &Measured, around: impl FnOnce() -> Ve
     if !form.prefix().is_empty() {
         return Some(form);
     }
-    if form.is_list() {
-        return (measured.digits >= list::SHORTEST).then_some(form);
+    if form.is_list() || form.is_expression() {
+        let shortest = if form.is_list() { list::SHORTEST } else { characters::SHORTEST };
+        return (measured.digits >= shortest).then_some(form);
     }
     let spoken = || {
         let around = around().to_ascii_lowercase();

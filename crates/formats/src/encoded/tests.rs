@@ -234,3 +234,67 @@ fn escaped_characters_are_bytes() {
     let script = format!("{{\"a\": \"{}\"}}", hex(&eicar(), "\\u00", ""));
     assert!(found(script.as_bytes()).0.iter().any(|(_, bytes)| *bytes == eicar()));
 }
+
+fn calls(plain: &[u8], call: impl Fn(u8) -> String, between: &str) -> String {
+    plain.iter().map(|byte| call(*byte)).collect::<Vec<_>>().join(between)
+}
+
+#[test]
+fn characters_that_calls_make_are_bytes() {
+    let plain = eicar();
+    let (head, tail) = plain.split_at(20);
+    let mixed = format!(
+        "x = {} & \"{}\" & _\r\n  Chr({})",
+        calls(head, |byte| format!("Chr({byte})"), " & "),
+        String::from_utf8_lossy(&tail[..tail.len() - 1]),
+        tail[tail.len() - 1]
+    );
+    let cases = [
+        format!("x = {}\r\n", calls(&plain, |byte| format!("Chr({byte})"), "&")),
+        format!("  x = {}\r\n", calls(&plain, |byte| format!("ChrW$( &H{byte:02X} )"), " & _\r\n    ")),
+        format!("$a = {};", calls(&plain, |byte| format!("chr({byte})"), ".")),
+        format!("$a={}", calls(&plain, |byte| format!("[char]{byte}"), "+")),
+        format!("$a = {}", calls(&plain, |byte| format!("[CHAR] (0x{byte:x})"), " + ")),
+        format!("s = \"{}\"", calls(&plain, |byte| format!("\\{byte:o}"), "")),
+        mixed,
+    ];
+    for text in cases {
+        for text in [text.clone().into_bytes(), [vec![0xff, 0xfe], wide(&text)].concat()] {
+            let (members, _) = found(&text);
+            let is = |(name, bytes): &(String, Vec<u8>)| name.starts_with("characters at ") && *bytes == plain;
+            assert!(members.iter().any(is), "{} {members:?}", String::from_utf8_lossy(&text));
+        }
+    }
+}
+
+#[test]
+fn calls_of_ordinary_scripts_are_no_expressions() {
+    let texts = [
+        "line = line & Chr(13) & Chr(10) & Chr(9)\r\n".repeat(100),
+        "Char char [char] chr( Chr() ChrW(999) & ChrW(888)\n".repeat(100),
+        format!("{}\n", calls(&[0, 1, 2, 255, 254, 0, 0, 9].repeat(20), |byte| format!("\\{byte:03o}"), "")),
+        " ".repeat(5000),
+    ];
+    for text in texts {
+        assert_eq!(found(text.as_bytes()), (vec![], 0), "{text:.90}");
+    }
+}
+
+#[test]
+fn base64_that_is_turned_round_is_read_from_its_end() {
+    let plain = eicar();
+    let turned: String = base64(&plain).chars().rev().collect();
+    let mut cases = vec![
+        format!("<?php eval(base64_decode(strrev('{turned}')));"),
+        format!("$b = '{turned}'; [array]::Reverse($b)"),
+        format!("exec(base64.b64decode('{turned}'[::-1]))"),
+    ];
+    for text in &cases {
+        let (members, _) = found(text.as_bytes());
+        let is = |(name, bytes): &(String, Vec<u8>)| name.ends_with(", turned round") && bytes.starts_with(&plain);
+        assert!(members.iter().any(is), "{text} {members:?}");
+    }
+    cases.truncate(1);
+    let without = cases.concat().replace("strrev", "");
+    assert!(found(without.as_bytes()).0.iter().all(|(name, _)| !name.contains("turned")));
+}

@@ -33,9 +33,9 @@ pub(crate) type Marks = &'static [&'static [u8]; 2];
 pub(crate) const NSIS: Marks = &[b"\x31", b"\x17"];
 pub(crate) const ALZ: Marks = &[b"DLZ\x01", b"DLZ\x02"];
 
-/// What a decoder needs for blocks of so many bytes: an entry of the chain for each, and each twice, in a lane and in its order.
+/// What a decoder needs for blocks of so many bytes: an entry of the chain for each, each in its order, and lanes for twice as many.
 pub(crate) const fn memory(block: u64) -> u64 {
-    6 * block + 300_000
+    7 * block + 300_000
 }
 
 /// What a decoder of blocks of the longest kind needs.

@@ -115,9 +115,11 @@ impl Transform {
 
     /// Goes through all pieces.
     fn follow(&mut self, pieces: &mut [Piece], length: usize) {
+        // Half as much again as each gets if they get the same.
+        let first = length / LANES * 3 / 2 + PIECE;
         for lane in &mut self.lanes {
-            if lane.len() < length {
-                *lane = vec![0; length];
+            if lane.len() < first {
+                *lane = vec![0; first];
             }
         }
         let mut lanes = [Lane::default(); LANES];
@@ -131,7 +133,9 @@ impl Transform {
         // The last pieces one by one.
         for (number, lane) in lanes.iter_mut().enumerate() {
             while lane.piece < pieces.len() {
-                self.one_lane(number, lane);
+                if !self.one_lane(number, lane) && self.lengthen(number, lane.filled) {
+                    continue;
+                }
                 finish(number, lane, pieces);
                 lane.piece = usize::MAX;
             }
@@ -153,6 +157,7 @@ impl Transform {
     /// Takes the byte at hand and goes on.
     fn step(&mut self, number: usize, lane: &mut Lane) {
         let entry = self.chain.get(lane.at as usize).copied().unwrap_or(0);
+        self.lengthen(number, lane.filled);
         if let Some(place) = self.lanes.get_mut(number).and_then(|bytes| bytes.get_mut(lane.filled)) {
             *place = entry.to_le_bytes()[0];
         }
@@ -160,11 +165,24 @@ impl Transform {
         lane.at = entry >> 8 & INDEX;
     }
 
-    /// Goes on in all lanes until pieces end, and begins others in their places. False if there are none left.
+    /// Makes room in a lane for the byte behind the first `filled` ones. False if that cannot be: no lane gets more than all bytes.
+    fn lengthen(&mut self, number: usize, filled: usize) -> bool {
+        let most = self.chain.len();
+        let Some(bytes) = self.lanes.get_mut(number) else { return false };
+        if bytes.len() <= filled && filled < most {
+            bytes.resize(filled.saturating_mul(2).clamp(PIECE.min(most), most), 0);
+        }
+        filled < bytes.len()
+    }
+
+    /// Goes on in all lanes until pieces end or a lane is full, and begins others in their places. False if there are none left.
     fn all_lanes(&mut self, lanes: &mut [Lane; LANES], pieces: &mut [Piece], next: &mut usize) -> bool {
         self.run(lanes);
         let mut goes_on = false;
         for (number, lane) in lanes.iter_mut().enumerate() {
+            if self.lanes.get(number).is_some_and(|bytes| bytes.len() <= lane.filled) {
+                goes_on |= self.lengthen(number, lane.filled);
+            }
             if self.chain.get(lane.at as usize).is_some_and(|entry| entry & START != 0) {
                 finish(number, lane, pieces);
                 if *next >= pieces.len() {
@@ -178,7 +196,7 @@ impl Transform {
         goes_on
     }
 
-    /// Goes on in all lanes until one meets a start.
+    /// Goes on in all lanes until one meets a start, or is full.
     fn run(&mut self, lanes: &mut [Lane; LANES]) {
         let chain = &self.chain[..];
         let mut at = lanes.map(|lane| lane.at);
@@ -186,8 +204,9 @@ impl Transform {
         for (output, lane) in outputs.iter_mut().zip(lanes.iter()) {
             *output = std::mem::take(output).get_mut(lane.filled..).unwrap_or_default();
         }
+        let room = outputs.iter().map(|output| output.len()).min().unwrap_or(0);
         let mut count = 0_usize;
-        while count < chain.len() {
+        while count < room {
             let entries = at.map(|at| chain.get(at as usize).copied().unwrap_or(START));
             if entries.iter().fold(0, |all, entry| all | entry) & START != 0 {
                 break;
@@ -206,9 +225,9 @@ impl Transform {
         }
     }
 
-    /// Goes on in one lane until its piece ends.
-    fn one_lane(&mut self, number: usize, lane: &mut Lane) {
-        let Some(output) = self.lanes.get_mut(number) else { return };
+    /// Goes on in one lane until its piece ends. False if it does not, because the lane is full.
+    fn one_lane(&mut self, number: usize, lane: &mut Lane) -> bool {
+        let Some(output) = self.lanes.get_mut(number) else { return true };
         let (mut at, mut filled) = (lane.at, lane.filled);
         while let (Some(entry), Some(place)) = (self.chain.get(at as usize), output.get_mut(filled)) {
             if entry & START != 0 {
@@ -219,6 +238,7 @@ impl Transform {
             filled = filled.wrapping_add(1);
         }
         (lane.at, lane.filled) = (at, filled);
+        filled < output.len()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a run of LZMA decodes (LZMA specification): literals and repetitions, from a piece of the input into a window.
 
+use std::hint::select_unpredictable;
+
 use super::range::{EVEN, Range};
 use crate::codec::window::Space;
 
@@ -254,10 +256,18 @@ impl Decoder {
 /// A literal behind another.
 #[inline(always)]
 fn literal(range: &mut Range<'_>, tree: &mut [u16; LITERAL]) -> u8 {
+    let at = |tree: &[u16; LITERAL], node: usize| tree.get(node & 0xff).copied().unwrap_or(EVEN);
     let mut node = 1_usize;
+    let mut probability = at(tree, node);
     for _ in 0..8 {
-        let Some(probability) = tree.get_mut(node & 0xff) else { return 0 };
-        node = node << 1 | range.digit(probability);
+        let below = node << 1;
+        let (zero, one) = (at(tree, below), at(tree, below | 1));
+        let (is_one, moved) = range.digit(probability);
+        if let Some(place) = tree.get_mut(node & 0xff) {
+            *place = moved;
+        }
+        probability = select_unpredictable(is_one, one, zero);
+        node = below | usize::from(is_one);
     }
     u8::try_from(node & 0xff).unwrap_or(0)
 }
@@ -266,19 +276,29 @@ fn literal(range: &mut Range<'_>, tree: &mut [u16; LITERAL]) -> u8 {
 /// bits agree.
 #[inline(always)]
 fn literal_unlike(range: &mut Range<'_>, tree: &mut [u16; LITERAL], other: u8) -> u8 {
-    let mut node = 1_usize;
-    let mut other = usize::from(other);
-    let mut agrees = 0x100_usize;
+    let at = |tree: &[u16; LITERAL], place: usize| tree.get(place).copied().unwrap_or(EVEN);
+    // 0x100 as long as the bits agree: then the next one of the other chooses among two trees, else there is a third.
+    let (mut node, mut agrees) = (1_usize, 0x100_usize);
+    let mut other = usize::from(other) << 1;
+    let mut place = agrees.wrapping_add(other & agrees).wrapping_add(node);
+    let mut probability = at(tree, place);
     for _ in 0..8 {
-        other <<= 1;
         let expected = other & agrees;
-        let index = agrees.wrapping_add(expected).wrapping_add(node & 0xff);
-        let Some(probability) = tree.get_mut(index) else { return 0 };
-        let digit = range.digit(probability);
-        node = node << 1 | digit;
-        // Stays if the digit is the expected one.
-        let same = 0_usize.wrapping_sub(digit) ^ !expected;
-        agrees &= same;
+        other <<= 1;
+        // It goes on to agree with a one if one was expected, with a zero if not.
+        let (if_one, if_zero) = (expected, agrees ^ expected);
+        let below = node << 1 & 0xff;
+        let place_of = |agrees: usize, node: usize| agrees.wrapping_add(other & agrees).wrapping_add(node);
+        let (place_zero, place_one) = (place_of(if_zero, below), place_of(if_one, below | 1));
+        let (zero, one) = (at(tree, place_zero), at(tree, place_one));
+        let (is_one, moved) = range.digit(probability);
+        if let Some(place) = tree.get_mut(place) {
+            *place = moved;
+        }
+        probability = select_unpredictable(is_one, one, zero);
+        place = select_unpredictable(is_one, place_one, place_zero);
+        agrees = select_unpredictable(is_one, if_one, if_zero);
+        node = node << 1 | usize::from(is_one);
     }
     u8::try_from(node & 0xff).unwrap_or(0)
 }

@@ -1,8 +1,11 @@
 //! The range coder of LZMA (LZMA specification, "Range Coder"): bits with probabilities of 11 bits.
 //!
 //! Two ways to decode a bit give the same. [`Range::bit`] branches, for bits that lead to different code anyway. [`Range::digit`] does
-//! not: the bits of a byte or of a distance are hard to foresee, and a wrong guess costs more than the few steps that are too many.
+//! not: the bits of a byte or of a distance are hard to foresee, and a wrong guess costs more than the few steps that are too many. Which
+//! probability the next bit has depends on this one; so both are loaded while this one is worked out, and one of them is chosen.
 //! Bytes behind the end of the input count as zeros; whoever decodes compares [`Range::at`] with what there is.
+
+use std::hint::select_unpredictable;
 
 /// A bit is as likely as not.
 pub(super) const EVEN: u16 = 1 << (BITS - 1);
@@ -55,45 +58,61 @@ impl<'a> Range<'a> {
         true
     }
 
-    /// A bit as 0 or 1, without a branch.
+    /// A bit of this probability, without a branch, and what the probability becomes.
     #[inline(always)]
-    pub(super) fn digit(&mut self, probability: &mut u16) -> usize {
+    pub(super) fn digit(&mut self, probability: u16) -> (bool, u16) {
         self.normalise();
-        let known = u32::from(*probability);
+        let known = u32::from(probability);
         let bound = (self.range >> BITS).wrapping_mul(known);
-        let digit = u32::from(self.code >= bound);
-        // All ones for a bit of 1.
-        let mask = 0_u32.wrapping_sub(digit);
-        self.code = self.code.wrapping_sub(bound & mask);
-        self.range = bound.wrapping_add(self.range.wrapping_sub(bound).wrapping_sub(bound) & mask);
-        // Towards 31 for a bit of 1, towards 2048 for a bit of 0.
-        let offset = (1_u32 << MOVE).wrapping_sub(1).wrapping_sub(1 << BITS) & !mask;
-        *probability = (known.wrapping_sub(known.wrapping_add(offset) >> MOVE) & 0xffff) as u16;
-        digit as usize
+        let one = self.code >= bound;
+        self.range = select_unpredictable(one, self.range.wrapping_sub(bound), bound);
+        self.code = select_unpredictable(one, self.code.wrapping_sub(bound), self.code);
+        let more = (1_u32 << BITS).wrapping_sub(known) >> MOVE;
+        let moved = select_unpredictable(one, known.wrapping_sub(known >> MOVE), known.wrapping_add(more));
+        (one, (moved & 0xffff) as u16)
     }
 
     /// `COUNT` digits, the highest first, in the tree whose probabilities begin at `start`.
     #[inline(always)]
     pub(super) fn tree<const COUNT: u32, const N: usize>(&mut self, tree: &mut [u16; N], start: usize) -> usize {
-        let mut node = 1_usize;
-        for _ in 0..COUNT {
-            let Some(probability) = tree.get_mut(start.wrapping_add(node) & (N - 1)) else { return 0 };
-            node = node << 1 | self.digit(probability);
-        }
+        let node = self.descend(tree, start, COUNT, |_, _| {});
         node.wrapping_sub(1 << COUNT)
     }
 
     /// `count` digits, the lowest first.
     #[inline(always)]
     pub(super) fn reverse_tree<const N: usize>(&mut self, tree: &mut [u16; N], start: usize, count: u32) -> usize {
-        let (mut node, mut value) = (1_usize, 0_usize);
-        for place in 0..count {
-            let Some(probability) = tree.get_mut(start.wrapping_add(node) & (N - 1)) else { return 0 };
-            let digit = self.digit(probability);
-            node = node << 1 | digit;
-            value |= digit << place;
-        }
+        let mut value = 0_usize;
+        self.descend(tree, start, count, |place, one| value |= usize::from(one) << place);
         value
+    }
+
+    /// Goes down `count` nodes from the root of the tree that begins at `start`, which counts modulo `N`, and gives the node it comes to. The
+    /// probabilities of both nodes that may be next are there before it is known which.
+    #[inline(always)]
+    fn descend<const N: usize>(
+        &mut self,
+        tree: &mut [u16; N],
+        start: usize,
+        count: u32,
+        mut step: impl FnMut(u32, bool),
+    ) -> usize {
+        let place = |node: usize| start.wrapping_add(node) & (N - 1);
+        let mut node = 1_usize;
+        let mut probability = tree.get(place(node)).copied().unwrap_or(EVEN);
+        for level in 0..count {
+            let below = node << 1;
+            let zero = tree.get(place(below)).copied().unwrap_or(EVEN);
+            let one = tree.get(place(below | 1)).copied().unwrap_or(EVEN);
+            let (is_one, moved) = self.digit(probability);
+            if let Some(probability) = tree.get_mut(place(node)) {
+                *probability = moved;
+            }
+            probability = select_unpredictable(is_one, one, zero);
+            node = below | usize::from(is_one);
+            step(level, is_one);
+        }
+        node
     }
 
     /// `count` digits that are as likely as not, the highest first.

@@ -3,11 +3,41 @@
 use dachs_matcher::pattern::{Element, Mark, Pattern};
 use dachs_matcher::{Builder, Flow, Hit, Patterns, State, Window, naive};
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// Takes the bytes as a set and what to search in it: the first two bytes say how long the set is.
 pub fn hostile_set(data: &[u8]) {
     let Some((length, rest)) = data.split_first_chunk::<2>() else { return };
     let (set, bytes) = rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()));
+    scan_hostile(set, bytes);
+}
+
+/// Takes the bytes as changes to a good set, each of two bytes for where and one for what, and as what to search in it: the
+/// first byte says how many changes there are.
+pub fn changed_set(data: &[u8]) {
+    static GOOD: OnceLock<Vec<u8>> = OnceLock::new();
+    let good = GOOD.get_or_init(good_set);
+    let Some((count, rest)) = data.split_first() else { return };
+    let (changes, bytes) = rest.split_at((usize::from(*count) * 3).min(rest.len()));
+    let mut set = good.clone();
+    for change in changes.chunks_exact(3) {
+        let at = usize::from(u16::from_le_bytes([change[0], change[1]])) % set.len();
+        set[at] = change[2];
+    }
+    scan_hostile(&set, bytes);
+}
+
+/// A set with patterns of every sort that a recipe makes.
+fn good_set() -> Vec<u8> {
+    let mut builder = Builder::new();
+    for seed in 0..=u8::MAX {
+        let bytes: Vec<u8> = (0..64_u8).map(|place| seed.wrapping_mul(31) ^ place.wrapping_mul(seed | 1)).collect();
+        let _ = builder.add(&Recipe { rest: &bytes }.pattern());
+    }
+    builder.finish()
+}
+
+fn scan_hostile(set: &[u8], bytes: &[u8]) {
     let Ok(patterns) = Patterns::new(set) else { return };
     let mut hits = 0;
     let window = Window { bytes, base: 0, last: true };

@@ -47,6 +47,7 @@ pub const ALL: &[Target] = &[
     target("macho", "universal Mach-O files", |data| unpacking::as_kind(FileKind::MachOUniversal, data)),
     target("mail", "messages and mailboxes", |data| unpacking::as_kind(FileKind::Mail, data)),
     target("matcher_oracle", "random patterns over random bytes, the matcher and the naive search must agree", matching::against_the_oracle),
+    target("matcher_changed", "a good set with changes, refused, or scanned without a panic", matching::changed_set),
     target("matcher_set", "any bytes as a set of patterns, refused, or scanned without a panic", matching::hostile_set),
     target("ole2", "compound files", |data| unpacking::as_kind(FileKind::Ole2, data)),
     target("pdf", "PDF documents", |data| unpacking::as_kind(FileKind::Pdf, data)),

@@ -112,3 +112,42 @@ fn what_does_not_compile_is_left_out() {
     rules.evaluate(&Object::default(), &mut |hit| names.push(hit.name.to_owned()));
     assert_eq!(names, ["c"]);
 }
+
+/// A program whose imported functions are to be entered at the end of all addresses: one section, one library, two functions
+/// by their numbers. Microsoft, PE Format, "The .idata Section".
+fn program_with_imports_at(first_thunk: u32) -> Vec<u8> {
+    let mut program = b"MZ".to_vec();
+    program.resize(0x3C, 0);
+    program.extend(0x40_u32.to_le_bytes());
+    program.extend(b"PE\0\0");
+    program.extend([0x14C_u16, 1].map(u16::to_le_bytes).concat());
+    program.extend([0_u32; 3].map(u32::to_le_bytes).concat());
+    program.extend([224_u16, 0x102].map(u16::to_le_bytes).concat());
+    let optional = program.len();
+    program.extend(0x10B_u16.to_le_bytes());
+    program.resize(optional + 224, 0);
+    let mut set =
+        |at: usize, value: u32| program[optional + at..optional + at + 4].copy_from_slice(&value.to_le_bytes());
+    // Alignments, sizes of image and headers, the number of directories, and the second of them: imports.
+    for (at, value) in [(32, 0x1000), (36, 0x200), (56, 0x2000), (60, 0x200), (92, 16), (104, 0x1000), (108, 40)] {
+        set(at, value);
+    }
+    program.extend(b".idata\0\0");
+    program.extend([0x200_u32, 0x1000, 0x200, 0x200, 0, 0, 0, 0x4000_0040].map(u32::to_le_bytes).concat());
+    program.resize(0x200, 0);
+    program.extend([0x1030, 0, 0, 0x1040, first_thunk].map(u32::to_le_bytes).concat());
+    program.resize(0x230, 0);
+    program.extend([0x8000_0001_u32, 0x8000_0002, 0].map(u32::to_le_bytes).concat());
+    program.resize(0x240, 0);
+    program.extend(b"a.dll\0");
+    program.resize(0x400, 0);
+    program
+}
+
+#[test]
+fn addresses_that_overflow_end_no_examination() {
+    let set = set(&["import \"pe\" rule a { condition: pe.number_of_imported_functions == 2 }"]);
+    for first_thunk in [0x1030, u32::MAX - 3, u32::MAX] {
+        assert_eq!(hits(&set, &program_with_imports_at(first_thunk)), [0], "{first_thunk:x}");
+    }
+}

@@ -46,6 +46,11 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// The MD5 of all bytes, if somebody found it out before.
+    fn known_md5(&self) -> Option<[u8; 16]> {
+        None
+    }
+
     /// What went wrong while reading so far: damage, a limit, an I/O error. Bytes after it were not given.
     fn problem(&self) -> Option<Anomaly> {
         None

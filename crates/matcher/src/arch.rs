@@ -6,8 +6,10 @@
 //! as it has lanes, and on some processors slower than these): what they save is the arithmetic around it. Of NEON nothing is gained, since it cannot gather:
 //! there the portable way is the way.
 //!
-//! Besides, [`rewrite`] and [`mark`] do what [`crate::table`] says, with AVX-512 and AVX2, or byte by byte.
+//! Besides, [`digest`] takes blocks of several streams of MD5 side by side, and [`rewrite`] and [`mark`] do what [`crate::table`] says, with AVX-512 and AVX2, or byte by byte.
 
+#[cfg(target_arch = "x86_64")]
+mod digesting;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod rewriting;
@@ -15,6 +17,7 @@ mod rewriting;
 mod x86_64;
 
 use crate::joint::Short;
+use crate::md5::{BLOCK, LANES, States};
 use crate::table::{self, Rewriting, Set};
 
 /// A bitmap of long keys and perhaps pairs: what is looked for in one pass.
@@ -85,6 +88,18 @@ pub(crate) fn passing(
         Way::Portable => first,
     };
     portable::passing(filters, bytes, (rest, to), found);
+}
+
+/// Takes blocks of sixteen streams of MD5, as many of each as of the one that has fewest. For vectors: where there are none, nothing is
+/// done, and who has only the portable way takes one stream after another.
+pub(crate) fn digest(way: Way, states: &mut States, blocks: [&[[u8; BLOCK]]; LANES]) {
+    match way {
+        #[cfg(target_arch = "x86_64")]
+        Way::Avx2 => digesting::digest_avx2(states, blocks),
+        #[cfg(target_arch = "x86_64")]
+        Way::Avx512 => digesting::digest_avx512(states, blocks),
+        Way::Portable => {}
+    }
 }
 
 /// See [`Rewriting::apply`].

@@ -104,10 +104,8 @@ impl Builder {
     /// # Errors
     /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
     pub fn add_waiting(&mut self, pattern: &Pattern, once: bool) -> Result<u32, Refusal> {
-        let (distance, flags) = if once { (Distance::Any, ONCE) } else { (Distance::Next, 0) };
-        check(&pattern.elements, code::DEPTH)?;
-        let (before, body, after) = marks::split(&pattern.elements);
-        let parts = split::parts(body, distance, &self.crowds)?;
+        let flags = if once { ONCE } else { 0 };
+        let (before, parts, after) = self.apart(pattern, once)?;
         let number = self.push_all(&parts, before, after)?;
         let first = self.parts.len() - parts.len();
         for (head, part) in self.parts.iter_mut().skip(first).zip(&parts) {
@@ -144,6 +142,19 @@ impl Builder {
     #[must_use]
     pub fn cost(&self, pattern: u32) -> u64 {
         usize::try_from(pattern).ok().and_then(|at| self.costs.get(at)).copied().unwrap_or(u64::MAX)
+    }
+
+    /// What [`Builder::cost`] would say of a pattern that is not added; absent for one that would be refused.
+    #[must_use]
+    pub fn estimate(&self, pattern: &Pattern, once: bool) -> Option<u64> {
+        self.apart(pattern, once).ok().map(|(_, parts, _)| expect::cost(&parts))
+    }
+
+    fn apart(&self, pattern: &Pattern, once: bool) -> Result<Apart, Refusal> {
+        check(&pattern.elements, code::DEPTH)?;
+        let (before, body, after) = marks::split(&pattern.elements);
+        let distance = if once { Distance::Any } else { Distance::Next };
+        Ok((before, split::parts(body, distance, &self.crowds)?, after))
     }
 
     fn add_searched(&mut self, pattern: &Pattern, once: bool) -> Result<u32, Refusal> {
@@ -254,10 +265,11 @@ impl Builder {
             ..tables.header
         };
         let mut out = header.as_bytes().to_vec();
+        out.extend_from_slice(tables.checks.as_bytes());
         tables.long.write(&mut out);
         tables.short.write(&mut out);
         let firsts = self.firsts.iter().map(|first| order.moved(*first)).collect::<Vec<U32>>();
-        for section in [tables.checks.as_bytes(), heads.as_bytes(), firsts.as_bytes(), tables.zeros.as_bytes()] {
+        for section in [heads.as_bytes(), firsts.as_bytes(), tables.zeros.as_bytes()] {
             out.extend_from_slice(section);
         }
         drop((tables, heads, firsts));
@@ -266,6 +278,9 @@ impl Builder {
         out
     }
 }
+
+/// A pattern taken apart: the borders before it, its parts, and the borders behind it.
+type Apart = (Vec<Border>, Vec<Part>, Vec<Border>);
 
 /// A part made ready to be written.
 struct Plan<'a> {

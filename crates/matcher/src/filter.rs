@@ -36,6 +36,8 @@ pub(crate) const FOLD: u32 = 0xDFDF_DFDF;
 const FOLD_EIGHT: u64 = 0xDFDF_DFDF_DFDF_DFDF;
 /// An odd number that scatters well: 2 to the power of 64, divided by the golden ratio.
 const SCATTER_EIGHT: u64 = 0x9E37_79B9_7F4A_7C15;
+/// Words of the second check in a line of the processor's cache.
+const LINE: usize = 16;
 /// Odd numbers that scatter well.
 pub(crate) const SCATTER: [u32; 3] = [0x9E37_79B1, 0xCC9E_2D51, 0x85EB_CA6B];
 
@@ -106,23 +108,26 @@ impl<'a> Bitmap<'a> {
 /// Could a long key begin with these eight bytes? Of a power of two of words; of none, it could.
 #[inline(always)]
 pub(crate) fn check(words: &[U32], eight: [u8; 8]) -> bool {
-    let has = |(word, bits): (usize, u32)| words.get(word).is_some_and(|word| word.get() & bits == bits);
+    let has = |(word, bits): (usize, u32)| words.get(word).map_or(0, |word| word.get()) & bits == bits;
     // Both, so that nothing is jumped over: who asks for many positions waits for all their words at once.
     let [by_eight, by_five] = check_bits(words.len(), eight).map(has);
     words.is_empty() | by_eight | by_five
 }
 
-/// The word and the two bits in it of a key that is eight known bytes, and of one that is five.
+/// The word and the two bits in it of a key that is eight known bytes, and of one that is five. Both words lie in one line of the
+/// processor's cache, which the five bytes choose.
 #[inline(always)]
 pub(crate) fn check_bits(words: usize, eight: [u8; 8]) -> [(usize, u32); 2] {
     let folded = u64::from_le_bytes(eight) & FOLD_EIGHT;
-    let place = |key: u64| {
-        let scattered = (key ^ key >> 32).wrapping_mul(SCATTER_EIGHT);
-        let word = usize::try_from(scattered >> 37).unwrap_or(0) & words.wrapping_sub(1);
-        let [one, _, _, two, ..] = scattered.to_be_bytes();
-        (word, 1 << (one & 31) | 1 << (two & 31))
+    let scatter = |key: u64| (key ^ key >> 32).wrapping_mul(SCATTER_EIGHT);
+    let [by_eight, by_five] = [folded, folded << (8 * (8 - KEY)) | 1].map(scatter);
+    let line = usize::try_from(by_five >> 33).unwrap_or(0) & !(LINE - 1);
+    let place = |scattered: u64| {
+        let word = (line | usize::try_from(scattered >> 33).unwrap_or(0) & (LINE - 1)) & words.wrapping_sub(1);
+        let [one, two, ..] = scattered.to_be_bytes();
+        (word, 1 << (one & 31) | 1 << (two >> 3))
     };
-    [place(folded), place(folded << (8 * (8 - KEY)) | 1)]
+    [place(by_eight), place(by_five)]
 }
 
 /// Is the pair in the map?

@@ -135,26 +135,50 @@ pub(crate) enum Distance {
 /// How many entries each key has in a set so far, about: keys that share a place are counted together, which can only make a
 /// key look more crowded than it is. A map of exact counts took a third of the time of building a large set.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Crowds(Vec<u16>);
+pub(crate) struct Crowds {
+    /// The places of a small set, each with its count.
+    few: Vec<(usize, u16)>,
+    /// A count for each place, once there are more.
+    many: Vec<u16>,
+}
 
-/// Places for counts, 8 MB of them in a set that is not empty.
+/// Places for counts, 8 MB of them in a set that is not small.
 const PLACES: usize = 1 << 22;
+/// With more places in use than this, a set is not small. Workers make sets of a few parts, and each touch of a fresh table for many would be a
+/// large page that the kernel clears.
+const FEW: usize = 64;
 
 impl Crowds {
     /// Notes that a part has a key of this kind at the start of these bytes.
     pub(crate) fn enter(&mut self, singles: &[(u8, u8)], kind: Kind) {
         let known = singles.iter().copied().map_while(Known::new).take(KEY).collect::<Vec<_>>();
-        if self.0.is_empty() {
-            self.0 = vec![0; PLACES];
+        self.count_up(place(&known, kind), 1);
+    }
+
+    fn count_up(&mut self, place: usize, by: u16) {
+        if let Some(count) = self.many.get_mut(place) {
+            *count = count.saturating_add(by);
+        } else if let Some((_, count)) = self.few.iter_mut().find(|(few, _)| *few == place) {
+            *count = count.saturating_add(by);
+        } else if self.few.len() < FEW {
+            self.few.push((place, by));
+        } else {
+            self.many = vec![0; PLACES];
+            std::mem::take(&mut self.few)
+                .into_iter()
+                .chain([(place, by)])
+                .for_each(|(place, by)| self.count_up(place, by));
         }
-        if let Some(count) = self.0.get_mut(place(&known, kind)) {
-            *count = count.saturating_add(1);
-        }
+    }
+
+    fn count(&self, place: usize) -> u16 {
+        let few = || self.few.iter().find(|(few, _)| *few == place).map(|(_, count)| *count);
+        self.many.get(place).copied().or_else(few).unwrap_or(0)
     }
 
     /// What a key's bucket costs when it is there: eighths of a bit.
     fn cost(&self, known: &[Known], kind: Kind) -> u32 {
-        self.0.get(place(known, kind)).map_or(0, |count| 8 * u32::from(count.saturating_add(1)).ilog2())
+        8 * u32::from(self.count(place(known, kind)).saturating_add(1)).ilog2()
     }
 }
 

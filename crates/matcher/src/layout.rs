@@ -1,8 +1,8 @@
 //! The bytes of a set: little-endian, without alignment, read in place.
 //!
 //! ```text
-//! header | filter words | heads | entries | pair bits | heads | entries | checks | parts | firsts | zeros | code
-//!        |----------- long -------------| |--------- short -----------|
+//! header | checks | filter words | heads | entries | pair bits | heads | entries | parts | firsts | zeros | code
+//!                 |----------- long -------------| |--------- short -----------|
 //! ```
 //!
 //! Parts stand in an order of their own (see `order`), and `firsts` says where those of a pattern begin. Lengths are counts of the items of a section; a set whose sections do not fill its bytes exactly is malformed. What
@@ -12,7 +12,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What a set's bytes begin with; the last two are the version of the layout.
-pub(crate) const MAGIC: [u8; 8] = *b"dachsP06";
+pub(crate) const MAGIC: [u8; 8] = *b"dachsP07";
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -161,12 +161,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Sections<'_>, &'static str> {
         return Err("it does not start with the mark of one, of this version");
     }
     let rest = &mut rest;
-    let long = table(rest, header.long_words, header.long_heads, header.long_entries)?;
-    let short = table(rest, header.pair_words, header.short_heads, header.short_entries)?;
     let checks: &[U32] = section(rest, header.checks)?;
     if !(checks.is_empty() || checks.len().is_power_of_two()) {
         return Err("its second check has an odd size");
     }
+    let long = table(rest, header.long_words, header.long_heads, header.long_entries)?;
+    let short = table(rest, header.pair_words, header.short_heads, header.short_entries)?;
     let parts = section(rest, header.parts)?;
     let firsts = section(rest, header.firsts)?;
     let zeros = section(rest, header.zeros)?;

@@ -15,6 +15,9 @@ use crate::pattern::{Element, Mark};
 const INNER_GAP: u32 = 128;
 /// A gap of at most so many bytes may be confirmed within its part if one side of it has no anchor.
 const JOINED_GAP: u32 = 4096;
+/// A gap of one length, of at most so many bytes, is as many bytes of any value: so what stands on both sides of it is one stretch, and
+/// an entry of the filter can hold bytes of both.
+const INNER_SKIP: u32 = 16;
 
 /// A stretch of a pattern without a long gap.
 #[derive(Clone, Debug)]
@@ -43,7 +46,8 @@ pub(crate) fn parts(body: &[Element], distance: Distance, crowds: &Crowds) -> Re
     let mut parts = Vec::new();
     let mut current: Vec<Element> = Vec::new();
     let mut gap = (0, Some(0));
-    for (before, stretch) in stretches(body) {
+    let body = with_skips(body);
+    for (before, stretch) in stretches(&body) {
         if let Some((min, max)) = before {
             if anchored(&current) && anchored(stretch) {
                 parts.push(part(std::mem::take(&mut current), gap, distance, crowds)?);
@@ -62,6 +66,18 @@ pub(crate) fn parts(body: &[Element], distance: Distance, crowds: &Crowds) -> Re
     }
     parts.push(part(current, gap, distance, crowds)?);
     Ok(parts)
+}
+
+/// The elements, with bytes of any value for gaps of one length of at most [`INNER_SKIP`] bytes.
+fn with_skips(body: &[Element]) -> Vec<Element> {
+    let any = Element::Byte { value: 0, mask: 0 };
+    let elements = body.iter().flat_map(|element| match element {
+        Element::Gap { min, max } if *max == Some(*min) && *min <= INNER_SKIP => {
+            std::iter::repeat_n(&any, usize::try_from(*min).unwrap_or(0))
+        }
+        other => std::iter::repeat_n(other, 1),
+    });
+    elements.cloned().collect()
 }
 
 fn part(elements: Vec<Element>, gap: GapRange, distance: Distance, crowds: &Crowds) -> Result<Part, Refusal> {

@@ -12,8 +12,8 @@
 //!
 //! A stretch of [`LEAST`] bytes of one of them is enough, in either case, and with a zero behind each byte; shorter ones have to begin
 //! the pattern, or are [`MARKS`]. The list is by hand: from Microsoft's PE format (section names, 4) and VERSIONINFO resource, ECMA-335
-//! (streams of metadata, II.24.2; classes and names that compilers write, IV), the ELF specification, and the first bytes that other
-//! formats prescribe. A wrong entry costs time, never a hit.
+//! (streams of metadata, II.24.2; the jump at the entry point, II.25.2; classes and names that compilers write, IV), the ELF
+//! specification, and the first bytes that other formats prescribe. A wrong entry costs time, never a hit.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -37,8 +37,16 @@ const BEGINNINGS: [&[u8]; 10] = [
     b"MZ",
 ];
 
-/// What is known again as a whole only, wherever it stands in a pattern: it is short, or stretches of it say more.
-const MARKS: [&[u8]; 3] = [b"PE\0\0", b"CreateDecryptor", b"CreateEncryptor"];
+/// What is known again as a whole only, wherever it stands in a pattern: it is short, or stretches of it say more. The first two are the
+/// jump that programs of .NET begin with, the next the mark of their metadata.
+const MARKS: [&[u8]; 6] = [
+    b"\xFF\x25\x00\x20\x40\x00\x00\x00",
+    b"\xFF\x25\x00\x20\x40\x00",
+    b"BSJB",
+    b"PE\0\0",
+    b"CreateDecryptor",
+    b"CreateEncryptor",
+];
 
 /// Words; those on one line are looked for each.
 const WORDS: [&str; 10] = [
@@ -173,7 +181,9 @@ mod tests {
     #[test]
     fn what_is_usual_is_forgotten_and_nothing_else() {
         let wide = |text: &str| text.bytes().flat_map(|byte| [byte, 0]).collect::<Vec<u8>>();
-        let table: [(Vec<u8>, usize); 11] = [
+        let table: [(Vec<u8>, usize); 13] = [
+            (b"\xFF\x25\x00\x20\x40\0\0\0".to_vec(), 0),
+            (b"xBSJBy".to_vec(), 2),
             (wide("VS_VERSION_INFO"), 0),
             (wide("originalFilename"), 0),
             (b"$This program cannot be run i".to_vec(), 1),

@@ -6,10 +6,10 @@
 
 use crate::hashes::{DigestKind, Hashes};
 use crate::layout::length;
-use crate::md5::Md5;
 use crate::model::Digest;
 use crate::windows::Windows;
 use dachs_base::Source;
+use dachs_matcher::md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
@@ -40,6 +40,8 @@ pub(crate) struct Digests {
     /// Nothing was digested yet: it may be that nothing has to be.
     waits: bool,
     md5: Option<Md5>,
+    /// Instead of it.
+    known_md5: Option<[u8; 16]>,
     sha1: Option<Sha1>,
     sha256: Option<Sha256>,
 }
@@ -60,15 +62,24 @@ impl Digests {
         digests
     }
 
-    /// As [`Digests::wanted`], for objects whose windows are [taken](Digests::take): of a size yet unknown, it waits for it.
-    pub(crate) fn awaited(hashes: &Hashes<'_>, size: Option<u64>) -> Digests {
-        let digests = Digests::wanted(hashes, size);
+    /// As [`Digests::wanted`], of all of `source`, which may [know](Source::known_md5) one.
+    pub(crate) fn wanted_of(hashes: &Hashes<'_>, source: &dyn Source) -> Digests {
+        let digests = Digests::wanted(hashes, source.known_len());
+        match source.known_md5().filter(|_| digests.md5.is_some()) {
+            Some(known) => Digests { md5: None, known_md5: Some(known), ..digests },
+            None => digests,
+        }
+    }
+
+    /// As [`Digests::wanted_of`], for objects whose windows are [taken](Digests::take): of a size yet unknown, it waits for it.
+    pub(crate) fn awaited(hashes: &Hashes<'_>, source: &dyn Source) -> Digests {
+        let (digests, size) = (Digests::wanted_of(hashes, source), source.known_len());
         Digests { waits: size.is_none() && !digests.is_empty(), ..digests }
     }
 
     /// True if none is wanted.
     pub(crate) fn is_empty(&self) -> bool {
-        self.md5.is_none() && self.sha1.is_none() && self.sha256.is_none()
+        self.md5.is_none() && self.known_md5.is_none() && self.sha1.is_none() && self.sha256.is_none()
     }
 
     /// Takes the window at hand of `source`, which is the `last` or not.
@@ -117,7 +128,7 @@ impl Digests {
 
     /// The digests of all bytes taken, in the order in which they are looked up: MD5, SHA-1, SHA-256.
     pub(crate) fn finish(self) -> impl Iterator<Item = Digest> {
-        let md5 = self.md5.map(|md5| Digest::Md5(md5.finish()));
+        let md5 = self.known_md5.or(self.md5.map(Md5::finish)).map(Digest::Md5);
         let sha1 = self.sha1.map(|sha1| Digest::Sha1(sha1.finalize().into()));
         let sha256 = self.sha256.map(|sha256| Digest::Sha256(sha256.finalize().into()));
         [md5, sha1, sha256].into_iter().flatten()

@@ -121,7 +121,7 @@ impl<'e, 'a> Examination<'e, 'a> {
         let source = self.judge.object.source;
         // As in ClamAV, the normalised form of a text has no digest: signatures are told the text's size of it.
         let digested = self.generic && self.judge.object.facts.size.is_none();
-        let awaited = digested.then(|| Digests::awaited(&self.judge.image.hashes, source.known_len()));
+        let awaited = digested.then(|| Digests::awaited(&self.judge.image.hashes, source));
         let mut digests = awaited.unwrap_or_default();
         let mut active = match self.active() {
             Ok(active) => active,
@@ -295,6 +295,13 @@ impl Judge<'_, '_> {
         let mut flow = Flow::Enough;
         let counts = |usage: &Use| wanted.is_none_or(|wanted| wanted.binary_search(&usage.subsignature).is_ok());
         for usage in rules.uses(hit.pattern).filter(counts) {
+            if usage.herald {
+                let announced = if wanted.is_none() { self.announce(rules, tally, usage) } else { Ok(()) };
+                match announced {
+                    Ok(()) => continue,
+                    Err(limit) => return self.stop(limit),
+                }
+            }
             match self.count(rules, tally, usage, hit.start) {
                 Ok(Flow::Enough) => {}
                 Ok(Flow::Go) => flow = Flow::Go,
@@ -306,6 +313,17 @@ impl Judge<'_, '_> {
             Ok(()) => flow,
             Err(limit) => self.stop(limit),
         }
+    }
+
+    /// A herald of a subsignature was found: its rule is to be looked at.
+    fn announce(&mut self, rules: &RuleSet<'_>, tally: &mut Tally, usage: Use) -> Result<(), LimitReached> {
+        self.step()?;
+        let Some(sub) = rules.subsignature(usage.subsignature) else { return Ok(()) };
+        let Some(counter) = tally.counter(usage.subsignature, self.budget)? else { return Ok(()) };
+        if !std::mem::replace(&mut counter.heralded, true) {
+            tally.remember(sub.rule);
+        }
+        Ok(())
     }
 
     /// Counts a match of one subsignature, if it starts where it must.
@@ -511,7 +529,7 @@ fn first_start(rule: &RuleRecord, tally: &Tally) -> Option<u64> {
 /// Is the object's digest in `list`?
 pub(crate) fn is_listed(list: &Hashes<'_>, source: &dyn Source) -> bool {
     let known = source.known_len();
-    let mut digests = Digests::wanted(list, known);
+    let mut digests = Digests::wanted_of(list, source);
     if digests.is_empty() {
         return false;
     }

@@ -4,7 +4,7 @@ use crate::ImageError;
 use crate::certificates::Certificates;
 use crate::digests;
 use crate::examine::{self, Examination};
-use crate::hashes::{Hashes, List};
+use crate::hashes::{DigestKind, Hashes, List};
 use crate::icons::Icons;
 use crate::layout::{Frame, VERSION};
 use crate::links::{LinkOptions, Links};
@@ -434,6 +434,12 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn allows(&self, source: &dyn Source) -> bool {
         examine::is_listed(&self.allowed, source)
+    }
+
+    /// Do signatures ask for the MD5 of objects of this size? Whoever finds it out tells the object's source.
+    #[must_use]
+    pub fn wants_md5(&self, size: u64) -> bool {
+        self.hashes.wants(DigestKind::Md5, Some(size))
     }
 
     /// The rules of a target.

@@ -11,7 +11,7 @@ use std::io::{self, Seek, Write};
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
 /// The version of the format that this code writes and reads.
-pub(crate) const VERSION: u32 = 17;
+pub(crate) const VERSION: u32 = 19;
 /// Bytes of the header.
 const HEADER: usize = 64;
 /// Bytes of the header that its checksum covers, besides the table of sections.

@@ -14,7 +14,8 @@
 //! The patterns of the others wait (`dachs_matcher::Builder::add_waiting`). Once an object was read, the rules that could
 //! still hold, whatever those that wait count, are known, and there are few in most objects, or none; for those the object is
 //! read once more ([`crate::examine`]). Of 38,889 rules for ClamAV with 158,555 subsignatures that may match anywhere, 35,000
-//! lead with one each, and what is common in ordinary files hardly leads.
+//! lead with one each, and what is common in ordinary files hardly leads. Instead of a lead that is dear a piece of it may be searched: see
+//! [`crate::heralds`].
 
 use crate::model::{Comparison, Expression, Subsignature};
 

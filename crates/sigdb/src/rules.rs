@@ -13,8 +13,8 @@
 //!
 //! ```text
 //! use index       first use u32                                   one more than there are patterns
-//! use             subsignature u31, then 1 bit: the pattern has several parts
-//! subsignature    rule u32 | pattern u32 | count u5, 3 bits | offset u24
+//! use             subsignature u30, then 2 bits: the pattern is a herald of it; the pattern has several parts
+//! subsignature    rule u32 | pattern u32 | count u5, 3 bits | offset u23, 1 bit: it has heralds
 //!                 count 1: that pattern; else a start in the lists
 //!                 bits: a pattern has several parts; all starts matter; one match tells as much as many
 //! pattern list    pattern u32
@@ -39,6 +39,10 @@ pub(crate) use write::RuleWriter;
 
 /// The bit of a use that says that the pattern has several parts.
 const SEVERAL_PARTS: u32 = 1 << 31;
+/// The bit of a use that says that the pattern is a herald of the subsignature, see [`crate::heralds`].
+const HERALD: u32 = 1 << 30;
+/// The bit of a subsignature that says that each of its patterns has a herald.
+const HERALDED: u32 = 1 << 31;
 /// The bit of a subsignature that says that one match tells as much as many.
 const ONE_MATCH: u32 = 1 << 7;
 /// The bit of a subsignature that says that a macro asks where all of its matches start.

@@ -29,6 +29,8 @@ pub(crate) struct Counter {
     pub(crate) first: u64,
     /// Where the last one starts.
     pub(crate) last: u64,
+    /// A herald of the subsignature was found.
+    pub(crate) heralded: bool,
 }
 
 /// The starts that are kept for macros.

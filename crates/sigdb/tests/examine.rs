@@ -47,6 +47,37 @@ fn digests_are_found_as_a_naive_list_finds_them() {
     assert!(found_any > 100);
 }
 
+/// Tells a digest that is not that of its bytes, so that it shows whose counts.
+struct Knowing(Memory);
+
+impl Source for Knowing {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.0.read_at(offset, buffer)
+    }
+
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn known_md5(&self) -> Option<[u8; 16]> {
+        Some([7; 16])
+    }
+}
+
+#[test]
+fn a_digest_that_a_source_knows_counts() {
+    let mut builder = builder();
+    hash(&mut builder, "Told", Digest::Md5([7; 16]), Some(8));
+    hash(&mut builder, "Digested", sha256(b"abcdefgh"), Some(8));
+    hash(&mut builder, "Not.asked", md5(b"abcdefgh"), Some(8));
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    assert!(image.wants_md5(8) && !image.wants_md5(9));
+    let found =
+        examine_source(&image, &Knowing(Memory::new(&b"abcdefgh"[..])), FileKind::Data, &Facts::default(), true);
+    assert_eq!(names(&image, &found.findings), [("Told", None), ("Digested", None)]);
+}
+
 #[test]
 fn objects_of_other_sizes_are_not_read() {
     let mut builder = builder();
@@ -428,4 +459,57 @@ fn a_digest_that_two_signatures_name_has_both_names() {
     let image = Image::new(&bytes).unwrap();
     let found = |all| names(&image, &examine(&image, b"badger", all).findings).len();
     assert_eq!((found(true), found(false)), (2, 1));
+}
+
+/// Subsignatures that begin with what many objects hold are led by their rarest piece; the answers are those of a plain search.
+#[test]
+fn subsignatures_with_heralds_are_found_as_a_plain_search_finds_them() {
+    const COMMON: [&str; 3] = ["<script", "function", "eval"];
+    const RARE: [&str; 4] = ["zq#xj%kv", "wv!bn&qp", "yy#kk%jj", "vw~zx^qk"];
+    let mut dice = Dice(7);
+    let mut below = |bound: usize| usize::try_from(dice.below(bound as u64)).unwrap();
+    let mut builder = builder();
+    let mut rules = Vec::new();
+    for number in 0..60 {
+        let mut words =
+            || [COMMON[below(3)], RARE[below(4)], if below(2) == 0 { COMMON[below(3)] } else { RARE[below(4)] }];
+        let pair = [words(), words()];
+        let texts = pair.map(|words| words.join("*"));
+        let expression = match number % 3 {
+            0 => id(0),
+            1 => Expression::And(vec![id(0), id(1)]),
+            _ => Expression::Or(vec![id(0), id(1)]),
+        };
+        let rule = logical(Target::Any, &[], expression, &[&texts[0], &texts[1]]);
+        builder.add_logical(0, &format!("R{number}"), &rule).unwrap();
+        rules.push((number % 3, pair));
+    }
+    let bytes = builder.finish();
+    let image = Image::new(&bytes).unwrap();
+    image.verify().unwrap();
+    let follow = |object: &str, words: &[&str; 3]| {
+        words.iter().try_fold(object, |rest, word| rest.find(word).map(|at| &rest[at + word.len()..])).is_some()
+    };
+    let mut found = 0;
+    for _ in 0..400 {
+        let object: String = (0..6)
+            .map(|_| if below(3) == 0 { RARE[below(4)] } else { COMMON[below(3)] })
+            .flat_map(|word| ["the badger digs ", word])
+            .collect();
+        let expected: Vec<String> = rules
+            .iter()
+            .enumerate()
+            .filter(|(_, (kind, [one, other]))| match kind {
+                0 => follow(&object, one),
+                1 => follow(&object, one) && follow(&object, other),
+                _ => follow(&object, one) || follow(&object, other),
+            })
+            .map(|(number, _)| format!("R{number}"))
+            .collect();
+        let examined = examine(&image, object.as_bytes(), true);
+        let names: Vec<&str> = names(&image, &examined.findings).iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, expected, "{object}");
+        found += names.len();
+    }
+    assert!(found > 500, "{found}");
 }

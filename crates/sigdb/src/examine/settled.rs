@@ -11,7 +11,7 @@ use crate::tally::Tally;
 /// How far an examination has come.
 #[derive(Clone, Copy)]
 pub(super) enum Stage {
-    /// The object was read once: patterns that wait (see [`super::again`]) were not looked for.
+    /// The object was read once: patterns that wait (see [`super::again`]) were not looked for. Those whose heralds were not found are not there.
     Once,
     /// All patterns were looked for; of those of several parts it is known whether they were met, not how often.
     Met,
@@ -28,7 +28,10 @@ pub(super) fn settled(rules: &RuleSet<'_>, rule: &RuleRecord, tally: &Tally, id:
     let (count, more) = (tally.count(number).count, rules.has_more(&sub));
     let is_settled = match stage {
         Stage::Once if !sub.has_patterns() => return never_tried(rules, rule, tally, &sub).then_some(0),
-        Stage::Once => !rules.is_waiting(&sub) && (!more || count == 0),
+        Stage::Once if rules.is_waiting(&sub) => {
+            return (sub.heralded && !tally.count(number).heralded).then_some(0);
+        }
+        Stage::Once => !more || count == 0,
         Stage::Met => !more || (sub.has_patterns() && count == 0),
         Stage::Before(next) => !more || sub.has_patterns() || number < next,
     };

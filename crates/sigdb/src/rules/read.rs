@@ -1,6 +1,8 @@
 //! Reading rules, for evaluation and for people.
 
-use super::{ALL_STARTS, COMPARE, MACRO, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, PICTURE, REGEX, SEVERAL_PARTS};
+use super::{
+    ALL_STARTS, COMPARE, HERALD, HERALDED, MACRO, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, PICTURE, REGEX, SEVERAL_PARTS,
+};
 use crate::compare;
 use crate::layout::{Frame, Section, at, count, length, number};
 use crate::model::{BodyRule, Compare, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
@@ -45,6 +47,8 @@ pub(crate) struct Sub {
     pub(crate) all_starts: bool,
     /// Does one of its patterns have several parts?
     pub(crate) parted: bool,
+    /// Has each of its patterns a herald?
+    pub(crate) heralded: bool,
     /// The number of its offset; 0 for anywhere.
     pub(crate) offset: u32,
 }
@@ -74,6 +78,8 @@ pub(crate) struct RuleRecord {
 pub(crate) struct Use {
     /// The subsignature.
     pub(crate) subsignature: u32,
+    /// Is the pattern no more than a herald of it?
+    pub(crate) herald: bool,
     /// Does the pattern have several parts?
     pub(crate) several_parts: bool,
 }
@@ -120,9 +126,12 @@ impl<'a> RuleSet<'a> {
         let range = number(self.use_index, pattern).zip(number(self.use_index, pattern.saturating_add(1)));
         let bounds = range.and_then(|(start, end)| usize::try_from(start).ok().zip(usize::try_from(end).ok()));
         let uses = bounds.and_then(|(start, end)| self.uses.get(start..end)).unwrap_or(&[]);
-        uses.iter()
-            .map(|bytes| u32::from_le_bytes(*bytes))
-            .map(|word| Use { subsignature: word & !SEVERAL_PARTS, several_parts: word & SEVERAL_PARTS != 0 })
+        let bit = |word: u32, bit: u32| word & bit != 0;
+        uses.iter().map(|bytes| u32::from_le_bytes(*bytes)).map(move |word| Use {
+            subsignature: word & (HERALD - 1),
+            herald: bit(word, HERALD),
+            several_parts: bit(word, SEVERAL_PARTS),
+        })
     }
 
     /// One subsignature.
@@ -131,7 +140,8 @@ impl<'a> RuleSet<'a> {
         let [rule, pattern, word] = [rule, pattern, word].map(|bytes| u32::from_le_bytes(*bytes));
         let bit = |bit| word & bit != 0;
         let (one_match, all_starts, parted) = (bit(ONE_MATCH), bit(ALL_STARTS), bit(PARTED));
-        Some(Sub { rule, pattern, count: word & (PARTED - 1), one_match, all_starts, parted, offset: word >> 8 })
+        let (heralded, offset) = (bit(HERALDED), (word & !HERALDED) >> 8);
+        Some(Sub { rule, pattern, count: word & (PARTED - 1), one_match, all_starts, parted, heralded, offset })
     }
 
     /// An offset by its number; `None` if there is none of this number.
@@ -248,7 +258,12 @@ impl<'a> RuleSet<'a> {
             return Err(broken("the index of their uses is not in order"));
         }
         for pattern in 0..patterns {
-            if self.uses(pattern).any(|usage| !self.is_wanted(pattern, usage.subsignature)) {
+            let heralds = |number: u32| self.subsignature(number).is_some_and(|sub| sub.heralded);
+            let fits = |usage: Use| match usage.herald {
+                true => heralds(usage.subsignature),
+                false => self.is_wanted(pattern, usage.subsignature),
+            };
+            if !self.uses(pattern).all(fits) {
                 return Err(broken("one is used by a subsignature that does not name it"));
             }
         }

@@ -1,9 +1,11 @@
 //! Collecting rules and writing their tables.
 
 use super::{
-    ALL_STARTS, COMPARE, MACRO, MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, PICTURE, REGEX, SEVERAL_PARTS,
+    ALL_STARTS, COMPARE, HERALD, HERALDED, MACRO, MOST_PATTERNS, MOST_SUBSIGNATURES, ONE_MATCH, PARTED, PICTURE, REGEX,
+    SEVERAL_PARTS,
 };
 use crate::compare;
+use crate::heralds::{self, Heralds};
 use crate::layout::{Section, Writer};
 use crate::model::{BodyRule, Compare, Expression, LogicalRule, Offset, OffsetBase, Regex, Subsignature};
 use crate::recount::has_several_parts;
@@ -58,7 +60,8 @@ impl RuleWriter {
     ) -> Result<u32, Refusal> {
         let pattern = self.pattern(&rule.pattern, Search::of(&rule.offset, one_match))?;
         self.matcher.search(pattern.0);
-        let wanted = Wanted { offset: rule.offset, patterns: vec![pattern], special: None, one_match, all_starts };
+        let (patterns, heralds) = (vec![pattern], vec![]);
+        let wanted = Wanted { offset: rule.offset, patterns, heralds, special: None, one_match, all_starts };
         self.rule(signature, &[wanted], &[])
     }
 
@@ -96,9 +99,9 @@ impl RuleWriter {
                     (Offset::ANY, vec![], Some(encode_macro(*min, *max, *group)))
                 }
             };
-            subsignatures.push(Wanted { offset, patterns, special, one_match, all_starts });
+            subsignatures.push(Wanted { offset, patterns, heralds: vec![], special, one_match, all_starts });
         }
-        self.search(rule, &subsignatures);
+        self.search(rule, &mut subsignatures)?;
         let number = self.rule(signature, &subsignatures, &logic)?;
         let pictures = rule.subsignatures.iter().any(|wanted| matches!(wanted, Subsignature::Picture(_)));
         let without = logic::holds_without_matches(&rule.expression);
@@ -108,14 +111,36 @@ impl RuleWriter {
         Ok(number)
     }
 
-    /// Has the rule's leads searched in every object, or all of its patterns if it has none.
-    fn search(&mut self, rule: &LogicalRule, subsignatures: &[Wanted]) {
-        let leads = leads::of(&rule.expression, &rule.subsignatures, &|id| self.cost(subsignatures.get(id)));
-        for (id, wanted) in subsignatures.iter().enumerate() {
-            if leads.is_none_or(|leads| leads.ids >> id & 1 == 1) {
-                wanted.patterns.iter().for_each(|(pattern, _)| self.matcher.search(*pattern));
+    /// Has the rule's leads searched in every object, or what heralds them; all of its patterns if it has none.
+    fn search(&mut self, rule: &LogicalRule, subsignatures: &mut [Wanted]) -> Result<(), Refusal> {
+        let heralds: Vec<Option<Heralds>> =
+            subsignatures.iter().zip(&rule.subsignatures).map(|(wanted, of)| self.heralds(wanted, of)).collect();
+        let cost = |id: usize| match heralds.get(id) {
+            Some(Some(heralds)) => heralds.cost,
+            _ => self.cost(subsignatures.get(id)),
+        };
+        let leads = leads::of(&rule.expression, &rule.subsignatures, &cost);
+        for (id, (wanted, heralds)) in subsignatures.iter_mut().zip(heralds).enumerate() {
+            match (leads, heralds) {
+                (Some(leads), _) if leads.ids >> id & 1 == 0 => {}
+                (Some(_), Some(heralds)) => wanted.heralds = self.search_heralds(&heralds)?,
+                _ => wanted.patterns.iter().for_each(|(pattern, _)| self.matcher.search(*pattern)),
             }
         }
+        Ok(())
+    }
+
+    /// What could be searched instead of a subsignature.
+    fn heralds(&self, wanted: &Wanted, subsignature: &Subsignature) -> Option<Heralds> {
+        let Subsignature::Body { patterns, .. } = subsignature else { return None };
+        heralds::of(patterns, self.cost(Some(wanted)), &|piece| self.matcher.estimate(piece, true))
+    }
+
+    fn search_heralds(&mut self, heralds: &Heralds) -> Result<Vec<u32>, Refusal> {
+        let numbers = heralds.pieces.iter().map(|piece| self.pattern(piece, Search::Once).map(|(number, _)| number));
+        let numbers = numbers.collect::<Result<Vec<u32>, Refusal>>()?;
+        numbers.iter().for_each(|number| self.matcher.search(*number));
+        Ok(numbers)
     }
 
     /// What it is expected to cost to search for a subsignature.
@@ -170,7 +195,7 @@ impl RuleWriter {
                     self.beginnings.insert(number, placed::beginning(pattern));
                     Ok(number)
                 }
-                Err(_) => matcher.add(pattern),
+                Err(_) => matcher.add_waiting(pattern, false),
             },
         };
         let number = added.map_err(|refusal| Refusal::Pattern(refusal.to_string()))?;
@@ -181,7 +206,7 @@ impl RuleWriter {
 
     /// Writes a rule whose patterns are in the set already.
     fn rule(&mut self, signature: u32, subsignatures: &[Wanted], logic: &[u8]) -> Result<u32, Refusal> {
-        let most = usize::try_from(SEVERAL_PARTS).unwrap_or(usize::MAX).saturating_sub(MOST_SUBSIGNATURES);
+        let most = usize::try_from(HERALD).unwrap_or(usize::MAX).saturating_sub(MOST_SUBSIGNATURES);
         let full = self.subsignatures.len() / 12 >= most
             || self.logic.len() >= most
             || self.specials.len() >= most
@@ -216,6 +241,7 @@ impl RuleWriter {
             let beginning = self.beginnings.get(pattern);
             self.placed.extend(beginning.map(|beginning| (offset, *pattern, *beginning)));
         }
+        self.uses.extend(wanted.heralds.iter().map(|herald| (*herald, number | HERALD)));
         let place = match wanted.patterns.as_slice() {
             [] => {
                 let start = entries(&self.specials, 1);
@@ -233,6 +259,7 @@ impl RuleWriter {
         let bit = |set: bool, bit: u32| if set { bit } else { 0 };
         let parted = wanted.patterns.iter().any(|(_, several)| *several);
         let bits = bit(wanted.one_match, ONE_MATCH) | bit(wanted.all_starts, ALL_STARTS) | bit(parted, PARTED);
+        let bits = bits | bit(!wanted.heralds.is_empty(), HERALDED);
         self.subsignatures.extend(rule.to_le_bytes());
         self.subsignatures.extend(place.to_le_bytes());
         self.subsignatures.extend((count | bits | offset << 8).to_le_bytes());
@@ -245,7 +272,7 @@ impl RuleWriter {
             return Ok(*number);
         }
         let number = entries(&self.offsets, 24).saturating_add(1);
-        if number >= 1 << 24 {
+        if number >= 1 << 23 {
             return Err(Refusal::TooMany("different offsets"));
         }
         self.offsets.extend(record);
@@ -284,6 +311,8 @@ struct Wanted {
     offset: Offset,
     /// Its patterns: the number in the set, and whether it has several parts.
     patterns: Vec<(u32, bool)>,
+    /// What is searched for instead of them in every object: nothing, or one for each.
+    heralds: Vec<u32>,
     /// What it is if it has no patterns.
     special: Option<Vec<u8>>,
     /// Does one match tell as much as many?
@@ -392,4 +421,44 @@ fn fingerprint(pattern: &Pattern) -> [u8; 16] {
     pattern.hash(&mut sink);
     let digest: [u8; 32] = Sha256::digest(sink.0).into();
     digest.first_chunk::<16>().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Comparison;
+    use dachs_matcher::pattern::Element;
+
+    fn pattern(text: &str) -> Pattern {
+        let gap = Element::Gap { min: 0, max: None };
+        let element = |byte: u8| if byte == b'*' { gap.clone() } else { Element::Byte { value: byte, mask: 0xFF } };
+        Pattern { elements: text.bytes().map(element).collect() }
+    }
+
+    /// Which subsignatures of a rule that needs all of them have heralds.
+    fn heralded(texts: &[&str]) -> Vec<bool> {
+        let body = |text: &&str| Subsignature::Body { offset: Offset::ANY, patterns: vec![pattern(text)] };
+        let all = (0..u8::try_from(texts.len()).unwrap()).map(|id| Expression::Count {
+            id,
+            comparison: Comparison::Greater,
+            count: 0,
+        });
+        let rule = LogicalRule {
+            target: Target::Any,
+            conditions: vec![],
+            expression: Expression::And(all.collect()),
+            subsignatures: texts.iter().map(body).collect(),
+        };
+        let mut writer = RuleWriter::default();
+        writer.logical(&rule, 0).unwrap();
+        let is_heralded = |number: u32| writer.uses.iter().any(|(_, usage)| *usage == number | HERALD);
+        (0..u32::try_from(texts.len()).unwrap()).map(is_heralded).collect()
+    }
+
+    #[test]
+    fn a_dear_lead_has_a_herald() {
+        assert_eq!(heralded(&["<script*function*zq#xj%kvw!yb"]), [true]);
+        assert_eq!(heralded(&["zq#xj%kvw!yb"]), [false]);
+        assert_eq!(heralded(&["<script*function", "zq#xj%kvw!yb"]), [false, false]);
+    }
 }

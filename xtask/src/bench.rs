@@ -22,6 +22,7 @@ mod database;
 mod definition;
 mod generate;
 mod measure;
+mod pgo;
 mod program;
 mod record;
 mod rounds;
@@ -60,6 +61,20 @@ struct Options {
     no_record: bool,
     rounds: Option<u32>,
     names: Vec<String>,
+}
+
+/// Builds releases with what the compiler learned from a run.
+pub(crate) fn optimise(root: &Path) -> ExitCode {
+    match pgo::run(&Places::new(root)) {
+        Ok(releases) => {
+            println!("{}", releases.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("pgo: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Runs the command.

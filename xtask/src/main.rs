@@ -2,6 +2,7 @@
 //!
 //! * `tidy` checks the rules of the house that no compiler checks: see [`mod@tidy`].
 //! * `bench` measures Dachs beside its rivals: see [`mod@bench`].
+//! * `pgo` builds releases with what the compiler learned from a run: see `bench/pgo.rs`.
 //! * `rarity` makes the matcher's table of how rare short stretches of bytes are: see [`mod@rarity`].
 //!
 //! A tool prints what it found and ends with 0 if all is well, with 1 if not, and with 2 if it was asked wrongly.
@@ -15,7 +16,7 @@ mod tidy;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask bench [OPTION...] [NAME...]\n       cargo xtask rarity --check|KIND...";
+const USAGE: &str = "usage: cargo xtask tidy\n       cargo xtask bench [OPTION...] [NAME...]\n       cargo xtask pgo\n       cargo xtask rarity --check|KIND...";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["bench", options @ ..] => bench::run(&workspace_root(), options),
+        ["pgo"] => bench::optimise(&workspace_root()),
         ["rarity", arguments @ ..] if !arguments.is_empty() => rarity::run(&workspace_root(), arguments),
         _ => {
             eprintln!("{USAGE}");

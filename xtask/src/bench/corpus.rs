@@ -10,9 +10,9 @@
 //!
 //! Which files are taken depends on their paths alone (they are sorted by a checksum of it), so that a machine gives the
 //! same corpus each time. The harmless test file that every scanner knows lies in each corpus: who does not detect it, in an
-//! archive if the corpus is one, has not scanned. Packages are fetched with `apt-get download`, and unpacked, not installed.
+//! archive if the corpus is one, has not scanned. Of each corpus there is another for training, by the same recipe, of other files. Packages are fetched with `apt-get download`, and unpacked, not installed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ struct Recipe {
     magic: String,
     #[serde(default)]
     pick: Vec<Pick>,
-    /// How other corpora are put together; see [`make`].
+    /// How other corpora are put together, see [`make`]; `one.zip`, `one.tar.gz`: one archive of all files.
     #[serde(default)]
     make: String,
     /// Which other corpora.
@@ -66,25 +66,59 @@ pub(crate) fn test_file() -> String {
     TEST_FILE.concat()
 }
 
+/// What a corpus is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// It is measured.
+    Measured,
+    /// A compiler learns from it. It holds no file of the corpus that is measured.
+    Training,
+}
+
+impl Use {
+    fn folder(self) -> &'static str {
+        match self {
+            Use::Measured => "corpora",
+            Use::Training => "training",
+        }
+    }
+}
+
 /// A folder with the corpus of this name, made if it is not there yet. `None` if nothing of it can be had here.
 pub(crate) fn folder(places: &Places, name: &str) -> Result<Option<PathBuf>, String> {
+    made(places, name, Use::Measured)
+}
+
+/// The same of other files: what may be learned from, so that measuring is not asking what was learned by heart.
+pub(crate) fn training(places: &Places, name: &str) -> Result<Option<PathBuf>, String> {
+    made(places, name, Use::Training)
+}
+
+fn made(places: &Places, name: &str, usage: Use) -> Result<Option<PathBuf>, String> {
     if name.starts_with('/') {
         return Ok(Some(PathBuf::from(name)).filter(|path| path.exists()));
     }
     let described = places.root.join(format!("benches/corpora/{name}.json"));
     let text = fs::read_to_string(&described).map_err(|error| format!("{}: {error}", described.display()))?;
     let recipe: Recipe = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", described.display()))?;
-    let folder = places.cache.join("corpora").join(name);
+    let folder = places.cache.join(usage.folder()).join(name);
     let stamp = folder.with_extension("recipe");
     if fs::read_to_string(&stamp).is_ok_and(|made| made == text) {
         return Ok(Some(folder));
     }
-    println!("making the corpus {name}");
+    println!("making the corpus {name} ({})", usage.folder());
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let filled = match recipe.make.as_str() {
-        "" => pick(places, &recipe, &folder)?,
-        how => make(places, how, &recipe, &folder)?,
+        "" => {
+            let known = match usage {
+                Use::Measured => BTreeSet::new(),
+                Use::Training => self::folder(places, name)?.map(|folder| picked(&folder)).unwrap_or_default(),
+            };
+            pick(places, &recipe, &folder, &known)?
+        }
+        "one.zip" | "one.tar.gz" => one(places, &recipe, &folder)?,
+        how => make(places, (how, usage), &recipe, &folder)?,
     };
     if !filled {
         println!("SKIPPED: nothing for the corpus {name} can be had here");
@@ -102,8 +136,16 @@ pub(crate) fn size(folder: &Path) -> (u64, u64) {
     (u64::try_from(found.len()).unwrap_or(u64::MAX), bytes)
 }
 
-/// Copies files; false if there are none.
-fn pick(places: &Places, recipe: &Recipe, folder: &Path) -> Result<bool, String> {
+/// The names of the files that were picked for a corpus.
+fn picked(folder: &Path) -> BTreeSet<String> {
+    let mut found = Vec::new();
+    walk(folder, &mut found);
+    let names = found.iter().filter_map(|path| path.file_name()?.to_str()?.split_once('-'));
+    names.map(|(_, name)| name.to_owned()).collect()
+}
+
+/// Copies files but for those of a `known` name; false if there are none.
+fn pick(places: &Places, recipe: &Recipe, folder: &Path, known: &BTreeSet<String>) -> Result<bool, String> {
     let mut left = recipe.megabytes * 1_000_000;
     let mut count = 0_u32;
     for path in candidates(places, recipe)? {
@@ -113,6 +155,9 @@ fn pick(places: &Places, recipe: &Recipe, folder: &Path) -> Result<bool, String>
             continue;
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if known.contains(&name) {
+            continue;
+        }
         if fs::copy(&path, folder.join(format!("{count:05}-{name}"))).is_ok() {
             left -= size;
             count += 1;
@@ -120,6 +165,26 @@ fn pick(places: &Places, recipe: &Recipe, folder: &Path) -> Result<bool, String>
     }
     write(&folder.join("test-file"), test_file().as_bytes())?;
     Ok(count > 0)
+}
+
+/// One archive of all files, the test file last: who detects it has looked at the others.
+fn one(places: &Places, recipe: &Recipe, folder: &Path) -> Result<bool, String> {
+    let scratch = folder.with_extension("parts");
+    let _ = fs::remove_dir_all(&scratch);
+    fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
+    let any = pick(places, recipe, &scratch, &BTreeSet::new())?;
+    let list = format!(
+        "find . -type f ! -name test-file ! -name '*{SEEN_THROUGH}' | sort > ../parts.list && echo ./test-file >> ../parts.list"
+    );
+    let command = match recipe.make.as_str() {
+        "one.zip" => "zip -q \"$1/one.zip\" -@ < ../parts.list",
+        _ => "tar -czf \"$1/one.tar.gz\" -T ../parts.list",
+    };
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{list} && {command} && rm ../parts.list"), "sh"]).arg(folder);
+    let made = shell.current_dir(&scratch).status();
+    let _ = fs::remove_dir_all(&scratch);
+    if made.is_ok_and(|status| status.success()) { Ok(any) } else { Err(format!("{} cannot be made", recipe.make)) }
 }
 
 /// All files that could be taken, in an order that looks random.
@@ -207,13 +272,13 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
 /// | `office` | documents as word processors write them: zip files of XML and pictures |
 /// | `mail` | messages with text, HTML and attachments |
 /// | `zeros`, `literals` | bytes made to be slow to match: zeros; strings of the database itself |
-fn make(places: &Places, how: &str, recipe: &Recipe, folder: &Path) -> Result<bool, String> {
+fn make(places: &Places, (how, usage): (&str, Use), recipe: &Recipe, folder: &Path) -> Result<bool, String> {
     if matches!(how, "zeros" | "literals") {
         return worst(places, how, recipe, folder);
     }
     let mut parts: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
     for name in &recipe.from {
-        if let Some(source) = self::folder(places, name)? {
+        if let Some(source) = made(places, name, usage)? {
             let mut found = Vec::new();
             walk(&source, &mut found);
             found.retain(|path| !path.ends_with("test-file"));
@@ -221,22 +286,22 @@ fn make(places: &Places, how: &str, recipe: &Recipe, folder: &Path) -> Result<bo
         }
     }
     let scratch = folder.with_extension("parts");
-    let mut made = 0_usize;
-    while size(folder).1 < recipe.megabytes * 1_000_000 && made < 500 {
+    let mut round = 0_usize;
+    while size(folder).1 < recipe.megabytes * 1_000_000 && round < 500 {
         let _ = fs::remove_dir_all(&scratch);
         fs::create_dir_all(&scratch).map_err(|error| error.to_string())?;
-        let taken = take(&parts, made, if how == "archives" { 8 } else { 2 });
+        let taken = take(&parts, round, if how == "archives" { 8 } else { 2 });
         if taken.is_empty() {
             break;
         }
         match how {
-            "mail" => write(&folder.join(format!("{made:04}.eml")), message(&taken, made == 0).as_bytes())?,
-            _ => pack(how, made, &taken, &scratch, folder)?,
+            "mail" => write(&folder.join(format!("{round:04}.eml")), message(&taken, round == 0).as_bytes())?,
+            _ => pack(how, round, &taken, &scratch, folder)?,
         }
-        made += 1;
+        round += 1;
     }
     let _ = fs::remove_dir_all(&scratch);
-    Ok(made > 0)
+    Ok(round > 0)
 }
 
 /// A module of Python that holds the test file in base64, which ClamAV does not decode: what it stood in would be detected by Dachs alone.
@@ -245,7 +310,7 @@ const SEEN_THROUGH: &str = "pyclamd.py";
 /// Some files of each part.
 fn take(parts: &BTreeMap<&str, Vec<PathBuf>>, round: usize, each: usize) -> Vec<PathBuf> {
     let some = |files: &Vec<PathBuf>| {
-        let files = files.iter().filter(|file| !file.ends_with(SEEN_THROUGH));
+        let files = files.iter().filter(|file| !file.to_string_lossy().ends_with(SEEN_THROUGH));
         files.skip(round * each).take(each).cloned().collect::<Vec<_>>()
     };
     parts.values().flat_map(some).collect()
@@ -389,7 +454,8 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         for path in super::super::definition::files(&root.join("benches/corpora")).unwrap() {
             let recipe: Recipe = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-            assert!(recipe.pick.is_empty() != recipe.make.is_empty(), "{}", path.display());
+            let picks = recipe.make.is_empty() || recipe.make.starts_with("one.");
+            assert_eq!(!recipe.pick.is_empty(), picks, "{}", path.display());
         }
     }
 }

@@ -325,7 +325,11 @@ impl Bench<'_> {
         let mut row = Comparison::new("one worker / two, wall", "s");
         self.dachs(&self.folder, 2, false)?;
         for _ in 0..self.rounds {
-            row.push(self.dachs(&self.folder, 1, false)?.cost.wall, self.dachs(&self.folder, 2, false)?.cost.wall);
+            let (one, two) = (self.dachs(&self.folder, 1, false)?, self.dachs(&self.folder, 2, false)?);
+            if one.detected != two.detected || one.incomplete != two.incomplete {
+                self.outcome.wrong.push("two workers say other things than one".to_owned());
+            }
+            row.push(one.cost.wall, two.cost.wall);
         }
         self.outcome.comparisons = vec![row];
         Ok(())

@@ -14,7 +14,7 @@
 //! assert!(budget.reserve(60).is_ok());
 //! ```
 
-use crate::{Anomaly, AnomalyKind, Limit, Limits};
+use crate::{Anomaly, AnomalyKind, Limit, Limits, Spent};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -192,6 +192,14 @@ impl Budget {
             return Err(LimitReached { limit: Limit::Time, allowed });
         }
         Ok(())
+    }
+
+    /// What was charged so far, besides memory.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Counters { bytes, objects, rounds, .. } = &*self.counters;
+        Spent { bytes: of(bytes), objects: of(objects), rounds: of(rounds) }
     }
 
     /// Bytes charged so far.

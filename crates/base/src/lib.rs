@@ -23,6 +23,7 @@ mod reader;
 mod report;
 mod source;
 mod switches;
+mod team;
 
 pub use about::About;
 pub use anomaly::{Anomaly, AnomalyKind};
@@ -38,3 +39,4 @@ pub use report::{
 };
 pub use source::{HELD, Held, Memory, Part, Source, bytes_at, copy_at, read_exact_at, read_vec_at};
 pub use switches::{Alerts, Closed, Form, Structured, Switches};
+pub use team::{Claim, Piece, Role, Spent, Turn, merged};

@@ -6,6 +6,7 @@
 
 use crate::{Anomaly, FileKind, Limits, MediaFault};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// The name of a member inside its parent: raw bytes, at most [`Name::LONGEST`] of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,6 +34,12 @@ impl Name {
 pub struct ObjectPath(pub Vec<Name>);
 
 impl ObjectPath {
+    /// How much of [`Report::PATHS`] it takes.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.0.iter().map(|name| name.as_bytes().len().saturating_add(size_of::<Name>())).sum()
+    }
+
     /// The path of a member of this object.
     #[must_use]
     pub fn child(&self, name: Name) -> ObjectPath {
@@ -217,6 +224,15 @@ pub struct Coverage {
     pub skipped: u64,
 }
 
+impl Coverage {
+    /// Adds what was looked at besides.
+    pub fn add(&mut self, other: Coverage) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.objects = self.objects.saturating_add(other.objects);
+        self.skipped = self.skipped.saturating_add(other.skipped);
+    }
+}
+
 /// All that a scan found out about one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -237,6 +253,9 @@ pub struct Report {
 }
 
 impl Report {
+    /// So many bytes may the paths of all detections have: several times what a message holds.
+    pub const PATHS: usize = 1 << 20;
+
     /// A report that says only why the file was not scanned.
     #[must_use]
     pub fn unscanned(anomaly: Anomaly) -> Report {
@@ -252,6 +271,49 @@ impl Report {
             self.anomalies.push(anomaly);
         } else {
             self.anomalies_dropped = self.anomalies_dropped.saturating_add(1);
+        }
+    }
+
+    /// Adds what was found out later, as if all had been said to this report one after another: the same anomaly twice in a row is
+    /// one, and so is the same detection twice among those of one object. `repeats`: `later` has left such an anomaly out.
+    /// `None` where that does not tell what the report would be, because something was dropped.
+    pub fn append(&mut self, later: Report, repeats: bool, limits: &Limits) -> Option<()> {
+        let is_over = |count: usize, most: u32| u64::try_from(count).unwrap_or(u64::MAX) > u64::from(most);
+        let anomalies = self.anomalies.len().saturating_add(later.anomalies.len());
+        if later.anomalies_dropped > 0 || repeats && is_over(anomalies, limits.anomalies) {
+            return None;
+        }
+        if later.detections_dropped > 0 || self.detections_dropped > 0 && !later.detections.is_empty() {
+            return None;
+        }
+        for anomaly in later.anomalies {
+            if self.anomalies.last() != Some(&anomaly) {
+                self.note(anomaly, limits);
+            }
+        }
+        self.append_detections(later.detections);
+        let paths = self.detections.iter().fold(0_usize, |sum, found| sum.saturating_add(found.object.weight()));
+        if is_over(self.detections.len(), limits.detections) || paths > Report::PATHS {
+            return None;
+        }
+        self.gap |= later.gap;
+        self.coverage.add(later.coverage);
+        Some(())
+    }
+
+    fn append_detections(&mut self, later: Vec<Detection>) {
+        let mut causes: HashSet<Cause> = HashSet::new();
+        if let Some(last) = self.detections.last() {
+            let same = self.detections.iter().rev().take_while(|found| found.object == last.object);
+            causes = same.map(|found| found.cause).collect();
+        }
+        for found in later {
+            if self.detections.last().is_none_or(|last| last.object != found.object) {
+                causes.clear();
+            }
+            if causes.insert(found.cause) {
+                self.detections.push(found);
+            }
         }
     }
 

@@ -36,7 +36,7 @@ use crate::line::{self, Line};
 use crate::owners::Owners;
 use crate::progress::Progress;
 use crate::scan::{Setting, scan};
-use crate::walk::Walk;
+use crate::walk::{Walk, are_many};
 use crate::workers::{PROGRAM, Workers, files_ahead};
 
 pub(crate) use options::OPTIONS;
@@ -164,8 +164,10 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
         limits: limits.clone(),
         all_matches: show.all_matches,
         rules_on_members: true,
+        shared_from: Config::SHARED_FROM,
         switches: settings::switches(line),
         passwords: line.all("password").map(|password| password.as_bytes().to_vec()).collect(),
+        many: are_many(&paths),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })?;

@@ -35,6 +35,7 @@ pub(crate) use skip::{Skip, special};
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsString};
+use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 
@@ -140,6 +141,31 @@ impl Iterator for Walk {
             }
         }
     }
+}
+
+/// So many files pay for a start that takes longer: see [`dachs_pool::Config::many`].
+const MANY: usize = 100;
+
+/// Are many files to be found? A folder within a folder counts as many.
+pub(crate) fn are_many(arguments: &[OsString]) -> bool {
+    let mut count = 0_usize;
+    arguments.iter().any(|argument| {
+        count = count.saturating_add(files_below(argument));
+        count >= MANY
+    })
+}
+
+/// How many files there are, up to as many as count.
+fn files_below(argument: &OsString) -> usize {
+    let Ok(entries) = fs::read_dir(argument) else { return 1 };
+    let mut files = 0;
+    for entry in entries.flatten().take(MANY) {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return MANY;
+        }
+        files += 1;
+    }
+    files
 }
 
 impl Walk {

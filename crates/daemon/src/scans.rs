@@ -155,8 +155,10 @@ impl Desk {
             limits: self.setting.limits.clone(),
             all_matches: false,
             rules_on_members: true,
+            shared_from: Config::SHARED_FROM,
             switches: self.setting.switches,
             passwords: self.setting.passwords.clone(),
+            many: true,
             image: content.share()?,
             program: self.setting.program.clone(),
         };

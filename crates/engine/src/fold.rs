@@ -1,20 +1,17 @@
 //! Folds what is found out about single objects into the report of the file.
 //!
-//! A report holds [`Limits::detections`] and [`PATHS`] bytes of their objects' paths; further detections are counted.
+//! A report holds [`Limits::detections`] and [`Report::PATHS`] bytes of their objects' paths; further detections are counted.
 
 use crate::Options;
 use crate::level::Object;
 use crate::seen::Said;
 use dachs_base::{
-    Anomaly, Cause, Coverage, Detection, FileKind, Finding, Heuristic, Limits, MatchedString, Name, ObjectPath, Report,
-    Strength,
+    Anomaly, AnomalyKind, Cause, Coverage, Detection, FileKind, Finding, Heuristic, Limit, Limits, MatchedString, Name,
+    ObjectPath, Piece, Report, Strength,
 };
 use dachs_rules::Found;
 use std::cell::Cell;
 use std::collections::HashSet;
-
-/// So many bytes may the paths of all detections have: several times what a message holds.
-const PATHS: usize = 1 << 20;
 
 /// The report being made.
 pub(crate) struct Fold {
@@ -27,13 +24,32 @@ pub(crate) struct Fold {
     paths: usize,
     /// Counts what there was to say, whether it stands in the report or not.
     remarks: Cell<u64>,
+    /// A limit was reached that counts for the whole file.
+    limited: bool,
+    /// An anomaly was left out that was the same as the one before.
+    repeats: bool,
 }
 
 impl Fold {
     /// An empty report of a file of this kind.
     pub(crate) fn new(kind: FileKind, limits: Limits) -> Fold {
         let report = Report { kind: Some(kind), ..Report::default() };
-        Fold { limits, report, strong: false, causes: HashSet::new(), paths: 0, remarks: Cell::new(0) }
+        let (causes, remarks) = (HashSet::new(), Cell::new(0));
+        Fold { limits, report, strong: false, causes, paths: 0, remarks, limited: false, repeats: false }
+    }
+
+    /// What was found out since the last time, or since the beginning; the next piece starts with nothing.
+    pub(crate) fn take_piece(&mut self, options: &Options<'_>) -> Piece {
+        let decided = self.decided(options);
+        let kind = self.report.kind.unwrap_or(FileKind::Data);
+        let next = Fold { remarks: self.remarks.clone(), ..Fold::new(kind, self.limits.clone()) };
+        let Fold { report, limited, repeats, .. } = std::mem::replace(self, next);
+        Piece { report, decided, limited, repeats, ..Piece::default() }
+    }
+
+    /// The limits that were reached so far are those that one worker alone reaches: nothing has been given to others.
+    pub(crate) fn forget_limits(&mut self) {
+        self.limited = false;
     }
 
     /// There is something to say, or would be if no allow list cancelled it.
@@ -48,9 +64,7 @@ impl Fold {
 
     /// Objects were looked at before, and there is nothing to say of them.
     pub(crate) fn know(&mut self, seen: Coverage) {
-        let coverage = &mut self.report.coverage;
-        coverage.objects = coverage.objects.saturating_add(seen.objects);
-        coverage.bytes = coverage.bytes.saturating_add(seen.bytes);
+        self.report.coverage.add(Coverage { skipped: 0, ..seen });
     }
 
     /// One object was read.
@@ -110,10 +124,11 @@ impl Fold {
         }
         let first_strong = strength == Strength::Strong && !self.strong;
         self.strong |= first_strong;
-        let length = path.0.iter().map(|name| name.as_bytes().len().saturating_add(size_of::<Name>())).sum();
+        let length = path.weight();
         let most = usize::try_from(self.limits.detections).unwrap_or(usize::MAX);
         let has_room = |fold: &Fold| {
-            fold.report.detections.len() < most && fold.paths.checked_add(length).is_some_and(|sum| sum <= PATHS)
+            fold.report.detections.len() < most
+                && fold.paths.checked_add(length).is_some_and(|sum| sum <= Report::PATHS)
         };
         // The first strong one is kept in any case: it decides what the file is.
         if first_strong && !has_room(self) && self.report.detections.pop().is_some() {
@@ -138,8 +153,11 @@ impl Fold {
     /// Notes an anomaly of the object at `path`; the same one twice in a row is one.
     pub(crate) fn note(&mut self, anomaly: Anomaly, path: &ObjectPath) {
         self.remark();
+        self.limited |= counts_for_all(anomaly.kind);
         let anomaly = Anomaly { object: path.clone(), ..anomaly };
-        if self.report.anomalies.last() != Some(&anomaly) {
+        if self.report.anomalies.last() == Some(&anomaly) {
+            self.repeats = true;
+        } else {
             self.report.note(anomaly, &self.limits);
         }
     }
@@ -165,4 +183,10 @@ impl Fold {
     pub(crate) fn report(self) -> Report {
         self.report
     }
+}
+
+/// True if a limit was reached that counts for the whole file, and not for one object. Time does too, but says so in any case.
+pub(crate) fn counts_for_all(kind: AnomalyKind) -> bool {
+    let AnomalyKind::Limit(limit) = kind else { return false };
+    matches!(limit, Limit::Memory | Limit::Objects | Limit::Rounds | Limit::ScanSize)
 }

@@ -106,6 +106,8 @@ pub(crate) struct Level {
     pub(crate) gap: bool,
     /// What may be remembered of the object, once its members were gone through.
     pub(crate) asked: Option<Asked>,
+    /// How many items of the object were given.
+    pub(crate) given: u64,
     unpackers: VecDeque<Box<dyn Unpack>>,
     /// As what signatures ask to look at the object again.
     handlers: Vec<FileKind>,
@@ -122,6 +124,7 @@ impl Level {
             object,
             gap: false,
             asked: None,
+            given: 0,
             unpackers: VecDeque::new(),
             handlers: Vec::new(),
             told: VecDeque::new(),
@@ -170,6 +173,7 @@ impl Level {
     pub(crate) fn next_item(&mut self) -> Option<Item> {
         while let Some(unpack) = self.unpackers.front_mut() {
             if let Some(item) = unpack.next_item() {
+                self.given = self.given.saturating_add(1);
                 return Some(item);
             }
             self.unpackers.pop_front();

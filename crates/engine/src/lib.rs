@@ -16,6 +16,7 @@
 //! * when to stop: at the first strong detection (unless all are asked for), or when the time is over;
 //! * what cancels a detection: an allow-list entry for the object or for any object around it, or the signature of somebody
 //!   whom the content trusts on one of them, if that is a program (but not that one of its certificates was revoked);
+//! * how several workers look at one large file together: see the module `team`;
 //! * when a file needs a process of its own ([`Outcome::Isolate`]): before a parser of archives or documents runs on it,
 //!   or on what was found in the midst of it. Pages are texts, and share a process until one holds such an object.
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ mod fold;
 mod level;
 mod rules;
 mod seen;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +41,9 @@ use fold::Fold;
 use level::{Level, Object};
 use seen::{Asked, Seen, Sight};
 use std::sync::Arc;
+use team::Share;
+
+pub use team::Team;
 
 /// Patterns tell the kind of an object where they stand in so many bytes at its start.
 const FIRST: u64 = 1024;
@@ -68,6 +73,8 @@ pub struct Options<'a> {
     pub now: Option<i64>,
     /// Passwords that were given, for what is encrypted; they come before those of the content.
     pub passwords: &'a [Vec<u8>],
+    /// The workers that look at the file together with this one; not with [`Options::isolate`].
+    pub team: Option<&'a dyn Team>,
 }
 
 /// What became of a scan.
@@ -97,7 +104,11 @@ pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: 
         isolate: false,
         handlers: Vec::new(),
         told: Vec::new(),
+        share: Share::new(options.team.filter(|_| !options.isolate)),
     };
+    if scan.share.is_helper() {
+        return scan.help(Object::file(file, identity));
+    }
     scan.visit(Object::file(file, identity));
     while !scan.levels.is_empty() && !scan.is_enough() {
         scan.step();
@@ -106,7 +117,7 @@ pub fn scan(file: Arc<dyn Source>, image: &Image<'_>, budget: &Budget, options: 
         }
     }
     scan.leave_all();
-    Outcome::Report(scan.fold.report())
+    scan.finish()
 }
 
 /// One scan under way.
@@ -124,13 +135,22 @@ struct Scan<'a> {
     handlers: Vec<FileKind>,
     /// What patterns of the content tell of the object at hand, or of what begins at an offset in it.
     told: Vec<(FileKind, Option<u64>)>,
+    share: Share<'a>,
 }
 
 impl Scan<'_> {
     /// One step: the next item of the innermost level, or the end of that level.
     fn step(&mut self) {
+        let shared = self.share.is_at(self.levels.len());
+        if shared && !self.is_next_mine() {
+            return;
+        }
         let Some(level) = self.levels.last_mut() else { return };
-        match level.next_item() {
+        let item = level.next_item();
+        if shared {
+            item.iter().for_each(|item| self.share.count(item));
+        }
+        match item {
             Some(Item::Anomaly { member: None, anomaly }) => {
                 let anomaly = if level.object.embedded { matched_anyway(anomaly) } else { anomaly };
                 level.gap |= anomaly.kind.is_gap();
@@ -160,6 +180,7 @@ impl Scan<'_> {
                 self.visit(object);
             }
             Some(Item::Meta(meta)) => self.describe(&meta),
+            None if shared => self.end_of_items(),
             None => self.look_on(),
         }
     }
@@ -344,6 +365,7 @@ impl Scan<'_> {
         if !self.is_enough() && !self.isolates(&level.object) {
             self.open(&mut level);
         }
+        self.settle(&mut level);
         self.levels.push(level);
     }
 
@@ -589,6 +611,9 @@ impl Scan<'_> {
 
     /// Ends the innermost level: asks its source what went wrong while it was read.
     fn leave(&mut self) {
+        if self.share.is_at(self.levels.len()) {
+            self.leave_container();
+        }
         let Some(mut level) = self.levels.pop() else { return };
         if let Some(problem) = level.object.source.problem() {
             level.gap |= problem.kind.is_gap();
@@ -602,21 +627,32 @@ impl Scan<'_> {
 
     /// Ends all levels, innermost first. A scan that stops for want of time says so.
     fn leave_all(&mut self) {
-        if let Some(level) = self.levels.last_mut()
-            && !self.fold.decided(self.options)
-            && let Err(reached) = self.budget.check_time()
-        {
-            level.gap = true;
-            self.fold.note(reached.into(), &level.object.path);
-        }
+        self.note_time();
         while !self.levels.is_empty() {
             self.leave();
         }
     }
 
+    /// Says where the time was over, if it is.
+    fn note_time(&mut self) {
+        let decided = self.is_decided();
+        if let Some(level) = self.levels.last_mut()
+            && !decided
+            && let Err(reached) = self.budget.check_time()
+        {
+            level.gap = true;
+            self.fold.note(reached.into(), &level.object.path);
+        }
+    }
+
     /// True if enough was found, or the time is over.
     fn is_enough(&self) -> bool {
-        self.fold.decided(self.options) || self.budget.check_time().is_err()
+        self.is_decided() || self.budget.check_time().is_err()
+    }
+
+    /// True if what was found, here or by others, is all that was asked for.
+    fn is_decided(&self) -> bool {
+        self.share.is_over() || self.fold.decided(self.options)
     }
 }
 

@@ -12,10 +12,10 @@ use dachs_sigdb::{Builder, Image, LinkOptions};
 use std::sync::Arc;
 
 /// What the test signature `Test.Badger` finds.
-const BADGER: &[u8] = b"badger-badger-badger";
+pub(crate) const BADGER: &[u8] = b"badger-badger-badger";
 
 /// An image that finds [`BADGER`] anywhere, and allows objects of exactly these bytes.
-fn image(allowed: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn image(allowed: &[&[u8]]) -> Vec<u8> {
     let mut builder = Builder::new();
     let source = builder.source(SourceInfo { name: "test.ndb".into(), ..SourceInfo::default() });
     let elements = BADGER.iter().map(|byte| Element::Byte { value: *byte, mask: 0xff }).collect();
@@ -31,7 +31,7 @@ fn image(allowed: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A ustar archive of these members.
-fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, bytes) in members {
         let mut header = [0_u8; 512];
@@ -50,7 +50,7 @@ fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
     archive
 }
 
-fn report(bytes: &[u8], image: &[u8], limits: Limits, options: Options<'_>) -> Report {
+pub(crate) fn report(bytes: &[u8], image: &[u8], limits: Limits, options: Options<'_>) -> Report {
     let image = Image::new(image).unwrap();
     let file: Arc<dyn Source> = Arc::new(Memory::new(bytes));
     match scan(file, &image, &Budget::new(limits, NoClock), &options) {
@@ -60,7 +60,7 @@ fn report(bytes: &[u8], image: &[u8], limits: Limits, options: Options<'_>) -> R
 }
 
 /// The paths of all detections, members joined by `/`.
-fn paths(report: &Report) -> Vec<String> {
+pub(crate) fn paths(report: &Report) -> Vec<String> {
     let show = |names: &[dachs_base::Name]| {
         names.iter().map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned()).collect::<Vec<_>>().join("/")
     };
@@ -79,7 +79,7 @@ fn names(report: &Report, image: &[u8]) -> Vec<String> {
     names
 }
 
-const ALL: Options<'static> = Options {
+pub(crate) const ALL: Options<'static> = Options {
     all_matches: true,
     isolate: false,
     rules: None,
@@ -90,6 +90,7 @@ const ALL: Options<'static> = Options {
     links: LinkOptions { cloaked: false, unencrypted: false },
     passwords: &[],
     now: None,
+    team: None,
 };
 
 #[test]

@@ -14,7 +14,8 @@ pub(crate) struct Busy {
 
 #[derive(Debug, Default)]
 struct State {
-    workers: HashMap<u64, Arc<OwnedFd>>,
+    /// A file that several look at has several.
+    workers: HashMap<u64, Vec<Arc<OwnedFd>>>,
     /// Jobs that nobody wants any more.
     given_up: HashSet<u64>,
     /// Nobody wants any job any more.
@@ -26,6 +27,7 @@ struct State {
 pub(crate) struct Working<'a> {
     busy: &'a Busy,
     tags: Vec<u64>,
+    worker: Arc<OwnedFd>,
 }
 
 impl Busy {
@@ -37,15 +39,15 @@ impl Busy {
             // It may just have ended.
             let _ = process::kill(worker.handle());
         }
-        state.workers.extend(tags.iter().map(|tag| (*tag, worker.shared_handle())));
-        Working { busy: self, tags }
+        tags.iter().for_each(|tag| state.workers.entry(*tag).or_default().push(worker.shared_handle()));
+        Working { busy: self, tags, worker: worker.shared_handle() }
     }
 
-    /// Nobody wants this job any more: kills the worker that has it, if one has.
+    /// Nobody wants this job any more: kills the workers that have it, if any have.
     pub(crate) fn give_up(&self, tag: u64) {
         let mut state = self.lock();
         state.given_up.insert(tag);
-        if let Some(handle) = state.workers.get(&tag) {
+        for handle in state.workers.get(&tag).into_iter().flatten() {
             // It may just have ended.
             let _ = process::kill(handle.as_fd());
         }
@@ -76,7 +78,14 @@ impl Drop for Working<'_> {
     fn drop(&mut self) {
         let mut state = self.busy.lock();
         for tag in &self.tags {
-            state.workers.remove(tag);
+            let workers = state.workers.get_mut(tag);
+            let left = workers.map_or(0, |workers| {
+                workers.retain(|worker| !Arc::ptr_eq(worker, &self.worker));
+                workers.len()
+            });
+            if left == 0 {
+                state.workers.remove(tag);
+            }
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Start {
     pub(crate) program: PathBuf,
     pub(crate) image: OwnedFd,
     pub(crate) memory: u64,
+    pub(crate) many: bool,
 }
 
 /// Makes workers.
@@ -58,6 +59,13 @@ struct State {
 struct Zygote {
     child: Child,
     socket: OwnedFd,
+}
+
+/// A request that waits for a worker before it is forked: it need not wait for the request, and nobody has to wake it.
+#[derive(Debug)]
+pub(crate) struct First<'a> {
+    pub(crate) packet: &'a [u8],
+    pub(crate) files: &'a [BorrowedFd<'a>],
 }
 
 /// A worker, from the outside.
@@ -92,14 +100,19 @@ impl Control {
         Ok((Control { start, state: Mutex::new(state) }, report))
     }
 
-    /// A new worker, for one file `alone` or for many. If the zygote has died, a new one is started first. `done` was
-    /// [killed](Control::kill) before.
-    pub(crate) fn fork(&self, alone: bool, done: Option<Worker>) -> Result<Worker, PoolError> {
+    /// A new worker, for one file `alone`, of this size, or for many, with its first request if there is one yet. If the zygote has died, a new one is
+    /// started before. `done` was [killed](Control::kill).
+    pub(crate) fn fork(
+        &self,
+        alone: Option<u64>,
+        first: Option<&First<'_>>,
+        done: Option<Worker>,
+    ) -> Result<Worker, PoolError> {
         let mut state = self.lock();
         loop {
             state.ensure(&self.start)?;
             let done = done.as_ref().filter(|done| done.generation == state.generation).map(|done| done.number);
-            match state.fork(alone, done) {
+            match state.fork(alone, first, done) {
                 Err(PoolError::Silent) => state.bury(),
                 forked => return forked,
             }
@@ -159,8 +172,11 @@ impl State {
     }
 
     /// Asks for a worker. `Silent` means that the zygote is of no use any more.
-    fn fork(&mut self, alone: bool, done: Option<u64>) -> Result<Worker, PoolError> {
+    fn fork(&mut self, alone: Option<u64>, first: Option<&First<'_>>, done: Option<u64>) -> Result<Worker, PoolError> {
         let (ours, its) = socket::pair().map_err(PoolError::Start)?;
+        if let Some(First { packet, files }) = first {
+            socket::send_with_descriptors(ours.as_fd(), packet, files).map_err(PoolError::Start)?;
+        }
         // The default fits as well, where the kernel does not allow more.
         let _ = socket::allow_packets_of(its.as_fd(), LONGEST * 2);
         self.workers += 1;
@@ -202,7 +218,7 @@ impl Zygote {
         // It holds the zygote's end of the socket, and nobody would notice the zygote's death.
         drop(command);
         let zygote = Zygote { child, socket: ours };
-        let setup = Setup { memory: start.memory }.encode().map_err(|_| PoolError::Silent)?;
+        let setup = Setup { memory: start.memory, many: start.many }.encode().map_err(|_| PoolError::Silent)?;
         socket::send(zygote.socket.as_fd(), &setup, None).map_err(|_| PoolError::Silent)?;
         match zygote.answer()?.0 {
             Answer::Ready(report) => Ok((zygote, report)),

@@ -12,19 +12,23 @@
 //! [`Done`] with a [`Report`]: its own, or one with the reason why there is none. Files that were scanned by a worker
 //! before it went bad keep their reports; those after it get a fresh worker.
 //!
+//! A slot that has nothing to do helps another with a large archive, see `team`: the report is the same, and comes sooner.
+//!
 //! The crate parses nothing but replies and links no parser.
 #![forbid(unsafe_code)]
 
 mod busy;
 mod control;
 mod ends;
+mod joint;
 mod queue;
 mod slot;
+mod team;
 
 use busy::Busy;
 use control::{Control, Start};
 use dachs_base::{About, Anomaly, Limits, Report, RuleCosts, RuleRange, Switches};
-use queue::Queue;
+use queue::{Queue, Work};
 use slot::{Shop, Slot};
 use std::fmt;
 use std::io;
@@ -51,10 +55,15 @@ pub struct Config {
     pub all_matches: bool,
     /// Run YARA rules on members too, and not only on files themselves.
     pub rules_on_members: bool,
+    /// Archives, disk images and compressed streams of so many bytes or more are looked at by all workers that have nothing else to
+    /// do; normally [`Config::SHARED_FROM`].
+    pub shared_from: u64,
     /// What is looked into and reported besides signatures.
     pub switches: Switches,
     /// Passwords for what is encrypted. Those beyond [`Config::PASSWORDS`], and longer ones than [`Config::PASSWORD`], are not used.
     pub passwords: Vec<Vec<u8>>,
+    /// Many files will be scanned: the start takes some twelve milliseconds of a processor more, and each archive or document less.
+    pub many: bool,
     /// The compiled image: a sealed memory file, or a file opened for reading only.
     pub image: OwnedFd,
     /// The executable that runs `dachs_worker::main` when its first argument is `worker`: normally `/proc/self/exe`.
@@ -62,6 +71,8 @@ pub struct Config {
 }
 
 impl Config {
+    /// 32 MiB: in less time than it takes to scan so much, ten workers are made. In bytes.
+    pub const SHARED_FROM: u64 = 32 << 20;
     /// How many passwords are used.
     pub const PASSWORDS: usize = dachs_proto::Request::PASSWORDS;
     /// How long they may be, in bytes.
@@ -170,24 +181,37 @@ impl Pool {
     }
 
     fn assemble(config: Config, deliver: Deliver, results: Receiver<Done>) -> Result<Pool, PoolError> {
-        let Config { jobs, limits, all_matches, rules_on_members, switches, passwords, image, program } = config;
+        let Config {
+            jobs,
+            limits,
+            all_matches,
+            rules_on_members,
+            shared_from,
+            switches,
+            passwords,
+            many,
+            image,
+            program,
+        } = config;
         let fits = |password: &Vec<u8>| password.len() <= Config::PASSWORD;
         let passwords = passwords.into_iter().filter(fits).take(Config::PASSWORDS).collect();
-        let (control, layers) = Control::new(Start { program, image, memory: limits.memory })?;
+        let (control, layers) = Control::new(Start { program, image, memory: limits.memory, many })?;
+        let jobs = jobs.max(1);
+        let queue = Arc::new(Queue::new(jobs, jobs.saturating_mul(QUEUED)));
         let shop = Arc::new(Shop {
             control,
             limits,
             all_matches,
             rules_on_members,
+            shared_from: if jobs > 1 { shared_from } else { u64::MAX },
             switches,
             passwords,
             busy: Busy::default(),
+            queue: Arc::clone(&queue),
         });
-        let jobs = jobs.max(1);
-        let queue = Arc::new(Queue::new(jobs, jobs.saturating_mul(QUEUED)));
         let mut pool = Pool { results, submitter: Submitter { jobs: queue }, shop, layers, threads: Vec::new() };
         for _ in 0..jobs {
-            pool.threads.push(slot(&pool.shop, &pool.submitter.jobs, &deliver).map_err(PoolError::Start)?);
+            pool.threads.push(slot(&pool.shop, &deliver).map_err(PoolError::Start)?);
         }
         Ok(pool)
     }
@@ -272,15 +296,18 @@ impl Drop for Profiler<'_> {
 }
 
 /// Starts the thread of a slot. It ends when the queue is closed.
-fn slot(shop: &Arc<Shop>, jobs: &Arc<Queue>, deliver: &Deliver) -> io::Result<JoinHandle<()>> {
-    let (shop, jobs, deliver) = (Arc::clone(shop), Arc::clone(jobs), Arc::clone(deliver));
+fn slot(shop: &Arc<Shop>, deliver: &Deliver) -> io::Result<JoinHandle<()>> {
+    let (shop, deliver) = (Arc::clone(shop), Arc::clone(deliver));
     std::thread::Builder::new().name("dachs-slot".to_owned()).spawn(move || {
         let mut slot = Slot::new(&shop);
-        while let Some(parcel) = jobs.pop() {
-            slot.scan(&parcel, &mut |done| {
-                shop.busy.forget(done.tag);
-                deliver(done);
-            });
+        while let Some(work) = shop.queue.pop() {
+            match work {
+                Work::Help(joint) => slot.help(&joint),
+                Work::Parcel(parcel) => slot.scan(&parcel, &mut |done| {
+                    shop.busy.forget(done.tag);
+                    deliver(done);
+                }),
+            }
         }
         slot.close();
     })

@@ -2,12 +2,15 @@
 //!
 //! Small files that wait one behind another leave it together, as a *parcel*. Who waits for room in it is woken when half of it is
 //! empty, not for each job that goes: small files take so little time that waking somebody for each took as long as scanning them.
+//!
+//! Who finds no job is given a file that others are at already, if there is one that several may look at: see `joint`.
 
 use crate::Job;
+use crate::joint::Joint;
 use dachs_base::About;
 use dachs_proto::Request;
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A larger file is no part of a parcel of several, in bytes.
 const SMALL: u64 = 1 << 18;
@@ -28,10 +31,29 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// Files under way that helpers are welcome at, oldest first.
+    joints: Vec<Arc<Joint>>,
     closed: bool,
     /// How many wait for jobs, and for room. To ring for nobody would be a system call all the same.
     takers: usize,
     givers: usize,
+}
+
+/// What somebody who has nothing to do is given.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Files to scan.
+    Parcel(Vec<Job>),
+    /// A file to help with, and to [leave](Joint::leave).
+    Help(Arc<Joint>),
+}
+
+impl State {
+    /// A file that wants a helper, which is promised to it.
+    fn help(&mut self) -> Option<Arc<Joint>> {
+        self.joints.retain(|joint| joint.is_open());
+        self.joints.iter().find(|joint| joint.join()).map(Arc::clone)
+    }
 }
 
 impl Queue {
@@ -57,21 +79,39 @@ impl Queue {
         true
     }
 
-    /// The next job, and those behind it that go with it; waits for one. None once the queue is closed. Each taker leaves the others
-    /// their share of what waits.
-    pub(crate) fn pop(&self) -> Option<Vec<Job>> {
-        let empty = |state: &mut State| !state.closed && state.jobs.is_empty();
+    /// The next job, and those behind it that go with it, or, if there is none, a file to help with; waits for one. None once the
+    /// queue is closed. Each taker leaves the others their share of what waits.
+    pub(crate) fn pop(&self) -> Option<Work> {
         let mut state = self.lock();
-        state.takers += 1;
-        state = self.came.wait_while(state, empty).unwrap_or_else(PoisonError::into_inner);
-        state.takers -= 1;
+        while state.jobs.is_empty() && !state.closed {
+            if let Some(joint) = state.help() {
+                return Some(Work::Help(joint));
+            }
+            state.takers += 1;
+            state = self.came.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.takers -= 1;
+        }
         let share = state.jobs.len().div_ceil(self.takers);
         let count = parcel(state.jobs.iter().take(share));
         let jobs = state.jobs.drain(..count).collect();
         if state.givers > 0 && state.jobs.len() <= self.longest / 2 {
             self.went.notify_one();
         }
-        (count > 0).then_some(jobs)
+        (count > 0).then_some(Work::Parcel(jobs))
+    }
+
+    /// Tells those who have nothing to do of a file that they can help with.
+    pub(crate) fn offer(&self, joint: &Arc<Joint>) {
+        let mut state = self.lock();
+        state.joints.push(Arc::clone(joint));
+        if state.takers > 0 {
+            self.came.notify_all();
+        }
+    }
+
+    /// The file is done.
+    pub(crate) fn withdraw(&self, joint: &Arc<Joint>) {
+        self.lock().joints.retain(|other| !Arc::ptr_eq(other, joint));
     }
 
     /// Drops what is queued and takes nothing more.
@@ -104,8 +144,16 @@ fn parcel<'a>(jobs: impl Iterator<Item = &'a Job>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::thread;
+    use std::time::Duration;
+
+    /// The jobs of a parcel.
+    fn jobs(work: Work) -> Vec<Job> {
+        match work {
+            Work::Parcel(jobs) => jobs,
+            Work::Help(joint) => panic!("help with {joint:?}"),
+        }
+    }
 
     fn job(tag: u64) -> Job {
         let file = dachs_sys::fd::sealed_memory("test", b"").unwrap();
@@ -135,7 +183,7 @@ mod tests {
     fn each_taker_leaves_the_others_their_share() {
         let queue = Queue::new(2, 100);
         (0..9).for_each(|tag| assert!(queue.push(job(tag))));
-        let taken: Vec<usize> = (0..4).map(|_| queue.pop().map_or(0, |jobs| jobs.len())).collect();
+        let taken: Vec<usize> = (0..4).map(|_| queue.pop().map_or(0, |work| jobs(work).len())).collect();
         assert_eq!(taken, [5, 2, 1, 1]);
     }
 
@@ -146,7 +194,7 @@ mod tests {
             .map(|_| {
                 let queue = Arc::clone(&queue);
                 thread::spawn(move || {
-                    std::iter::from_fn(|| queue.pop()).flatten().map(|job| job.tag).collect::<Vec<_>>()
+                    std::iter::from_fn(|| queue.pop()).flat_map(jobs).map(|job| job.tag).collect::<Vec<_>>()
                 })
             })
             .collect();
@@ -158,6 +206,23 @@ mod tests {
         let mut tags: Vec<u64> = takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect();
         tags.sort_unstable();
         assert_eq!(tags, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn who_has_no_job_helps() {
+        let queue = Queue::new(2, 100);
+        let joint = Arc::new(Joint::new(&job(1), Duration::from_secs(60), 1).unwrap());
+        queue.offer(&joint);
+        assert!(queue.push(job(2)));
+        assert_eq!(jobs(queue.pop().unwrap())[0].tag, 2, "jobs go first");
+        assert!(matches!(queue.pop(), Some(Work::Help(helped)) if Arc::ptr_eq(&helped, &joint)));
+        joint.close();
+        assert!(queue.push(job(3)));
+        assert_eq!(jobs(queue.pop().unwrap())[0].tag, 3);
+        assert!(queue.lock().help().is_none());
+        queue.withdraw(&joint);
+        queue.close();
+        assert!(queue.pop().is_none());
     }
 
     #[test]

@@ -12,14 +12,16 @@
 //! told of a parcel is told at its end.
 
 use crate::busy::Busy;
-use crate::control::{Control, Worker};
+use crate::control::{Control, First, Worker};
 use crate::ends::{Loss, describe};
+use crate::queue::Queue;
 use crate::{Done, Job, PoolError};
-use dachs_base::{Anomaly, AnomalyKind, Limits, Report, RuleCosts, RuleRange, Switches};
-use dachs_proto::{Body, File, FileReply, LONGEST, Reply, Request};
+use dachs_base::{Anomaly, AnomalyKind, FileKind, Limits, Report, RuleCosts, RuleRange, Switches};
+use dachs_proto::{Body, File, FileReply, LONGEST, Place, Reply, Request};
 use dachs_sys::socket;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A shared worker is replaced after so many files: what one of them broke does not last.
@@ -38,16 +40,19 @@ pub(crate) struct Shop {
     pub(crate) switches: Switches,
     pub(crate) busy: Busy,
     pub(crate) rules_on_members: bool,
+    /// The least size of a file that several workers look at.
+    pub(crate) shared_from: u64,
     pub(crate) passwords: Vec<Vec<u8>>,
+    pub(crate) queue: Arc<Queue>,
 }
 
 /// One slot.
 #[derive(Debug)]
 pub(crate) struct Slot<'a> {
-    shop: &'a Shop,
+    pub(crate) shop: &'a Shop,
     shared: Option<Hired>,
     /// The last worker of one file, which was killed: the zygote is told with the next order.
-    done: Option<Worker>,
+    pub(crate) done: Option<Worker>,
     packet: Box<[u8]>,
     /// Counts requests; a reply gives the number back.
     requests: u64,
@@ -57,8 +62,8 @@ pub(crate) struct Slot<'a> {
 
 /// A worker and what it has done.
 #[derive(Debug)]
-struct Hired {
-    worker: Worker,
+pub(crate) struct Hired {
+    pub(crate) worker: Worker,
     files: u32,
     /// What its socket is set to.
     patience: Duration,
@@ -83,11 +88,11 @@ impl<'a> Slot<'a> {
         let mut isolated = Vec::new();
         for (job, FileReply { body, micros }) in jobs.iter().zip(told) {
             match reported(Ok(body)) {
-                Some(report) => tell(Done { tag: job.tag, report, elapsed: spent.min(Duration::from_micros(micros)) }),
-                None => isolated.push(job),
+                Ok(report) => tell(Done { tag: job.tag, report, elapsed: spent.min(Duration::from_micros(micros)) }),
+                Err(kind) => isolated.push((job, kind)),
             }
         }
-        isolated.into_iter().for_each(|job| tell(self.scan_alone(job, Instant::now())));
+        isolated.into_iter().for_each(|(job, kind)| tell(self.scan_alone(job, kind, Instant::now())));
     }
 
     fn scan_one(&mut self, job: &Job) -> Done {
@@ -97,18 +102,18 @@ impl<'a> Slot<'a> {
         }
         let answered = self.ask_shared(std::slice::from_ref(job)).and_then(single);
         match reported(answered) {
-            Some(report) => Done { tag: job.tag, report, elapsed: begin.elapsed() },
-            None => self.scan_alone(job, begin),
+            Ok(report) => Done { tag: job.tag, report, elapsed: begin.elapsed() },
+            Err(kind) => self.scan_alone(job, kind, begin),
         }
     }
 
-    /// Scans a file that a shared worker does not look into.
-    fn scan_alone(&mut self, job: &Job, begin: Instant) -> Done {
-        let report = if self.shop.busy.is_given_up(job.tag) {
-            given_up()
-        } else {
-            reported(self.ask_alone(job)).unwrap_or_else(|| unscanned("its worker did not scan it"))
-        };
+    /// Scans a file that a shared worker does not look into: one of this kind, as it says.
+    fn scan_alone(&mut self, job: &Job, kind: FileKind, begin: Instant) -> Done {
+        let in_team = self.is_for_team(job, kind).then(|| self.lead(job, kind)).flatten();
+        let answered = in_team.unwrap_or_else(|| {
+            if self.shop.busy.is_given_up(job.tag) { Err(died("it was given up")) } else { self.ask_alone(job) }
+        });
+        let report = reported(answered).unwrap_or_else(|_| unscanned("its worker did not scan it"));
         Done { tag: job.tag, report, elapsed: begin.elapsed() }
     }
 
@@ -138,7 +143,7 @@ impl<'a> Slot<'a> {
     fn ask_shared(&mut self, jobs: &[Job]) -> Result<Vec<FileReply>, Anomaly> {
         for _ in 0..2 {
             let mut shared = self.shared()?;
-            match self.ask(&mut shared, jobs, true) {
+            match self.ask(&mut shared, jobs) {
                 Ok(told) => {
                     shared.files = shared.files.saturating_add(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
                     self.shared = Some(shared);
@@ -153,10 +158,12 @@ impl<'a> Slot<'a> {
         Err(died("its workers died before they got it"))
     }
 
-    /// Asks a worker of its own.
+    /// Asks a worker of its own, which is forked with the question waiting for it.
     fn ask_alone(&mut self, job: &Job) -> Result<Body, Anomaly> {
-        let mut own = self.hire(true)?;
-        match self.ask(&mut own, std::slice::from_ref(job), false) {
+        let jobs = std::slice::from_ref(job);
+        let packet = self.question(jobs, false, None).map_err(|_| died("its worker cannot be asked"))?;
+        let mut own = self.hire_with(Some(job.size), Some(&First { packet: &packet, files: &[job.file.as_fd()] }))?;
+        match self.hear(&mut own, jobs, false) {
             Ok(told) => {
                 Control::kill(&own.worker);
                 self.done = Some(own.worker);
@@ -175,23 +182,29 @@ impl<'a> Slot<'a> {
             }
             control.end(shared.worker);
         }
-        self.hire(false)
+        self.hire(None)
     }
 
-    fn hire(&mut self, alone: bool) -> Result<Hired, Anomaly> {
+    /// A new worker, for one file `alone`, of this size, or for many.
+    pub(crate) fn hire(&mut self, alone: Option<u64>) -> Result<Hired, Anomaly> {
+        self.hire_with(alone, None)
+    }
+
+    fn hire_with(&mut self, alone: Option<u64>, first: Option<&First<'_>>) -> Result<Hired, Anomaly> {
         let no_worker = |error: PoolError| died(&format!("there is no worker to scan it: {error}"));
-        let worker = self.shop.control.fork(alone, self.done.take()).map_err(no_worker)?;
+        let worker = self.shop.control.fork(alone, first, self.done.take()).map_err(no_worker)?;
         Ok(Hired { worker, files: 0, patience: Duration::ZERO })
     }
 
     /// One request, one reply.
-    fn ask(&mut self, hired: &mut Hired, jobs: &[Job], isolate: bool) -> Result<Vec<FileReply>, Loss> {
-        self.requests += 1;
-        let request = self.request(jobs, isolate);
+    fn ask(&mut self, hired: &mut Hired, jobs: &[Job]) -> Result<Vec<FileReply>, Loss> {
+        self.send(hired, jobs, true, None)?;
+        self.hear(hired, jobs, true)
+    }
+
+    /// The reply to the last request.
+    fn hear(&mut self, hired: &mut Hired, jobs: &[Job], isolate: bool) -> Result<Vec<FileReply>, Loss> {
         hired.wait_at_most(self.hard_deadline(jobs)).map_err(|_| Loss::Undelivered)?;
-        let packet = request.encode().map_err(|_| Loss::Undelivered)?;
-        let files: Vec<BorrowedFd<'_>> = jobs.iter().map(|job| job.file.as_fd()).collect();
-        socket::send_with_descriptors(hired.worker.socket(), &packet, &files).map_err(|_| Loss::Undelivered)?;
         let _busy = self.shop.busy.enter(jobs.iter().map(|job| job.tag), &hired.worker);
         let told = self.reply(&hired.worker)?;
         told.iter().try_for_each(|file| self.is_wanted(&file.body, isolate))?;
@@ -201,6 +214,20 @@ impl<'a> Slot<'a> {
             _ => return Err(Loss::Nonsense("a reply for other files".to_owned())),
         }
         Ok(told)
+    }
+
+    /// Gives files to a worker.
+    pub(crate) fn send(&mut self, hired: &Hired, jobs: &[Job], isolate: bool, team: Option<Place>) -> Result<(), Loss> {
+        let packet = self.question(jobs, isolate, team)?;
+        let files: Vec<BorrowedFd<'_>> = jobs.iter().map(|job| job.file.as_fd()).collect();
+        socket::send_with_descriptors(hired.worker.socket(), &packet, &files).map_err(|_| Loss::Undelivered)
+    }
+
+    /// The next request, as it is sent.
+    fn question(&mut self, jobs: &[Job], isolate: bool, team: Option<Place>) -> Result<Vec<u8>, Loss> {
+        self.requests += 1;
+        let request = Request { team, ..self.request(jobs, isolate) };
+        request.encode().map_err(|_| Loss::Undelivered)
     }
 
     fn request(&self, jobs: &[Job], isolate: bool) -> Request {
@@ -215,6 +242,7 @@ impl<'a> Slot<'a> {
             rules_on_members: *rules_on_members,
             passwords: passwords.clone(),
             profile: self.profile,
+            team: None,
         }
     }
 
@@ -223,6 +251,7 @@ impl<'a> Slot<'a> {
         match body {
             Body::Panicked(place) => Err(Loss::Panicked(place.clone())),
             Body::Costs(_) if self.profile.is_none() => Err(Loss::Nonsense("costs that nobody asked for".to_owned())),
+            Body::Claim(_) | Body::Piece(_) => Err(Loss::Nonsense("the words of a team".to_owned())),
             Body::Isolate(_) if !isolate => Err(Loss::Nonsense("the wish to be isolated twice".to_owned())),
             _ => Ok(()),
         }
@@ -230,6 +259,11 @@ impl<'a> Slot<'a> {
 
     /// Waits for the reply, and believes nothing of it.
     fn reply(&mut self, worker: &Worker) -> Result<Vec<FileReply>, Loss> {
+        self.weighed_reply(worker).map(|(files, _)| files)
+    }
+
+    /// The same, and how many bytes it took.
+    pub(crate) fn weighed_reply(&mut self, worker: &Worker) -> Result<(Vec<FileReply>, usize), Loss> {
         let length = match socket::receive(worker.socket(), &mut self.packet) {
             Ok(0) => return Err(Loss::Died),
             Ok(length) => length,
@@ -242,19 +276,19 @@ impl<'a> Slot<'a> {
         let packet = self.packet.get(..length).unwrap_or_default();
         let reply = Reply::decode(packet, &self.shop.limits).map_err(|error| Loss::Nonsense(error.to_string()))?;
         if reply.number == self.requests {
-            Ok(reply.files)
+            Ok((reply.files, length))
         } else {
             Err(Loss::Nonsense("a reply to nothing".to_owned()))
         }
     }
 
     /// Several small files together get no more time than one: if that is not enough, each is asked for alone.
-    fn hard_deadline(&self, jobs: &[Job]) -> Duration {
+    pub(crate) fn hard_deadline(&self, jobs: &[Job]) -> Duration {
         self.shop.limits.time_for(largest(jobs)).saturating_add(GRACE).min(LONGEST_WAIT)
     }
 
     /// Ends a worker that was of no use, and says why its files were not scanned.
-    fn bury(&self, worker: Worker, loss: &Loss, jobs: &[Job]) -> Anomaly {
+    pub(crate) fn bury(&self, worker: Worker, loss: &Loss, jobs: &[Job]) -> Anomaly {
         let end = self.shop.control.end(worker);
         describe(loss, end, &self.shop.limits, largest(jobs))
     }
@@ -269,13 +303,13 @@ fn single(told: Vec<FileReply>) -> Result<Body, Anomaly> {
     told.into_iter().next().map(|file| file.body).ok_or_else(|| died("its worker did not scan it"))
 }
 
-/// The report; none for a file that needs a worker of its own.
-fn reported(answered: Result<Body, Anomaly>) -> Option<Report> {
+/// The report; the kind of a file that needs a worker of its own.
+fn reported(answered: Result<Body, Anomaly>) -> Result<Report, FileKind> {
     match answered {
-        Ok(Body::Report(report)) => Some(report),
-        Ok(Body::Isolate(_)) => None,
-        Ok(_) => Some(unscanned("its worker did not scan it")),
-        Err(anomaly) => Some(Report::unscanned(anomaly)),
+        Ok(Body::Report(report)) => Ok(report),
+        Ok(Body::Isolate(kind)) => Err(kind),
+        Ok(_) => Ok(unscanned("its worker did not scan it")),
+        Err(anomaly) => Ok(Report::unscanned(anomaly)),
     }
 }
 
@@ -284,7 +318,7 @@ fn given_up() -> Report {
 }
 
 impl Hired {
-    fn wait_at_most(&mut self, patience: Duration) -> io::Result<()> {
+    pub(crate) fn wait_at_most(&mut self, patience: Duration) -> io::Result<()> {
         if self.patience != patience {
             socket::set_patience(self.worker.socket(), Some(patience))?;
             self.patience = patience;
@@ -293,7 +327,7 @@ impl Hired {
     }
 }
 
-fn died(detail: &str) -> Anomaly {
+pub(crate) fn died(detail: &str) -> Anomaly {
     Anomaly::new(AnomalyKind::WorkerDied, detail)
 }
 

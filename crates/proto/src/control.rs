@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Setup {
     /// Memory that content may make a worker use, in bytes (`Limits::memory`).
     pub memory: u64,
+    /// Many files will be scanned.
+    pub many: bool,
 }
 
 /// What the zygote is asked to do. Workers are numbered by the pool.
@@ -17,8 +19,8 @@ pub enum Order {
     Fork {
         /// Its number.
         worker: u64,
-        /// It is for one file alone. Such workers are many, and what they would each make is made before.
-        alone: bool,
+        /// It is for one file alone, of this size in bytes. Such workers are many, and what they would each make is made before.
+        alone: Option<u64>,
         /// A worker that was killed after its work; nobody asks how it ended.
         done: Option<u64>,
     },

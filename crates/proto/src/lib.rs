@@ -1,12 +1,14 @@
 //! The messages between the pool, the zygote and the workers, as codecs without I/O.
 //!
 //! ```text
-//! pool --Setup-->   zygote     once: how much memory a worker may use
+//! pool --Setup-->   zygote     once: how much memory a worker may use, and whether many files will come
 //! pool <--Answer--  zygote     Ready with the layers of its jail, or Refused
 //! pool --Order-->   zygote     fork a worker (its socket comes with the message), wait for a worker's end
 //! pool <--Answer--  zygote     Forked (a pidfd comes with it), Ended
 //! pool --Request--> worker     scan the files whose descriptors come with the message
-//! pool <--Reply--   worker     for each the report, or the wish that it be scanned in a process of its own
+//! pool <--Reply--   worker     for each the report, or the wish that it be scanned in a process of its own; of a worker in a team
+//!                              also claims, each of which is answered, and pieces
+//! pool --Answered-> worker     the answer to a claim
 //! ```
 //!
 //! Every message fits in one packet of at most [`LONGEST`] bytes (`postcard`). Whoever reads a [`Reply`] reads what a
@@ -19,8 +21,10 @@ mod codec;
 mod control;
 mod reply;
 mod request;
+mod team;
 
 pub use codec::{LONGEST, ProtoError};
 pub use control::{Answer, End, JailReport, LayerReport, Order, Setup, exit};
 pub use reply::{Body, FileReply, Reply};
 pub use request::{File, Request};
+pub use team::{Answered, Place};

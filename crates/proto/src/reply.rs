@@ -3,7 +3,7 @@
 use crate::codec;
 use crate::{LONGEST, ProtoError, Request};
 use dachs_base::{
-    Detection, FileKind, Limits, MatchedString, Name, ObjectPath, Report, RuleCosts, RuleRange, Strength,
+    Claim, Detection, FileKind, Limits, MatchedString, Name, ObjectPath, Piece, Report, RuleCosts, RuleRange, Strength,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,12 +36,16 @@ pub struct FileReply {
 /// What a worker found, or wishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
+    /// A worker of a team asks for something; it waits for the [answer](crate::Answered).
+    Claim(Claim),
     /// What single rules cost on the file.
     Costs(RuleCosts),
     /// The file is an archive or a document: give it a process of its own.
     Isolate(FileKind),
     /// The scanner has a mistake: it panicked at this place of its source. The worker exits.
     Panicked(String),
+    /// What a worker of a team found in some stretches.
+    Piece(Box<Piece>),
     /// What was found.
     Report(Report),
 }
@@ -86,12 +90,13 @@ impl Reply {
 impl Body {
     fn check(&mut self, limits: &Limits) -> Result<(), ProtoError> {
         match self {
+            Body::Piece(piece) => check(&mut piece.report, limits)?,
             Body::Report(report) => check(report, limits)?,
             Body::Panicked(place) => *place = clean(place),
             Body::Costs(costs) if costs.rules.len() > RuleRange::MOST as usize => {
                 return Err(ProtoError::Untrue("more rules than asked for"));
             }
-            Body::Costs(_) | Body::Isolate(_) => {}
+            Body::Claim(_) | Body::Costs(_) | Body::Isolate(_) => {}
         }
         Ok(())
     }

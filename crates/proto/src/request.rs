@@ -1,5 +1,6 @@
 //! From the pool to a worker.
 
+use crate::Place;
 use crate::codec::codec;
 use dachs_base::{About, Limits, RuleRange, Switches};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct Request {
     pub passwords: Vec<Vec<u8>>,
     /// Measure what these rules cost on the first file itself, and answer [`Body::Costs`](crate::Body::Costs): no scan.
     pub profile: Option<RuleRange>,
+    /// Look at the one file together with other workers; not with `isolate`.
+    pub team: Option<Place>,
 }
 
 /// One file of a request.
@@ -55,7 +58,7 @@ codec!(Request);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dachs_base::{Form, Structured};
+    use dachs_base::{Form, Role, Structured};
     use std::time::Duration;
 
     fn file(about: About) -> File {
@@ -96,6 +99,7 @@ mod tests {
             rules_on_members: true,
             passwords: vec![vec![0xFF; Request::PASSWORD]; Request::PASSWORDS],
             profile: Some(RuleRange { first: u32::MAX, count: u32::MAX }),
+            team: Some(Place { role: Role::Helper, late: Duration::MAX }),
         }
     }
 }

@@ -43,9 +43,10 @@ pub fn set_aside() {
     let _ = STRETCH.0.reserve();
 }
 
-/// Has the first of the addresses that were [set aside](set_aside) backed by memory. In a new worker, before its list is put on.
-pub(crate) fn prepare() {
-    STRETCH.0.prepare();
+/// Has the first of the addresses that were [set aside](set_aside) backed by memory, unless a file of many bytes is `expected`. In a new worker,
+/// before its list is put on.
+pub(crate) fn prepare(expected: u64) {
+    STRETCH.0.prepare(expected);
 }
 
 /// Tells the allocator how many bytes a worker will look at, before it does: it chooses the place of blocks by that.

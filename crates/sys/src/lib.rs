@@ -17,6 +17,7 @@ pub mod alloc;
 mod arena;
 #[cfg(feature = "attack")]
 pub mod attack;
+mod code;
 pub mod fd;
 pub mod jail;
 pub mod map;

@@ -24,6 +24,8 @@ pub struct FileSource {
     state: Mutex<State>,
     /// All bytes, once somebody asked for them; the absence inside means that there are too many, or that they could not be read.
     whole: OnceLock<Option<Vec<u8>>>,
+    /// Once somebody told it.
+    md5: OnceLock<[u8; 16]>,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,12 @@ impl FileSource {
     /// A file that had `size` bytes when it was opened.
     #[must_use]
     pub fn new(file: OwnedFd, size: u64) -> FileSource {
-        FileSource { file, size, state: Mutex::default(), whole: OnceLock::new() }
+        FileSource { file, size, state: Mutex::default(), whole: OnceLock::new(), md5: OnceLock::new() }
+    }
+
+    /// Tells it the MD5 of its bytes, which are [held](Source::held).
+    pub(crate) fn know_md5(&self, digest: [u8; 16]) {
+        let _ = self.md5.set(digest);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -144,6 +151,10 @@ impl Source for FileSource {
 
     fn held(&self) -> Option<&[u8]> {
         self.whole.get_or_init(|| self.read_all()).as_deref()
+    }
+
+    fn known_md5(&self) -> Option<[u8; 16]> {
+        self.md5.get().copied()
     }
 
     fn problem(&self) -> Option<Anomaly> {

@@ -19,6 +19,7 @@ mod file;
 mod profile;
 mod rules;
 mod scan;
+mod team;
 mod zygote;
 
 use dachs_base::{Budget, Source};

@@ -1,12 +1,13 @@
 //! A worker: one request after another, and one file of it after another.
 
 use crate::profile::Profile;
+use crate::team::Talk;
 use crate::{Deadline, Engine, FileSource};
-use dachs_base::{Anomaly, AnomalyKind, Budget, Report};
-use dachs_engine::{Options, Outcome};
+use dachs_base::{Anomaly, AnomalyKind, Budget, HELD, Report, Source};
+use dachs_engine::{Options, Outcome, Team};
 use dachs_proto::{Body, File, FileReply, LONGEST, Reply, Request, exit};
 use dachs_rules::RuleSet;
-use dachs_sigdb::{Image, LinkOptions};
+use dachs_sigdb::{Image, LinkOptions, digest_all};
 use dachs_sys::jail::{Jailed, socket};
 use dachs_sys::process::exit_now;
 use dachs_sys::socket::{DESCRIPTORS, receive_with_descriptors, send};
@@ -79,9 +80,27 @@ fn scan_all(
     request: &Request,
     files: Vec<OwnedFd>,
 ) -> Vec<FileReply> {
-    let files = files.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-    let scan = |(file, descriptor)| timed(|| scan(jailed, content, engine, request, file, descriptor));
-    request.files.iter().zip(files).map(scan).collect()
+    let descriptors = files.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    let source = |(file, descriptor): (&File, Option<OwnedFd>)| {
+        descriptor.map(|descriptor| Arc::new(FileSource::new(descriptor, file.size)))
+    };
+    let sources = request.files.iter().zip(descriptors).map(source).collect::<Vec<_>>();
+    digest_together(&content.image, &sources);
+    let scan = |(file, source)| timed(|| scan(jailed, content, engine, request, file, source));
+    request.files.iter().zip(sources).map(scan).collect()
+}
+
+/// Finds out the MD5 of those files that need one, if they are several: side by side they take hardly longer than one.
+fn digest_together(image: &Image<'_>, sources: &[Option<Arc<FileSource>>]) {
+    let wanted = sources.iter().flatten().filter(|source| source.len() <= HELD && image.wants_md5(source.len()));
+    let wanted = wanted.collect::<Vec<_>>();
+    if wanted.len() < 2 {
+        return;
+    }
+    dachs_sys::alloc::expect(wanted.iter().map(|source| source.len()).fold(0, u64::saturating_add));
+    let held = wanted.into_iter().filter_map(|source| Some((source, source.held()?))).collect::<Vec<_>>();
+    let digests = digest_all(&held.iter().map(|(_, bytes)| *bytes).collect::<Vec<_>>());
+    held.iter().zip(digests).for_each(|((source, _), digest)| source.know_md5(digest));
 }
 
 fn scan(
@@ -90,12 +109,13 @@ fn scan(
     engine: Engine,
     request: &Request,
     file: &File,
-    descriptor: Option<OwnedFd>,
+    source: Option<Arc<FileSource>>,
 ) -> Body {
-    let Some(descriptor) = descriptor else { return unreached() };
+    let Some(source) = source else { return unreached() };
     dachs_sys::alloc::expect(file.size);
-    let source = Arc::new(FileSource::new(descriptor, file.size));
-    let deadline = Deadline::after(request.limits.time_for(file.size));
+    let late = request.team.map(|place| place.late).unwrap_or_default();
+    let deadline = Deadline::after(request.limits.time_for(file.size).saturating_sub(late));
+    let talk = request.team.map(|place| Talk { number: request.number, role: place.role });
     let budget = Budget::new(request.limits.clone(), deadline);
     let options = Options {
         all_matches: request.all_matches,
@@ -110,6 +130,7 @@ fn scan(
             unencrypted: request.switches.alerts.links_unencrypted,
         },
         passwords: &request.passwords,
+        team: talk.as_ref().map(|talk| -> &dyn Team { talk }),
         now: SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|age| i64::try_from(age.as_secs()).ok()),
     };
     match engine(source, &content.image, &budget, &options) {

@@ -32,12 +32,14 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     let content = Content { image, rules };
     let mapped = u64::try_from(map.len()).unwrap_or(u64::MAX);
     #[allow(clippy::needless_update, reason = "tests build a Plan with more fields")]
-    let plan = change(Plan { memory: setup.memory, mapped, memory_code: exit::MEMORY, ..Plan::default() });
+    let plan =
+        change(Plan { memory: setup.memory, mapped, memory_code: exit::MEMORY, many: setup.many, ..Plan::default() });
     // The keys of hash tables are drawn once in a process, and not by a system call inside the jail.
     let children = HashMap::new();
     let closed = jail::close(plan).map_err(|error| refuse(&error.to_string()))?;
     answer(&Answer::Ready(report(&closed)), None)?;
-    Zygote { closed, content, engine, children, ending: Vec::new() }.obey()
+    let forked = Answer::Forked.encode().map_err(|_| Failure)?;
+    Zygote { closed, content, engine, children, ending: Vec::new(), forked }.obey()
 }
 
 fn setup() -> Result<Setup, Failure> {
@@ -72,6 +74,8 @@ struct Zygote<'a> {
     children: HashMap<u64, Child>,
     /// Those that nobody asks about any more, and that had not yet ended.
     ending: Vec<Child>,
+    /// The answer to most orders. Each page that is written after a fork is copied before, those of the allocator as well.
+    forked: Vec<u8>,
 }
 
 impl Zygote<'_> {
@@ -85,10 +89,10 @@ impl Zygote<'_> {
             }
             match (Order::decode(packet.get(..length).unwrap_or_default()), descriptor) {
                 (Ok(Order::Fork { worker, alone, done }), Some(its)) => {
-                    if alone {
+                    if alone.is_some() {
                         self.content.image.make_ready();
                     }
-                    self.fork(worker, its)?;
+                    self.fork(worker, alone.unwrap_or(0), its)?;
                     self.forget(done);
                 }
                 (Ok(Order::Wait { worker }), None) => {
@@ -100,15 +104,16 @@ impl Zygote<'_> {
         }
     }
 
-    fn fork(&mut self, worker: u64, its: OwnedFd) -> Result<(), Failure> {
+    /// Forks a worker that may have to do with a file of this size soon.
+    fn fork(&mut self, worker: u64, size: u64, its: OwnedFd) -> Result<(), Failure> {
         match self.closed.fork(its) {
-            Ok(Fork::Worker(loose)) => exit_now(match loose.tighten() {
+            Ok(Fork::Worker(loose)) => exit_now(match loose.tighten(size) {
                 Ok(jailed) => scan::serve(&jailed, &self.content, self.engine),
                 Err(_) => exit::JAIL,
             }),
             Ok(Fork::Zygote(child, handle)) => {
                 self.children.insert(worker, child);
-                answer(&Answer::Forked, Some(handle.as_fd()))
+                send(socket(), &self.forked, Some(handle.as_fd())).map_err(|_| Failure)
             }
             Err(error) => answer(&Answer::NotForked(error.raw_os_error().unwrap_or_default()), None),
         }

@@ -65,6 +65,13 @@ pub(crate) struct ScanArgs {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
 
+    /// Let all workers that have nothing else to do look at an archive or disk image of so many bytes or more [default: 32M].
+    ///
+    /// The results are the same. What one worker found in some members is put together with what others found in the rest; each
+    /// worker decodes a compressed stream for itself.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) share_from: Option<u64>,
+
     /// Let a running service scan (dachsd or clamd), over its socket; where none answers, scan here.
     ///
     /// The service's content, limits and policy hold, and only names of detections come back. Without SOCKET, the
@@ -220,6 +227,11 @@ impl ScanArgs {
         Ok(Options { follow, follow_directories: follow, one_file_system, exclude, avoid, ..Options::default() })
     }
 
+    /// How large an archive is that several workers look at.
+    pub(crate) fn shared_from(&self) -> u64 {
+        self.share_from.unwrap_or(dachs_pool::Config::SHARED_FROM)
+    }
+
     /// How many workers.
     pub(crate) fn jobs(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -311,5 +323,6 @@ mod tests {
         let truths = [(limits.depth == 32), (limits.objects == 1_000_000), (limits.object_size == 64 << 30)];
         assert!(truths.iter().all(|truth| *truth));
         assert_eq!((limits.scan_size, limits.memory, limits.time.as_secs()), (256 << 30, 96 << 20, 120));
+        assert_eq!(scan(&["x"]).unwrap().shared_from(), 32 << 20);
     }
 }

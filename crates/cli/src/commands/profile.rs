@@ -52,8 +52,10 @@ fn start(args: &ProfileArgs, content: &Content) -> Result<Workers, String> {
         limits,
         all_matches: true,
         rules_on_members: false,
+        shared_from: Config::SHARED_FROM,
         switches: Switches::default(),
         passwords: Vec::new(),
+        many: false,
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })

@@ -24,7 +24,7 @@ use crate::say::{is_seen, say, write_block};
 use crate::scan::{Scanner, Setting, scan};
 use crate::service::{Place, Remote};
 use crate::tally::Tally;
-use crate::walk::Walk;
+use crate::walk::{Walk, are_many};
 use crate::workers::{PROGRAM, Workers, files_ahead};
 
 /// Files that are with a service at once.
@@ -122,8 +122,10 @@ fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers,
         limits: limits.clone(),
         all_matches: args.all_matches,
         rules_on_members: args.yara_on == YaraOn::Objects,
+        shared_from: args.shared_from(),
         switches: Switches::default(),
         passwords: args.passwords.iter().map(|password| password.as_bytes().to_vec()).collect(),
+        many: are_many(&args.paths),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     };

@@ -182,3 +182,20 @@ fn a_tree_that_is_moved_under_the_walk_is_said() {
     assert!(rest.iter().any(|step| matches!(step, Step::Gap { reason, .. } if reason.contains("moved"))), "{rest:?}");
     assert!(rest.iter().any(|step| matches!(step, Step::File(file) if file.path.ends_with(b"m/z"))), "{rest:?}");
 }
+
+#[test]
+fn a_hundred_files_are_many() {
+    let few = tempfile::tempdir().unwrap();
+    let many = tempfile::tempdir().unwrap();
+    for number in 0..99 {
+        File::create(few.path().join(number.to_string())).unwrap();
+        File::create(many.path().join(number.to_string())).unwrap();
+    }
+    File::create(many.path().join("last")).unwrap();
+    let ask = |paths: &[&Path]| are_many(&paths.iter().map(|path| path.as_os_str().to_owned()).collect::<Vec<_>>());
+    assert!(!ask(&[few.path()]) && ask(&[many.path()]));
+    assert!(ask(&[few.path(), &few.path().join("0")]));
+    assert!(!ask(&[&few.path().join("0")]));
+    fs::create_dir(few.path().join("folder")).unwrap();
+    assert!(ask(&[few.path()]));
+}

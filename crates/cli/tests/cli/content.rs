@@ -1,6 +1,7 @@
 //! Signatures from files, folders and images.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::support::{command, folder, run, scan, skip};
 
@@ -126,5 +127,39 @@ fn test_files_of_clamav_are_found_by_a_hash() {
         let run = scan(&["-d", text(&database)], files.join(name));
         assert_eq!(run.code, 1, "{name}: {}{}", run.out, run.err);
         assert!(run.out.contains("ClamAV-Test-File"), "{}", run.out);
+    }
+}
+
+/// Small files go to a worker together, which digests those side by side whose size occurs.
+#[test]
+fn of_many_small_files_those_are_found_whose_digest_is_listed() {
+    let name = |number: usize| format!("f{number:02}");
+    let bytes =
+        |number: usize| (0..900 + 700 * number).map(|at| (at * at + number).to_le_bytes()[1]).collect::<Vec<u8>>();
+    let files = (0..40).map(|number| (name(number), bytes(number))).collect::<Vec<_>>();
+    let folder = folder(&files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect::<Vec<_>>());
+    let sums = Command::new("md5sum").args(files.iter().map(|(name, _)| folder.path().join(name))).output().unwrap();
+    let sums = String::from_utf8(sums.stdout).unwrap();
+    let sums = sums.lines().map(|line| line.split(' ').next().unwrap()).collect::<Vec<_>>();
+    assert_eq!(sums.len(), files.len());
+    // Of each third file the digest, of each other third the digest of another.
+    let line = |number: usize| match number % 3 {
+        0 => format!("{}:{}:Listed-{number}\n", sums[number], files[number].1.len()),
+        1 => format!("{}:{}:Other-{number}\n", sums[0], files[number].1.len()),
+        _ => String::new(),
+    };
+    let database = tempfile::tempdir().unwrap();
+    let list = database.path().join("list.hdb");
+    std::fs::write(&list, (0..40).map(line).collect::<String>()).unwrap();
+    let found = scan(&["-j1", "--format", "jsonl", "-v", "-d", text(&list)], folder.path());
+    assert_eq!(found.code, 1, "{}", found.err);
+    let lines = found.lines();
+    assert_eq!(lines.len(), files.len(), "{}", found.out);
+    for line in lines {
+        let path = line["path"].as_str().unwrap().to_owned();
+        let number = path[path.len() - 2..].parse::<usize>().unwrap();
+        let detected = line["detections"][0]["name"].as_str().map(str::to_owned);
+        let expected = (number % 3 == 0).then(|| format!("Listed-{number}"));
+        assert_eq!(detected.as_deref().map(|name| name.trim_end_matches(".UNOFFICIAL")), expected.as_deref(), "{line}");
     }
 }

@@ -20,5 +20,6 @@ mod samples;
 mod schema;
 mod signatures;
 mod support;
+mod teams;
 mod trust;
 mod yara;

@@ -226,7 +226,7 @@ proptest! {
         let limits = Limits { memory, ..Limits::default() };
         let file = File { size, about: dachs_base::About::new(b"/x", b"y") };
         let files = vec![file; usize::from(isolate) + 1];
-        let request = Request { number, files, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, passwords: vec![vec![b'p']; usize::from(isolate)], profile: isolate.then_some(RuleRange { first: 1, count: 2 }) };
+        let request = Request { number, files, limits, all_matches: !isolate, switches: Switches::default(), isolate, rules_on_members: isolate, passwords: vec![vec![b'p']; usize::from(isolate)], profile: isolate.then_some(RuleRange { first: 1, count: 2 }), team: isolate.then_some(crate::Place { role: dachs_base::Role::Leader, late: std::time::Duration::from_nanos(size) }) };
         prop_assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
     }
 }

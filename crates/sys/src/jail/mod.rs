@@ -47,6 +47,8 @@ pub struct Plan {
     pub mapped: u64,
     /// What a worker exits with when it uses more memory.
     pub memory_code: i32,
+    /// Many workers will be forked: what makes each cheaper may cost a millisecond before.
+    pub many: bool,
     /// The layer that is left out.
     #[cfg(feature = "attack")]
     pub without: Option<Layer>,
@@ -177,6 +179,10 @@ pub fn close(plan: Plan) -> Result<Closed, JailError> {
     // For the workers, which inherit it.
     crate::alloc::keep_freed();
     crate::alloc::set_aside();
+    if plan.many {
+        // What cannot be made faster works all the same.
+        let _ = crate::code::enlarge();
+    }
     let sizes = bounds::sizes(plan.mapped);
     let worker = worker_filter(&plan)?;
     let own = zygote_filter(&plan)?;
@@ -284,18 +290,18 @@ impl Closed {
 }
 
 impl Loose<'_> {
-    /// The last steps of a new worker.
+    /// The last steps of a new worker. `expected`: bytes of the file that it is for, if it is for one.
     ///
     /// # Errors
     /// When a layer that must be there cannot be entered.
-    pub fn tighten(self) -> Result<Jailed, JailError> {
+    pub fn tighten(self, expected: u64) -> Result<Jailed, JailError> {
         let Closed { plan, sizes, filter, .. } = self.0;
         let killed = libc::c_ulong::from(libc::SIGKILL.unsigned_abs());
         set(libc::PR_SET_PDEATHSIG, killed).map_err(needed("death with the zygote"))?;
         if plan.has(Layer::Limits) {
             bounds::worker(*sizes, plan.memory).map_err(needed("limits"))?;
         }
-        crate::alloc::prepare();
+        crate::alloc::prepare(expected);
         if plan.has(Layer::Filter) {
             filter.enter().map_err(|why| JailError { layer: "system calls", why })?;
         }

@@ -45,16 +45,29 @@ impl Bench {
         Ok(Bench { _folder: Some(folder), ..Bench::of(program, jobs, limits)? })
     }
 
+    /// One whose workers look at every archive together.
+    pub(crate) fn sharing(jobs: usize, limits: Limits) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let program = link(folder.path(), "whole");
+        Bench { _folder: Some(folder), ..Bench::shared_from(0, program, jobs, limits).unwrap() }
+    }
+
     /// One of any program.
     pub(crate) fn of(program: PathBuf, jobs: usize, limits: Limits) -> Result<Bench, PoolError> {
+        Bench::shared_from(Config::SHARED_FROM, program, jobs, limits)
+    }
+
+    fn shared_from(shared_from: u64, program: PathBuf, jobs: usize, limits: Limits) -> Result<Bench, PoolError> {
         let image = dachs_sys::fd::sealed_memory("image", &image()).unwrap();
         let pool = Pool::start(Config {
             jobs,
             limits,
             all_matches: true,
             rules_on_members: true,
+            shared_from,
             switches: dachs_base::Switches::STANDARD,
             passwords: Vec::new(),
+            many: true,
             image,
             program,
         })?;

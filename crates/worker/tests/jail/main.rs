@@ -22,6 +22,7 @@ mod ends;
 mod engine;
 mod rules;
 mod sources;
+mod teams;
 mod yara;
 
 use std::process::ExitCode;
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("worker") {
         return dachs_worker::main_with(engine::scan, bench::plan);
     }
-    let all = [attack::TESTS, cost::TESTS, ends::TESTS, rules::TESTS, sources::TESTS, yara::TESTS].concat();
+    let all =
+        [attack::TESTS, cost::TESTS, ends::TESTS, rules::TESTS, sources::TESTS, teams::TESTS, yara::TESTS].concat();
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let flag = |name: &str| std::env::args().any(|argument| argument == name);
     for (name, test, ignored) in all {

@@ -42,8 +42,10 @@ fn a_broken_image_is_refused() {
         limits: Limits::default(),
         all_matches: false,
         rules_on_members: true,
+        shared_from: Config::SHARED_FROM,
         switches: dachs_base::Switches::STANDARD,
         passwords: Vec::new(),
+        many: false,
         image,
         program,
     };

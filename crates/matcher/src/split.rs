@@ -68,11 +68,12 @@ pub(crate) fn parts(body: &[Element], distance: Distance, crowds: &Crowds) -> Re
     Ok(parts)
 }
 
-/// The elements, with bytes of any value for gaps of one length of at most [`INNER_SKIP`] bytes.
+/// The elements, with bytes of any value for gaps of one length of at most [`INNER_SKIP`] bytes. A gap of no bytes stays: without it a
+/// mark beside it could come to stand at an end of the pattern, where it means something else.
 fn with_skips(body: &[Element]) -> Vec<Element> {
     let any = Element::Byte { value: 0, mask: 0 };
     let elements = body.iter().flat_map(|element| match element {
-        Element::Gap { min, max } if *max == Some(*min) && *min <= INNER_SKIP => {
+        Element::Gap { min, max } if *max == Some(*min) && (1..=INNER_SKIP).contains(min) => {
             std::iter::repeat_n(&any, usize::try_from(*min).unwrap_or(0))
         }
         other => std::iter::repeat_n(other, 1),

@@ -316,6 +316,24 @@ proptest! {
     }
 }
 
+/// A mark before a gap of no bytes stands in the middle of its pattern, and consumes a byte there.
+#[test]
+fn a_mark_beside_a_gap_of_no_bytes_stays_in_the_middle() {
+    let a = Element::Byte { value: b'a', mask: 0xFF };
+    let mark = Element::Mark { mark: Mark::Boundary, negated: false };
+    let nothing = Element::Gap { min: 0, max: Some(0) };
+    for elements in [vec![a.clone(), mark.clone(), nothing.clone()], vec![nothing, mark, a]] {
+        let (patterns, image) = set(vec![Pattern { elements }]);
+        let again = Patterns::new(&image).unwrap().decode(0).unwrap();
+        for object in [&b"a"[..], b"a ", b" a", b"ba", b"ab"] {
+            let expected = naive::find(&patterns[0], object);
+            assert_eq!(naive::find(&again, object), expected, "given back, in {object:?}");
+            let starts = scan(&image, object, &[3]).iter().map(|hit| hit.start).collect::<Vec<_>>();
+            assert_eq!(starts, expected.iter().map(|(start, _)| *start).collect::<Vec<_>>(), "found in {object:?}");
+        }
+    }
+}
+
 /// A part between a bounded and an open gap continues starts of which some were dropped before, as too far back.
 #[test]
 fn a_start_behind_one_that_was_dropped_is_continued() {

@@ -38,6 +38,9 @@ struct Recipe {
     magic: String,
     #[serde(default)]
     pick: Vec<Pick>,
+    /// From where there is more, only to learn from: where what is measured leaves nothing of the other places.
+    #[serde(default)]
+    training: Vec<Pick>,
     /// How other corpora are put together, see [`make`]; `one.zip`, `one.tar.gz`: one archive of all files.
     #[serde(default)]
     make: String,
@@ -100,7 +103,8 @@ fn made(places: &Places, name: &str, usage: Use) -> Result<Option<PathBuf>, Stri
     }
     let described = places.root.join(format!("benches/corpora/{name}.json"));
     let text = fs::read_to_string(&described).map_err(|error| format!("{}: {error}", described.display()))?;
-    let recipe: Recipe = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", described.display()))?;
+    let mut recipe: Recipe =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", described.display()))?;
     let folder = places.cache.join(usage.folder()).join(name);
     let stamp = folder.with_extension("recipe");
     if fs::read_to_string(&stamp).is_ok_and(|made| made == text) {
@@ -113,7 +117,10 @@ fn made(places: &Places, name: &str, usage: Use) -> Result<Option<PathBuf>, Stri
         "" => {
             let known = match usage {
                 Use::Measured => BTreeSet::new(),
-                Use::Training => self::folder(places, name)?.map(|folder| picked(&folder)).unwrap_or_default(),
+                Use::Training => {
+                    recipe.pick.append(&mut recipe.training);
+                    self::folder(places, name)?.map(|folder| picked(&folder)).unwrap_or_default()
+                }
             };
             pick(places, &recipe, &folder, &known)?
         }

@@ -12,6 +12,8 @@
 //!
 //! The memory is not charged here: whoever makes a window reserved its full length, or reserves as it grows.
 
+use std::io;
+
 /// Bytes that are copied at once.
 const PIECE: usize = 16;
 /// How far behind its end a copy may write.
@@ -34,12 +36,39 @@ pub(super) struct Window {
     history: usize,
     /// The most that one step writes.
     step: usize,
+    /// The outcome that is given once all bytes were.
+    outcome: Option<io::Result<()>>,
+}
+
+/// A decoder that fills a window in steps.
+pub(super) trait Steps {
+    /// Where its bytes are.
+    fn window(&mut self) -> &mut Window;
+
+    /// Decodes some bytes. True at the end.
+    fn step(&mut self) -> io::Result<bool>;
+}
+
+/// [`io::Read::read`] for a decoder: what went wrong comes once, after the bytes that were decoded before.
+pub(super) fn read(decoder: &mut impl Steps, buffer: &mut [u8]) -> io::Result<usize> {
+    while !buffer.is_empty() {
+        let got = decoder.window().take(buffer);
+        if got > 0 {
+            return Ok(got);
+        }
+        if let Some(outcome) = decoder.window().outcome.as_mut() {
+            return std::mem::replace(outcome, Ok(())).map(|()| 0);
+        }
+        let stepped = decoder.step();
+        decoder.window().outcome = stepped.map(|ended| ended.then_some(())).transpose();
+    }
+    Ok(0)
 }
 
 impl Window {
     /// A window in which the last `history` bytes can be repeated, written in steps of at most `step` bytes.
     pub(super) fn new(history: usize, step: usize) -> Window {
-        Window { bytes: Vec::new(), at: 0, taken: 0, older: 0, before: 0, history, step }
+        Window { bytes: Vec::new(), at: 0, taken: 0, older: 0, before: 0, history, step, outcome: None }
     }
 
     /// Makes room for the next step. All bytes must have been taken.

@@ -25,7 +25,7 @@ use std::io::{self, ErrorKind, Read};
 
 pub(crate) use self::decoder::Properties;
 use self::decoder::{Decoder, LONGEST_REPETITION, LONGEST_SYMBOL, Ran};
-use super::window::{Space, Window};
+use super::window::{self, Space, Steps, Window};
 
 /// What a decoder needs besides its dictionary and its probabilities: input, and room for a step.
 pub(crate) const FIXED: u64 = 256 * 1024;
@@ -120,7 +120,7 @@ impl Input {
 }
 
 /// A window of a dictionary that large.
-fn window(dictionary: u32) -> Window {
+fn window_of(dictionary: u32) -> Window {
     let history = usize::try_from(dictionary).unwrap_or(usize::MAX).max(4096);
     Window::new(history, STEP + LONGEST_REPETITION)
 }
@@ -136,15 +136,13 @@ pub(crate) struct Lzma<R> {
     /// Whether the range coder must be at its end where the plain bytes are.
     strict: bool,
     begun: bool,
-    /// The outcome that is given once all bytes were.
-    ended: Option<io::Result<()>>,
 }
 
 impl<R: Read> Lzma<R> {
     /// Decodes `length` plain bytes, or up to the mark of an end.
     pub(crate) fn new(source: R, properties: Properties, dictionary: u32, length: Option<u64>) -> Lzma<R> {
-        let (input, window, decoder) = (Input::new(), window(dictionary), Decoder::new(properties));
-        Lzma { source, input, window, decoder, left: length, strict: false, begun: false, ended: None }
+        let (input, window, decoder) = (Input::new(), window_of(dictionary), Decoder::new(properties));
+        Lzma { source, input, window, decoder, left: length, strict: false, begun: false }
     }
 
     /// The range coder must be finished where the plain bytes end, or the mark of an end follow them.
@@ -156,36 +154,6 @@ impl<R: Read> Lzma<R> {
     pub(crate) fn into_parts(self) -> (R, usize) {
         let unused = self.input.filled.saturating_sub(self.input.at);
         (self.source, unused)
-    }
-
-    /// Decodes some bytes. True at the end.
-    fn step(&mut self) -> io::Result<bool> {
-        self.input.fill(&mut self.source)?;
-        if !self.begun {
-            let head = self.input.head().ok_or(ErrorKind::UnexpectedEof)?;
-            self.decoder.begin(head).ok_or_else(|| invalid("an LZMA stream does not begin with zero"))?;
-            self.begun = true;
-        }
-        if self.left == Some(0) {
-            return self.end().map(|()| true);
-        }
-        self.window.make_room();
-        let mut space = self.window.space();
-        let start = space.at;
-        let left = self.left.and_then(|left| usize::try_from(left).ok()).unwrap_or(usize::MAX);
-        let stop = start.saturating_add(left.min(STEP));
-        space.end = space.end.min(start.saturating_add(left));
-        let ran = self.input.run(&mut self.decoder, self.input.ended, &mut space, stop);
-        let at = space.at;
-        self.window.written(at);
-        self.left = self.left.map(|left| left.saturating_sub(u64::try_from(at - start).unwrap_or(0)));
-        match ran {
-            _ if self.input.is_overdrawn() => Err(ErrorKind::UnexpectedEof.into()),
-            Ran::Paused => Ok(false),
-            Ran::Marked if self.left.is_some_and(|left| left > 0) => Err(invalid("LZMA data end before their length")),
-            Ran::Marked => self.finish().map(|()| true),
-            Ran::Broken => Err(invalid("LZMA data are broken")),
-        }
     }
 
     /// All plain bytes were decoded that there should be.
@@ -223,23 +191,44 @@ impl<R: Read> Lzma<R> {
     }
 }
 
+impl<R: Read> Steps for Lzma<R> {
+    fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    fn step(&mut self) -> io::Result<bool> {
+        self.input.fill(&mut self.source)?;
+        if !self.begun {
+            let head = self.input.head().ok_or(ErrorKind::UnexpectedEof)?;
+            self.decoder.begin(head).ok_or_else(|| invalid("an LZMA stream does not begin with zero"))?;
+            self.begun = true;
+        }
+        if self.left == Some(0) {
+            return self.end().map(|()| true);
+        }
+        self.window.make_room();
+        let mut space = self.window.space();
+        let start = space.at;
+        let left = self.left.and_then(|left| usize::try_from(left).ok()).unwrap_or(usize::MAX);
+        let stop = start.saturating_add(left.min(STEP));
+        space.end = space.end.min(start.saturating_add(left));
+        let ran = self.input.run(&mut self.decoder, self.input.ended, &mut space, stop);
+        let at = space.at;
+        self.window.written(at);
+        self.left = self.left.map(|left| left.saturating_sub(u64::try_from(at - start).unwrap_or(0)));
+        match ran {
+            _ if self.input.is_overdrawn() => Err(ErrorKind::UnexpectedEof.into()),
+            Ran::Paused => Ok(false),
+            Ran::Marked if self.left.is_some_and(|left| left > 0) => Err(invalid("LZMA data end before their length")),
+            Ran::Marked => self.finish().map(|()| true),
+            Ran::Broken => Err(invalid("LZMA data are broken")),
+        }
+    }
+}
+
 impl<R: Read> Read for Lzma<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !buffer.is_empty() {
-            let got = self.window.take(buffer);
-            if got > 0 {
-                return Ok(got);
-            }
-            if let Some(ended) = self.ended.as_mut() {
-                return std::mem::replace(ended, Ok(())).map(|()| 0);
-            }
-            self.ended = match self.step() {
-                Ok(false) => None,
-                Ok(true) => Some(Ok(())),
-                Err(error) => Some(Err(error)),
-            };
-        }
-        Ok(0)
+        window::read(self, buffer)
     }
 }
 
@@ -252,7 +241,6 @@ pub(crate) struct Lzma2<R> {
     decoder: Option<Decoder>,
     needs: Needs,
     chunk: Chunk,
-    ended: Option<io::Result<()>>,
 }
 
 /// What the next chunk must bring.
@@ -273,32 +261,13 @@ enum Chunk {
 impl<R: Read> Lzma2<R> {
     /// Decodes chunks up to the end mark.
     pub(crate) fn new(source: R, dictionary: u32) -> Lzma2<R> {
-        let (input, window) = (Input::new(), window(dictionary));
-        Lzma2 { source, input, window, decoder: None, needs: Needs::Dictionary, chunk: Chunk::Plain(0), ended: None }
+        let (input, window) = (Input::new(), window_of(dictionary));
+        Lzma2 { source, input, window, decoder: None, needs: Needs::Dictionary, chunk: Chunk::Plain(0) }
     }
 
     /// The source, behind the end mark if all was read.
     pub(crate) fn into_inner(self) -> R {
         self.source
-    }
-
-    /// Decodes some bytes. True at the end.
-    fn step(&mut self) -> io::Result<bool> {
-        match self.chunk {
-            Chunk::Packed(0) => {
-                self.end_chunk()?;
-                self.next_chunk()
-            }
-            Chunk::Plain(0) => self.next_chunk(),
-            Chunk::Packed(left) => {
-                self.chunk = Chunk::Packed(left - self.run(left)?);
-                Ok(false)
-            }
-            Chunk::Plain(left) => {
-                self.chunk = Chunk::Plain(left - self.copy(left)?);
-                Ok(false)
-            }
-        }
     }
 
     /// Decodes some of the `left` bytes of a packed chunk.
@@ -399,23 +368,33 @@ impl<R: Read> Lzma2<R> {
     }
 }
 
+impl<R: Read> Steps for Lzma2<R> {
+    fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    fn step(&mut self) -> io::Result<bool> {
+        match self.chunk {
+            Chunk::Packed(0) => {
+                self.end_chunk()?;
+                self.next_chunk()
+            }
+            Chunk::Plain(0) => self.next_chunk(),
+            Chunk::Packed(left) => {
+                self.chunk = Chunk::Packed(left - self.run(left)?);
+                Ok(false)
+            }
+            Chunk::Plain(left) => {
+                self.chunk = Chunk::Plain(left - self.copy(left)?);
+                Ok(false)
+            }
+        }
+    }
+}
+
 impl<R: Read> Read for Lzma2<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !buffer.is_empty() {
-            let got = self.window.take(buffer);
-            if got > 0 {
-                return Ok(got);
-            }
-            if let Some(ended) = self.ended.as_mut() {
-                return std::mem::replace(ended, Ok(())).map(|()| 0);
-            }
-            self.ended = match self.step() {
-                Ok(false) => None,
-                Ok(true) => Some(Ok(())),
-                Err(error) => Some(Err(error)),
-            };
-        }
-        Ok(0)
+        window::read(self, buffer)
     }
 }
 

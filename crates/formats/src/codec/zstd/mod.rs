@@ -36,7 +36,7 @@ use twox_hash::XxHash64;
 use self::bits::LEAD;
 use self::literals::Literals;
 use self::sequences::Sequences;
-use super::window::{Space, Window};
+use super::window::{self, Space, Steps, Window};
 use crate::stream::remark;
 
 /// 3.1.1: magic of a frame.
@@ -116,8 +116,6 @@ pub(crate) struct Zstd<R> {
     checksum: XxHash64,
     /// Plain bytes decoded so far.
     made: u64,
-    /// The outcome that is given once all bytes were.
-    ended: Option<io::Result<()>>,
 }
 
 impl<R: Read> Zstd<R> {
@@ -138,27 +136,12 @@ impl<R: Read> Zstd<R> {
         let block = vec![0; LEAD + BLOCK + LEAD];
         let (literals, sequences) = (Literals::new(), Sequences::new());
         let checksum = XxHash64::with_seed(0);
-        Ok(Zstd { input, header, window, block, literals, sequences, checksum, made: 0, ended: None })
+        Ok(Zstd { input, header, window, block, literals, sequences, checksum, made: 0 })
     }
 
     /// The input behind the frame.
     pub(crate) fn into_input(self) -> R {
         self.input
-    }
-
-    /// Decodes the next block, or finds out how the frame ends.
-    fn decode(&mut self) {
-        let last = self.block();
-        let made = self.window.waiting();
-        self.made = self.made.saturating_add(u64::try_from(made.len()).unwrap_or(u64::MAX));
-        if self.header.checked {
-            self.checksum.write(made);
-        }
-        self.ended = match last {
-            Ok(false) => None,
-            Ok(true) => Some(self.end()),
-            Err(error) => Some(Err(error)),
-        };
     }
 
     /// 3.1.1.2: one block. True if it is the last one.
@@ -243,19 +226,30 @@ fn packed(
     done.ok_or_else(|| invalid("the sequences of a zstd block are broken"))
 }
 
+impl<R: Read> Steps for Zstd<R> {
+    fn window(&mut self) -> &mut Window {
+        &mut self.window
+    }
+
+    /// Decodes the next block; behind the last one, finds out how the frame ends.
+    fn step(&mut self) -> io::Result<bool> {
+        let last = self.block();
+        let made = self.window.waiting();
+        self.made = self.made.saturating_add(u64::try_from(made.len()).unwrap_or(u64::MAX));
+        if self.header.checked {
+            self.checksum.write(made);
+        }
+        let last = last?;
+        if last {
+            self.end()?;
+        }
+        Ok(last)
+    }
+}
+
 impl<R: Read> Read for Zstd<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while !buffer.is_empty() {
-            let got = self.window.take(buffer);
-            if got > 0 {
-                return Ok(got);
-            }
-            if let Some(ended) = self.ended.as_mut() {
-                return std::mem::replace(ended, Ok(())).map(|()| 0);
-            }
-            self.decode();
-        }
-        Ok(0)
+        window::read(self, buffer)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Collecting patterns into a set.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::U32;
 
 use crate::code;
+use crate::confirm::Way;
 use crate::expect;
 use crate::keys::{Crowds, Distance, Keys};
 use crate::layout::{Header, LAST, ONCE, PartHead, WAITING, WAKES};
@@ -105,7 +107,8 @@ impl Builder {
     /// [`Refusal`] says why the pattern cannot be taken; the set stays as it was.
     pub fn add_waiting(&mut self, pattern: &Pattern, once: bool) -> Result<u32, Refusal> {
         let flags = if once { ONCE } else { 0 };
-        let (before, parts, after) = self.apart(pattern, once)?;
+        let (before, body, after) = apart(&pattern.elements)?;
+        let parts = self.parts(&body, once)?;
         let number = self.push_all(&parts, before, after)?;
         let first = self.parts.len() - parts.len();
         for (head, part) in self.parts.iter_mut().skip(first).zip(&parts) {
@@ -144,17 +147,15 @@ impl Builder {
         usize::try_from(pattern).ok().and_then(|at| self.costs.get(at)).copied().unwrap_or(u64::MAX)
     }
 
-    /// What [`Builder::cost`] would say of a pattern that is not added; absent for one that would be refused.
+    /// What [`Builder::cost`] would say of a pattern of these elements that is not added; absent for one that would be refused.
     #[must_use]
-    pub fn estimate(&self, pattern: &Pattern, once: bool) -> Option<u64> {
-        self.apart(pattern, once).ok().map(|(_, parts, _)| expect::cost(&parts))
+    pub fn estimate(&self, elements: &[Element], once: bool) -> Option<u64> {
+        let (_, body, _) = apart(elements).ok()?;
+        self.parts(&body, once).ok().map(|parts| expect::cost(&parts))
     }
 
-    fn apart(&self, pattern: &Pattern, once: bool) -> Result<Apart, Refusal> {
-        check(&pattern.elements, code::DEPTH)?;
-        let (before, body, after) = marks::split(&pattern.elements);
-        let distance = if once { Distance::Any } else { Distance::Next };
-        Ok((before, split::parts(body, distance, &self.crowds)?, after))
+    fn parts<'p>(&self, body: &'p [Element], once: bool) -> Result<Vec<Part<'p>>, Refusal> {
+        split::parts(body, if once { Distance::Any } else { Distance::Next }, &self.crowds)
     }
 
     fn add_searched(&mut self, pattern: &Pattern, once: bool) -> Result<u32, Refusal> {
@@ -178,7 +179,7 @@ impl Builder {
     }
 
     /// Writes the parts of a pattern and gives its number.
-    fn push_all(&mut self, parts: &[Part], before: Vec<Border>, after: Vec<Border>) -> Result<u32, Refusal> {
+    fn push_all(&mut self, parts: &[Part<'_>], before: Vec<Border>, after: Vec<Border>) -> Result<u32, Refusal> {
         let mut plans = parts.iter().map(plan).collect::<Result<Vec<Plan>, Refusal>>()?;
         if let Some(first) = plans.first_mut() {
             first.before = before;
@@ -279,12 +280,18 @@ impl Builder {
     }
 }
 
-/// A pattern taken apart: the borders before it, its parts, and the borders behind it.
-type Apart = (Vec<Border>, Vec<Part>, Vec<Border>);
+/// A pattern taken apart: the borders before it, what its parts are made of, and the borders behind it.
+type Apart<'p> = (Vec<Border>, Cow<'p, [Element]>, Vec<Border>);
+
+fn apart(elements: &[Element]) -> Result<Apart<'_>, Refusal> {
+    check(elements, code::DEPTH)?;
+    let (before, body, after) = marks::split(elements);
+    Ok((before, split::with_skips(body), after))
+}
 
 /// A part made ready to be written.
 struct Plan<'a> {
-    part: &'a Part,
+    part: &'a Part<'a>,
     before: Vec<Border>,
     after: Vec<Border>,
     prefix: Vec<u8>,
@@ -294,7 +301,7 @@ struct Plan<'a> {
     variable: bool,
 }
 
-fn plan(part: &Part) -> Result<Plan<'_>, Refusal> {
+fn plan<'a>(part: &'a Part<'a>) -> Result<Plan<'a>, Refusal> {
     let (head, tail) = part.elements.split_at(part.anchor());
     let (head_min, head_max) = split::lengths(head).ok_or(Refusal::TooLong)?;
     let (tail_min, tail_max) = split::lengths(tail).ok_or(Refusal::TooLong)?;
@@ -302,8 +309,8 @@ fn plan(part: &Part) -> Result<Plan<'_>, Refusal> {
         return Err(Refusal::TooLong);
     }
     let (mut prefix, mut suffix) = (Vec::new(), Vec::new());
-    code::encode(&code::mirrored(head), &mut prefix);
-    code::encode(tail, &mut suffix);
+    code::encode(head, Way::Back, &mut prefix);
+    code::encode(tail, Way::On, &mut suffix);
     let work = |code: &[u8], min: u32, max: u32| code.len() as u64 * u64::from(max - min + 1);
     if work(&prefix, head_min, head_max).max(work(&suffix, tail_min, tail_max)) > MAX_WORK {
         return Err(Refusal::Ambiguous);

@@ -8,8 +8,9 @@
 //! alternatives  4, negated, n u32, n bytes      each option: n u32, n bytes of elements; if negated, of one length
 //! ```
 //!
-//! What stands before an anchor is stored mirrored ([`mirrored`]), so that reading it forward goes backward in the object.
+//! What stands before an anchor is stored mirrored ([`Way::Back`]), so that reading it forward goes backward in the object.
 
+use crate::confirm::Way;
 use crate::marks::Border;
 use crate::pattern::{Element, Mark};
 
@@ -25,16 +26,26 @@ pub(crate) const GAP: u8 = 2;
 pub(crate) const MARK: u8 = 3;
 pub(crate) const ALTERNATIVES: u8 = 4;
 
-pub(crate) fn encode(elements: &[Element], out: &mut Vec<u8>) {
+/// Writes elements: as they stand, or in the opposite order, also within alternatives.
+pub(crate) fn encode(elements: &[Element], way: Way, out: &mut Vec<u8>) {
+    out.reserve(elements.len().saturating_add(4));
     let mut rest = elements;
-    while let Some(element) = rest.first() {
-        let run = rest.iter().map_while(single).take(usize::from(u16::MAX)).collect::<Vec<_>>();
-        if run.is_empty() {
-            encode_one(element, out);
-        } else {
-            encode_run(&run, out);
+    while !rest.is_empty() {
+        let most = usize::from(u16::MAX);
+        let run = match way {
+            Way::On => rest.iter().take(most).take_while(|element| single(element).is_some()).count(),
+            Way::Back => rest.iter().rev().take(most).take_while(|element| single(element).is_some()).count(),
+        };
+        let (taken, left) = match way {
+            Way::On => rest.split_at_checked(run.max(1)),
+            Way::Back => rest.split_at_checked(rest.len() - run.max(1)).map(|(left, taken)| (taken, left)),
         }
-        rest = rest.get(run.len().max(1)..).unwrap_or_default();
+        .unwrap_or((rest, &[]));
+        match taken {
+            [element] if run == 0 => encode_one(element, way, out),
+            _ => encode_run(taken, way, out),
+        }
+        rest = left;
     }
 }
 
@@ -47,19 +58,24 @@ pub(crate) fn single(element: &Element) -> Option<(u8, u8)> {
     }
 }
 
-fn encode_run(run: &[(u8, u8)], out: &mut Vec<u8>) {
-    let exact = run.iter().all(|(_, mask)| *mask == 0xFF);
+fn encode_run(run: &[Element], way: Way, out: &mut Vec<u8>) {
+    let exact = run.iter().all(|element| matches!(element, Element::Byte { mask: 0xFF, .. }));
     out.push(if exact { EXACT } else { MASKED });
     out.extend(u16::try_from(run.len()).unwrap_or(u16::MAX).to_le_bytes());
-    for (value, mask) in run {
-        out.push(*value);
+    let mut push = |element: &Element| {
+        let (value, mask) = single(element).unwrap_or_default();
+        out.push(value);
         if !exact {
-            out.push(*mask);
+            out.push(mask);
         }
+    };
+    match way {
+        Way::On => run.iter().for_each(&mut push),
+        Way::Back => run.iter().rev().for_each(&mut push),
     }
 }
 
-fn encode_one(element: &Element, out: &mut Vec<u8>) {
+fn encode_one(element: &Element, way: Way, out: &mut Vec<u8>) {
     match element {
         Element::Byte { .. } | Element::Folded(_) => {}
         Element::Gap { min, max } => {
@@ -70,7 +86,7 @@ fn encode_one(element: &Element, out: &mut Vec<u8>) {
         Element::Mark { mark, negated } => out.extend([MARK, border_number((*mark, *negated))]),
         Element::Alternatives { options, negated } => {
             out.extend([ALTERNATIVES, u8::from(*negated)]);
-            sized(out, |out| options.iter().for_each(|option| sized(out, |out| encode(option, out))));
+            sized(out, |out| options.iter().for_each(|option| sized(out, |out| encode(option, way, out))));
         }
     }
 }
@@ -146,6 +162,34 @@ fn decode_one(bytes: &mut &[u8], depth: usize, out: &mut Vec<Element>) -> Option
     Some(())
 }
 
+/// How many elements [`decode`] reads, without making them; absent if it reads none.
+pub(crate) fn decoded_length(mut bytes: &[u8], depth: usize) -> Option<usize> {
+    let mut length = 0_usize;
+    while !bytes.is_empty() {
+        length = length.saturating_add(decoded_length_of_one(&mut bytes, depth)?);
+    }
+    Some(length)
+}
+
+fn decoded_length_of_one(bytes: &mut &[u8], depth: usize) -> Option<usize> {
+    match array(bytes)? {
+        [EXACT] => exact_run(bytes).map(<[u8]>::len),
+        [MASKED] => masked_run(bytes).map(<[[u8; 2]]>::len),
+        [GAP] => number(bytes).zip(number(bytes)).map(|_| 1),
+        [MARK] => border(array::<1>(bytes)?[0]).map(|_| 1),
+        [ALTERNATIVES] => {
+            array::<1>(bytes)?;
+            let depth = depth.checked_sub(1)?;
+            let mut inner = sized_bytes(bytes)?;
+            while !inner.is_empty() {
+                decoded_length(sized_bytes(&mut inner)?, depth)?;
+            }
+            Some(1)
+        }
+        _ => None,
+    }
+}
+
 fn masked(value: u8, mask: u8) -> Element {
     if mask == FOLD && value.is_ascii_uppercase() {
         Element::Folded(value.to_ascii_lowercase())
@@ -205,4 +249,48 @@ fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (head, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
     Some(head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_opposite_order_is_that_of_mirrored_elements() {
+        let byte = |value: u8| Element::Byte { value, mask: 0xFF };
+        let gap = Element::Gap { min: 1, max: None };
+        let options = vec![vec![byte(1), byte(2)], vec![], vec![gap.clone(), Element::Folded(b'x'), byte(3)]];
+        let alternatives = Element::Alternatives { options, negated: false };
+        let long: Vec<Element> = (0..70_000_u32).map(|number| byte(number.to_le_bytes()[0])).collect();
+        let mixed =
+            [byte(1), Element::Folded(b'q'), alternatives, gap, byte(9), Element::Byte { value: 0, mask: 0xF0 }];
+        for elements in [&[][..], &mixed, &long] {
+            let (mut back, mut on) = (Vec::new(), Vec::new());
+            encode(elements, Way::Back, &mut back);
+            encode(&mirrored(elements), Way::On, &mut on);
+            assert!(back == on);
+            assert_eq!(decode(&back, DEPTH), Some(mirrored(elements)));
+        }
+    }
+
+    #[test]
+    fn the_length_is_that_of_what_is_decoded() {
+        let byte = |value: u8| Element::Byte { value, mask: 0xFF };
+        let options = vec![vec![byte(1), Element::Folded(b'x')], vec![]];
+        let mark = Element::Mark { mark: Mark::Word, negated: true };
+        let gap = Element::Gap { min: 1, max: Some(3) };
+        let mut code = Vec::new();
+        encode(&[byte(1), mark, gap, Element::Alternatives { options, negated: false }, byte(2)], Way::On, &mut code);
+        assert_eq!(decoded_length(&code, DEPTH), Some(5));
+        // Cut off, with any byte changed, or nested too deep.
+        for end in 0..code.len() {
+            for (value, depth) in (0..=u8::MAX).flat_map(|value| [(value, DEPTH), (value, 0)]) {
+                let mut damaged = code.clone();
+                damaged[end] = value;
+                for bytes in [&damaged[..], &damaged[..end]] {
+                    assert_eq!(decoded_length(bytes, depth), decode(bytes, depth).map(|elements| elements.len()));
+                }
+            }
+        }
+    }
 }

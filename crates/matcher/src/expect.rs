@@ -33,10 +33,10 @@ const NEARLY_CERTAIN: u64 = CERTAIN >> 3;
 const SHORT: usize = 4;
 
 /// The cost of these parts of a pattern: see [`crate::Builder::cost`].
-pub(crate) fn cost(parts: &[Part]) -> u64 {
+pub(crate) fn cost(parts: &[Part<'_>]) -> u64 {
     let passes = parts.iter().map(|part| share(rarity_of_keys(part)) << CANDIDATE).sum::<u64>();
     let rarities = parts.iter().filter_map(whole).collect::<Vec<u32>>();
-    let known = parts.iter().flat_map(|part| &part.elements).filter(|element| known_value(element).is_some()).count();
+    let known = parts.iter().flat_map(|part| part.elements).filter(|element| known_value(element).is_some()).count();
     let found = match rarities.iter().sum() {
         _ if rarities.is_empty() => CERTAIN,
         rarity if known < SHORT && share(rarity) << OBJECT > FREQUENT => NEARLY_CERTAIN,
@@ -47,7 +47,7 @@ pub(crate) fn cost(parts: &[Part]) -> u64 {
 
 /// How rare it is that the filter passes a part: of long keys the more frequent one counts, and of what follows the hashed
 /// bytes, which the filter asks as well, a quarter of what it adds.
-fn rarity_of_keys(part: &Part) -> u32 {
+fn rarity_of_keys(part: &Part<'_>) -> u32 {
     let Some(keys) = part.keys.as_ref() else { return 0 };
     let behind = |at: usize| {
         let four = part.elements.get(at + 4..at + 8).unwrap_or_default();
@@ -59,7 +59,7 @@ fn rarity_of_keys(part: &Part) -> u32 {
 }
 
 /// The cost of a pattern that is compared at one place, of which files differ less than elsewhere.
-pub(crate) fn cost_at_place(part: &Part) -> u64 {
+pub(crate) fn cost_at_place(part: &Part<'_>) -> u64 {
     whole(part).map_or(CERTAIN, |rarity| in_object(share(rarity), PLACED)).max(1)
 }
 
@@ -74,7 +74,7 @@ fn in_object(share: u64, positions: u32) -> u64 {
 
 /// How rare a part is: its rarest four bytes, and a quarter of what the others would add; two or three bytes alone count by
 /// their rarest pair. What files hold because of their kind counts for nothing; absent if nothing else is known of it.
-fn whole(part: &Part) -> Option<u32> {
+fn whole(part: &Part<'_>) -> Option<u32> {
     let mut bytes = part.elements.iter().map(known_value).collect::<Vec<_>>();
     usual::forget(&mut bytes);
     if bytes.iter().all(Option::is_none) {

@@ -140,6 +140,8 @@ pub(crate) struct Crowds {
     few: Vec<(usize, u16)>,
     /// A count for each place, once there are more.
     many: Vec<u16>,
+    /// What [`Crowds::cost`] says of each of those, two in a byte: a quarter of the memory, and it is asked much more often than counts rise.
+    bits: Vec<u8>,
 }
 
 /// Places for counts, 8 MB of them in a set that is not small.
@@ -151,19 +153,23 @@ const FEW: usize = 64;
 impl Crowds {
     /// Notes that a part has a key of this kind at the start of these bytes.
     pub(crate) fn enter(&mut self, singles: &[(u8, u8)], kind: Kind) {
-        let known = singles.iter().copied().map_while(Known::new).take(KEY).collect::<Vec<_>>();
-        self.count_up(place(&known, kind), 1);
+        self.count_up(place(singles.iter().copied().map_while(Known::new), kind), 1);
     }
 
     fn count_up(&mut self, place: usize, by: u16) {
         if let Some(count) = self.many.get_mut(place) {
             *count = count.saturating_add(by);
+            let bits = bits(*count);
+            if let Some(two) = self.bits.get_mut(place / 2) {
+                let shift = place % 2 * 4;
+                *two = *two & !(0xF << shift) | bits << shift;
+            }
         } else if let Some((_, count)) = self.few.iter_mut().find(|(few, _)| *few == place) {
             *count = count.saturating_add(by);
         } else if self.few.len() < FEW {
             self.few.push((place, by));
         } else {
-            self.many = vec![0; PLACES];
+            (self.many, self.bits) = (vec![0; PLACES], vec![0; PLACES / 2]);
             std::mem::take(&mut self.few)
                 .into_iter()
                 .chain([(place, by)])
@@ -171,30 +177,29 @@ impl Crowds {
         }
     }
 
-    fn count(&self, place: usize) -> u16 {
-        let few = || self.few.iter().find(|(few, _)| *few == place).map(|(_, count)| *count);
-        self.many.get(place).copied().or_else(few).unwrap_or(0)
-    }
-
-    /// What a key's bucket costs when it is there: eighths of a bit.
-    fn cost(&self, known: &[Known], kind: Kind) -> u32 {
-        8 * u32::from(self.count(place(known, kind)).saturating_add(1)).ilog2()
+    /// What the bucket of a key costs when the key is there, by its place: eighths of a bit.
+    fn cost(&self, place: usize) -> u32 {
+        let of_few = || self.few.iter().find(|(few, _)| *few == place).map_or(0, |(_, count)| bits(*count));
+        let bits = self.bits.get(place / 2).map_or_else(of_few, |two| *two >> (place % 2 * 4) & 0xF);
+        8 * u32::from(bits)
     }
 }
 
-/// Where a key is counted.
-fn place(known: &[Known], kind: Kind) -> usize {
-    let scattered = crowd(known, kind).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES.ilog2());
-    usize::try_from(scattered).unwrap_or(0)
+/// How many bits the number of a crowd has beyond the first: at most 15.
+fn bits(count: u16) -> u8 {
+    u8::try_from(count.saturating_add(1).ilog2()).unwrap_or(0)
 }
 
-fn crowd(known: &[Known], kind: Kind) -> u64 {
+/// Where a key is counted that begins with these bytes.
+fn place(known: impl Iterator<Item = Known>, kind: Kind) -> usize {
     let count = match kind {
         Kind::Long => KEY,
         Kind::Pair => 2,
         Kind::Byte => 1,
     };
-    known.iter().take(count).fold(count as u64, |sum, known| sum << 8 | u64::from(known.value & UPPER))
+    let crowd = known.take(count).fold(count as u64, |sum, known| sum << 8 | u64::from(known.value & UPPER));
+    let scattered = crowd.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES.ilog2());
+    usize::try_from(scattered).unwrap_or(0)
 }
 
 /// A byte that the filter can know.
@@ -274,7 +279,14 @@ struct Bytes {
 impl Bytes {
     fn new(stretch: &[Element]) -> Bytes {
         let known = stretch.iter().map(known).collect::<Vec<_>>();
-        let runs = known.array_windows::<KEY>().map(|run| all_known(run).map(rarity_of_run)).collect();
+        let mut runs = Vec::with_capacity(known.len());
+        let mut run = Run::default();
+        for byte in &known {
+            let rarity = run.push(*byte);
+            if runs.len() + KEY <= run.at {
+                runs.push(rarity);
+            }
+        }
         Bytes { known, runs }
     }
 
@@ -300,7 +312,11 @@ impl Bytes {
             if rarities().any(|rarity| rarity.is_none_or(|rarity| rarity < least || (rarity == least && least > 0))) {
                 continue;
             }
-            let two = (at..at + STRIDE).map(|at| self.key(Kind::Long, at, crowds, least)).collect::<Option<Vec<Key>>>();
+            let key = |(at, alone): (usize, Option<u32>)| {
+                let rarity = alone.map(|alone| alone.saturating_sub(self.crowd(Kind::Long, at, crowds)))?;
+                Some(Key { kind: Kind::Long, at, rarity })
+            };
+            let two = (at..).zip(rarities()).map(key).collect::<Option<Vec<Key>>>();
             let two = two.map(Keys);
             if two.as_ref().is_some_and(|two| best.as_ref().is_none_or(|best| best.rarity() < two.rarity())) {
                 best = two;
@@ -320,47 +336,67 @@ impl Bytes {
     ) -> Option<Key> {
         let mut best: Option<Key> = None;
         for at in range.filter(|at| fits(*at)) {
+            let Some(alone) = self.rarity(kind, at) else { continue };
+            // Of what can be no rarer than what there is, the crowd is not asked for.
             let bound = best.map_or(least, |best| best.rarity);
-            if let Some(key) = self.key(kind, at, crowds, bound)
-                && best.is_none_or(|best| best.rarity < key.rarity)
-                && (least == 0 || key.rarity > least)
-            {
-                best = Some(key);
+            if alone <= bound && (bound > 0 || best.is_some()) {
+                continue;
+            }
+            let rarity = alone.saturating_sub(self.crowd(kind, at, crowds));
+            if best.is_none_or(|best| best.rarity < rarity) && (least == 0 || rarity > least) {
+                best = Some(Key { kind, at, rarity });
             }
         }
         best
     }
 
-    /// The key at a place. If it is no rarer than `least` anyway, its crowd is not asked for.
-    fn key(&self, kind: Kind, at: usize, crowds: &Crowds, least: u32) -> Option<Key> {
+    /// How rare the key at a place is, if there is one, whatever its crowd.
+    fn rarity(&self, kind: Kind, at: usize) -> Option<u32> {
         let known = |at: usize| self.known.get(at).copied().flatten();
-        let rarity = match kind {
-            Kind::Long => self.runs.get(at).copied().flatten()?,
-            Kind::Pair => rarity_of_pair(known(at)?, known(at + 1)?),
-            Kind::Byte => rarity_of_byte(known(at)?),
-        };
-        if rarity <= least {
-            return Some(Key { kind, at, rarity });
+        match kind {
+            Kind::Long => self.runs.get(at).copied().flatten(),
+            Kind::Pair => Some(rarity_of_pair(known(at)?, known(at + 1)?)),
+            Kind::Byte => known(at).map(rarity_of_byte),
         }
-        let mut start = [Known { value: 0, folded: false }; KEY];
+    }
+
+    /// What the crowd of the key at a place costs.
+    fn crowd(&self, kind: Kind, at: usize, crowds: &Crowds) -> u32 {
         let rest = self.known.get(at..).unwrap_or_default();
-        let count = start.iter_mut().zip(rest.iter().map_while(|known| *known)).map(|(to, from)| *to = from).count();
-        let cost = crowds.cost(start.get(..count).unwrap_or_default(), kind);
-        Some(Key { kind, at, rarity: rarity.saturating_sub(cost) })
+        crowds.cost(place(rest.iter().map_while(|known| *known), kind))
     }
 }
 
-/// The bytes of a run, if all are known.
-fn all_known(run: &[Option<Known>; KEY]) -> Option<[Known; KEY]> {
-    let [Some(a), Some(b), Some(c), Some(d), Some(e)] = *run else { return None };
-    Some([a, b, c, d, e])
+/// The bytes before a place, as far as they say how rare the run of [`KEY`] bytes is that ends there.
+#[derive(Default)]
+struct Run {
+    /// How many bytes there were.
+    at: usize,
+    /// How many of the last are known, and how many of those are the same.
+    known: usize,
+    same: usize,
+    four: [u8; 4],
+    /// How rare the last four are.
+    rarity: u32,
 }
 
-/// A run of one byte fills pages of some file, whichever byte it is.
-fn rarity_of_run(known: [Known; KEY]) -> u32 {
-    let bytes = known.map(|known| known.value);
-    let rarity = rarity::of_long(&bytes).min(RARE);
-    if bytes.windows(2).all(|pair| pair.first() == pair.last()) { rarity / 4 } else { rarity }
+impl Run {
+    /// Takes the next byte. Gives how rare the run is that ends with it, if all of its bytes are known.
+    fn push(&mut self, byte: Option<Known>) -> Option<u32> {
+        self.at += 1;
+        let Some(Known { value, .. }) = byte else {
+            (self.known, self.same) = (0, 0);
+            return None;
+        };
+        let [_, b, c, d] = self.four;
+        self.same = if self.known > 0 && d == value { self.same + 1 } else { 1 };
+        self.known += 1;
+        self.four = [b, c, d, value];
+        let before = std::mem::replace(&mut self.rarity, rarity::of_four(self.four));
+        let rarity = before.max(self.rarity).min(RARE);
+        // A run of one byte fills pages of some file, whichever byte it is.
+        (self.known >= KEY).then_some(if self.same >= KEY { rarity / 4 } else { rarity })
+    }
 }
 
 /// That of the most frequent of its cases.

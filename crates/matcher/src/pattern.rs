@@ -3,11 +3,21 @@
 //! A pattern is a list of [`Element`]s that must follow each other. It is a superset of what ClamAV's body signatures can
 //! say; the readers of texts (`dachs-sigc`) build it and check what their format allows, the matcher compiles it.
 
+use crate::code;
+use crate::confirm::Way;
+
 /// A byte pattern.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pattern {
     /// What must follow each other.
     pub elements: Vec<Element>,
+}
+
+impl Pattern {
+    /// Writes bytes that tell it from every other pattern: those of two patterns are the same only where the two match the same.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        code::encode(&self.elements, Way::On, out);
+    }
 }
 
 /// One step of a pattern.

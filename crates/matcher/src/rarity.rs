@@ -19,8 +19,12 @@ const GRAMS: usize = 1 << 17;
 
 /// How rare a stretch of four bytes or more is, in eighths of a bit; the more the rarer. Case does not count.
 pub(crate) fn of_long(bytes: &[u8]) -> u32 {
-    let fours = bytes.array_windows::<4>().map(|four| item(8 + PAIRS + gram(*four)));
-    fours.max().unwrap_or(0)
+    bytes.array_windows::<4>().map(|four| of_four(*four)).max().unwrap_or(0)
+}
+
+/// How rare a stretch of four bytes is.
+pub(crate) fn of_four(four: [u8; 4]) -> u32 {
+    item(8 + PAIRS + gram(four))
 }
 
 /// How rare a pair of bytes is.

@@ -159,7 +159,7 @@ impl Patterns<'_> {
         let mut ends = vec![at];
         let prefix = code::decode(code.prefix, code::DEPTH)?;
         let mut head = Vec::new();
-        code::encode(&code::mirrored(&prefix), &mut head);
+        code::encode(&prefix, Way::Back, &mut head);
         confirm::run(&head, Way::On, window.bytes, &mut ends);
         confirm::run(code.suffix, Way::On, window.bytes, &mut ends);
         ends.into_iter().find(|end| window.bordered(code.after, Side::Right, *end)).map(|end| window.offset(end))

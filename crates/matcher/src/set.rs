@@ -71,18 +71,44 @@ impl<'a> Patterns<'a> {
     /// The pattern of this number, for showing it to a person: as it was added, or another way to say the same.
     #[must_use]
     pub fn decode(&self, pattern: u32) -> Option<Pattern> {
-        let first = self.sections.firsts.get(usize::try_from(pattern).ok()?)?.get();
         let mut elements = Vec::new();
+        self.each_part(pattern, &mut |part| self.decode_part(part, &mut elements))?;
+        Some(Pattern { elements })
+    }
+
+    /// How many elements [`Patterns::decode`] would give, without making them; absent if it would give no pattern.
+    #[must_use]
+    pub fn decoded_length(&self, pattern: u32) -> Option<usize> {
+        let mut length = 0_usize;
+        self.each_part(pattern, &mut |part| {
+            length = length.saturating_add(self.decoded_length_of(part)?);
+            Some(())
+        })?;
+        Some(length)
+    }
+
+    /// Calls `each` with the parts of a pattern. Absent if it is not whole, or `each` says nothing of one.
+    fn each_part(&self, pattern: u32, each: &mut dyn FnMut(&PartHead) -> Option<()>) -> Option<()> {
+        let first = self.sections.firsts.get(usize::try_from(pattern).ok()?)?.get();
         for part in self.sections.parts.get(usize::try_from(first).ok()?..)? {
             if part.pattern.get() != pattern {
                 return None;
             }
-            self.decode_part(part, &mut elements)?;
+            each(part)?;
             if part.flags & LAST != 0 {
-                return Some(Pattern { elements });
+                return Some(());
             }
         }
         None
+    }
+
+    fn decoded_length_of(&self, part: &PartHead) -> Option<usize> {
+        let code = self.code(part)?;
+        let marks = [code.before, code.after].map(<[u8]>::len).iter().sum::<usize>();
+        let known = code.before.iter().chain(code.after).all(|number| code::border(*number).is_some());
+        let gap = usize::from(part.order.get() > 0);
+        let [prefix, suffix] = [code.prefix, code.suffix].map(|code| code::decoded_length(code, code::DEPTH));
+        known.then_some(prefix?.saturating_add(suffix?).saturating_add(marks).saturating_add(gap))
     }
 
     fn decode_part(&self, part: &PartHead, elements: &mut Vec<Element>) -> Option<()> {

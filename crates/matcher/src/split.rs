@@ -7,6 +7,9 @@
 //!
 //! What each part is found by, `keys` decides.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::build::Refusal;
 use crate::keys::{self, Crowds, Distance, Keys, anchored};
 use crate::pattern::{Element, Mark};
@@ -21,15 +24,15 @@ const INNER_SKIP: u32 = 16;
 
 /// A stretch of a pattern without a long gap.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
-    pub(crate) elements: Vec<Element>,
+pub(crate) struct Part<'p> {
+    pub(crate) elements: &'p [Element],
     /// What it is found by; none if it is not searched.
     pub(crate) keys: Option<Keys>,
     /// The gap before it; for the first part (0, 0).
     pub(crate) gap: (u32, Option<u32>),
 }
 
-impl Part {
+impl Part<'_> {
     /// The index of the element from which it is confirmed both ways.
     pub(crate) fn anchor(&self) -> usize {
         self.keys.as_ref().map_or(0, Keys::anchor)
@@ -37,24 +40,23 @@ impl Part {
 }
 
 /// A pattern that is looked for at given places only: one part, however long its gaps.
-pub(crate) fn placed(body: &[Element]) -> Part {
-    Part { elements: body.to_vec(), keys: None, gap: (0, Some(0)) }
+pub(crate) fn placed(body: &[Element]) -> Part<'_> {
+    Part { elements: body, keys: None, gap: (0, Some(0)) }
 }
 
-/// Splits the elements between the marks of a pattern's ends.
-pub(crate) fn parts(body: &[Element], distance: Distance, crowds: &Crowds) -> Result<Vec<Part>, Refusal> {
+/// Splits the elements between the marks of a pattern's ends, which were given their [skips](with_skips).
+pub(crate) fn parts<'p>(body: &'p [Element], distance: Distance, crowds: &Crowds) -> Result<Vec<Part<'p>>, Refusal> {
     let mut parts = Vec::new();
-    let mut current: Vec<Element> = Vec::new();
-    let mut gap = (0, Some(0));
-    let body = with_skips(body);
-    for (before, stretch) in stretches(&body) {
+    // What was not made a part yet, from its first element to the gap before the next stretch.
+    let (mut from, mut to, mut gap) = (0, 0, (0, Some(0)));
+    for (before, range) in stretches(body) {
+        let current = body.get(from..to).unwrap_or_default();
+        let stretch = body.get(range.clone()).unwrap_or_default();
         if let Some((min, max)) = before {
-            if anchored(&current) && anchored(stretch) {
-                parts.push(part(std::mem::take(&mut current), gap, distance, crowds)?);
-                gap = (min, max);
-            } else if max.is_some_and(|max| max <= JOINED_GAP) {
-                current.push(Element::Gap { min, max });
-            } else {
+            if anchored(current) && anchored(stretch) {
+                parts.push(part(current, gap, distance, crowds)?);
+                (from, gap) = (range.start, (min, max));
+            } else if max.is_none_or(|max| max > JOINED_GAP) {
                 return Err(if current.is_empty() || stretch.is_empty() {
                     Refusal::OpenEnd
                 } else {
@@ -62,45 +64,50 @@ pub(crate) fn parts(body: &[Element], distance: Distance, crowds: &Crowds) -> Re
                 });
             }
         }
-        current.extend_from_slice(stretch);
+        to = range.end;
     }
-    parts.push(part(current, gap, distance, crowds)?);
+    parts.push(part(body.get(from..).unwrap_or_default(), gap, distance, crowds)?);
     Ok(parts)
 }
 
 /// The elements, with bytes of any value for gaps of one length of at most [`INNER_SKIP`] bytes. A gap of no bytes stays: without it a
 /// mark beside it could come to stand at an end of the pattern, where it means something else.
-fn with_skips(body: &[Element]) -> Vec<Element> {
+pub(crate) fn with_skips(body: &[Element]) -> Cow<'_, [Element]> {
+    if !body.iter().any(|element| skip(element).is_some()) {
+        return Cow::Borrowed(body);
+    }
     let any = Element::Byte { value: 0, mask: 0 };
-    let elements = body.iter().flat_map(|element| match element {
-        Element::Gap { min, max } if *max == Some(*min) && (1..=INNER_SKIP).contains(min) => {
-            std::iter::repeat_n(&any, usize::try_from(*min).unwrap_or(0))
-        }
-        other => std::iter::repeat_n(other, 1),
+    let elements = body.iter().flat_map(|element| match skip(element) {
+        Some(length) => std::iter::repeat_n(&any, length),
+        None => std::iter::repeat_n(element, 1),
     });
-    elements.cloned().collect()
+    Cow::Owned(elements.cloned().collect())
 }
 
-fn part(elements: Vec<Element>, gap: GapRange, distance: Distance, crowds: &Crowds) -> Result<Part, Refusal> {
-    let keys = keys::choose(&elements, distance, crowds).ok_or(Refusal::NoAnchor)?;
+/// The length of a gap that is as many bytes of any value.
+fn skip(element: &Element) -> Option<usize> {
+    match element {
+        Element::Gap { min, max } if *max == Some(*min) && (1..=INNER_SKIP).contains(min) => usize::try_from(*min).ok(),
+        _ => None,
+    }
+}
+
+fn part<'p>(elements: &'p [Element], gap: GapRange, distance: Distance, crowds: &Crowds) -> Result<Part<'p>, Refusal> {
+    let keys = keys::choose(elements, distance, crowds).ok_or(Refusal::NoAnchor)?;
     Ok(Part { elements, keys: Some(keys), gap })
 }
 
 type GapRange = (u32, Option<u32>);
 
 /// The stretches between long gaps, each with the gap before it.
-fn stretches(body: &[Element]) -> Vec<(Option<GapRange>, &[Element])> {
-    let mut found = Vec::new();
-    let mut before = None;
-    let mut rest = body;
-    while let Some(at) = rest.iter().position(|element| long_gap(element).is_some()) {
-        let (head, tail) = rest.split_at(at);
-        found.push((before, head));
-        before = tail.first().and_then(long_gap);
-        rest = tail.get(1..).unwrap_or_default();
-    }
-    found.push((before, rest));
-    found
+fn stretches(body: &[Element]) -> impl Iterator<Item = (Option<GapRange>, Range<usize>)> {
+    let mut start = Some((None, 0));
+    std::iter::from_fn(move || {
+        let (before, from) = start.take()?;
+        let next = (from..).zip(body.iter().skip(from)).find_map(|(at, element)| Some((at, long_gap(element)?)));
+        start = next.map(|(at, gap)| (Some(gap), at + 1));
+        Some((before, from..next.map_or(body.len(), |(at, _)| at)))
+    })
 }
 
 fn long_gap(element: &Element) -> Option<GapRange> {

@@ -15,7 +15,7 @@
 //! (streams of metadata, II.24.2; the jump at the entry point, II.25.2; classes and names that compilers write, IV), the ELF
 //! specification, and the first bytes that other formats prescribe. A wrong entry costs time, never a hit.
 
-use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// So many bytes of an entry in succession are known again.
@@ -87,46 +87,58 @@ const SENTENCES: [&str; 8] = [
     "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
 ];
 
-/// All stretches of [`LEAST`] bytes, in upper case, each as a number.
-static STRETCHES: LazyLock<BTreeSet<u64>> = LazyLock::new(|| {
+/// All stretches of [`LEAST`] bytes, in upper case, each as a number, and what tells of most others at once that they are none.
+struct Stretches {
+    sorted: Vec<u64>,
+    /// A bit by a hash of each.
+    bits: Box<[u64; 1 << 11]>,
+    /// The bytes that marks begin with.
+    marks: [bool; 256],
+}
+
+static STRETCHES: LazyLock<Stretches> = LazyLock::new(|| {
     let words = WORDS.iter().flat_map(|line| line.split_whitespace());
     let all = words.chain(SENTENCES).map(str::as_bytes);
     let number = |stretch: &[u8; LEAST]| stretch.iter().fold(0, |sum, byte| sum << 8 | u64::from(upper(*byte)));
-    all.flat_map(|entry| entry.array_windows::<LEAST>()).map(number).collect()
-});
-
-/// Which of these stretches there may be: a bit by a hash of each, since most bytes are none.
-static MAYBE: LazyLock<Vec<u64>> = LazyLock::new(|| {
-    let mut bits = vec![0; 1 << 10];
-    for stretch in STRETCHES.iter() {
+    let mut sorted = all.flat_map(|entry| entry.array_windows::<LEAST>()).map(number).collect::<Vec<u64>>();
+    sorted.sort_unstable();
+    let mut bits = Box::new([0; 1 << 11]);
+    for stretch in &sorted {
         let (word, bit) = place(*stretch);
         bits.get_mut(word).into_iter().for_each(|word| *word |= 1 << bit);
     }
-    bits
+    let mut marks = [false; 256];
+    for first in MARKS.iter().filter_map(|mark| mark.first()) {
+        marks.get_mut(usize::from(*first)).into_iter().for_each(|begins| *begins = true);
+    }
+    Stretches { sorted, bits, marks }
 });
+
+impl Stretches {
+    /// Is it a stretch of an entry?
+    fn hold(&self, stretch: u64) -> bool {
+        let (word, bit) = place(stretch);
+        let maybe = self.bits.get(word).is_some_and(|word| word >> bit & 1 != 0);
+        maybe && self.sorted.binary_search(&stretch).is_ok()
+    }
+}
 
 /// Takes away what files hold because of their kind.
 pub(crate) fn forget(bytes: &mut [Option<u8>]) {
-    let beginning = BEGINNINGS.iter().find(|beginning| begins(bytes, beginning)).map_or(0, |beginning| beginning.len());
-    let mut usual = vec![false; bytes.len()];
-    usual.iter_mut().take(beginning).for_each(|usual| *usual = true);
-    for mark in MARKS {
-        let holds = |window: &[Option<u8>]| window.iter().zip(mark).all(|(byte, wanted)| *byte == Some(*wanted));
-        for (at, _) in bytes.windows(mark.len()).enumerate().filter(|(_, window)| holds(window)) {
-            usual.iter_mut().skip(at).take(mark.len()).for_each(|usual| *usual = true);
-        }
+    let mut usual: Vec<Range<usize>> = Vec::new();
+    usual.extend(BEGINNINGS.iter().find(|beginning| begins(bytes, beginning)).map(|beginning| 0..beginning.len()));
+    each_usual(bytes, &mut |range| usual.push(range));
+    for range in usual {
+        bytes.get_mut(range).into_iter().flatten().for_each(|byte| *byte = None);
     }
-    for (step, first) in [(1, 0), (2, 0), (2, 1)] {
-        each_usual(bytes, (step, first), &mut |from, to| {
-            usual.iter_mut().take(to).skip(from).for_each(|usual| *usual = true);
-        });
-    }
-    bytes.iter_mut().zip(usual).filter(|(_, usual)| *usual).for_each(|(byte, _)| *byte = None);
     // What is left of a wide character is its zero.
-    let alone = |near: &[Option<u8>]| matches!(near, [None, Some(0), ..]);
-    let zeros = bytes.windows(2).enumerate().filter(|(_, near)| alone(near)).map(|(at, _)| at + 1).collect::<Vec<_>>();
-    for at in zeros {
-        bytes.get_mut(at).into_iter().for_each(|byte| *byte = None);
+    let mut alone = false;
+    for byte in bytes {
+        let none = byte.is_none();
+        if alone && *byte == Some(0) {
+            *byte = None;
+        }
+        alone = none;
     }
 }
 
@@ -135,33 +147,57 @@ fn begins(bytes: &[Option<u8>], beginning: &[u8]) -> bool {
     start.is_some_and(|start| start.iter().zip(beginning).all(|(byte, wanted)| *byte == Some(*wanted)))
 }
 
-/// Calls `found` with the start and the end of each stretch of an entry, whose characters are `step` bytes each and stand from
-/// `first` on: with zeros between if there is room.
-fn each_usual(bytes: &[Option<u8>], (step, first): (usize, usize), found: &mut dyn FnMut(usize, usize)) {
-    // The last characters of a run without a gap, and how many they are.
-    let (mut stretch, mut count) = (0_u64, 0_usize);
-    for at in (first..bytes.len()).step_by(step) {
-        let joined = step == 1 || at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&Some(0));
-        let Some(byte) = bytes.get(at).copied().flatten() else {
-            count = 0;
+/// Calls `found` with the place of each mark, and of each stretch of an entry: of characters of one byte, and of two, whose
+/// second is zero (that of the last may be anything).
+fn each_usual(bytes: &[Option<u8>], found: &mut dyn FnMut(Range<usize>)) {
+    let stretches = &*STRETCHES;
+    let (mut narrow, mut wide) = (Run::default(), [Run::default(), Run::default()]);
+    let mut zero_before = false;
+    for (at, byte) in bytes.iter().enumerate() {
+        let [this, other] = &mut wide;
+        let Some(byte) = *byte else {
+            (narrow.count, this.count, zero_before) = (0, 0, false);
+            wide.swap(0, 1);
             continue;
         };
-        count = if joined { count + 1 } else { 1 };
-        stretch = stretch << 8 & WHOLE | u64::from(upper(byte));
-        if count >= LEAST && is_usual(stretch) {
-            found(at - (LEAST - 1) * step, at + 1);
+        if stretches.marks.get(usize::from(byte)) == Some(&true) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            MARKS.iter().filter(|mark| begins(rest, mark)).for_each(|mark| found(at..at + mark.len()));
         }
+        narrow.push(byte);
+        if narrow.count >= LEAST && stretches.hold(narrow.last) {
+            found(at + 1 - LEAST..at + 1);
+        }
+        if !zero_before {
+            this.count = 0;
+        }
+        this.push(byte);
+        if this.count >= LEAST && stretches.hold(this.last) {
+            found(at - (LEAST - 1) * 2..at + 1);
+        }
+        zero_before = byte == 0;
+        std::mem::swap(this, other);
+    }
+}
+
+/// Characters that follow each other.
+#[derive(Default)]
+struct Run {
+    /// The last of them, in upper case.
+    last: u64,
+    /// How many they are.
+    count: usize,
+}
+
+impl Run {
+    fn push(&mut self, byte: u8) {
+        self.last = self.last << 8 & WHOLE | u64::from(upper(byte));
+        self.count += 1;
     }
 }
 
 /// The bits of a stretch.
 const WHOLE: u64 = (1 << (8 * LEAST)) - 1;
-
-/// Is it a stretch of an entry?
-fn is_usual(stretch: u64) -> bool {
-    let (word, bit) = place(stretch);
-    MAYBE.get(word).is_some_and(|word| word >> bit & 1 != 0) && STRETCHES.contains(&stretch)
-}
 
 fn upper(byte: u8) -> u8 {
     if byte.is_ascii_alphabetic() { byte & UPPER } else { byte }
@@ -169,9 +205,9 @@ fn upper(byte: u8) -> u8 {
 
 /// The place of a stretch among the bits.
 fn place(stretch: u64) -> (usize, u32) {
-    let [a, b, ..] = stretch.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
-    let hash = u16::from_be_bytes([a, b]);
-    (usize::from(hash >> 6), u32::from(hash & 63))
+    let [a, b, c, ..] = stretch.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+    let hash = u32::from_be_bytes([0, a, b, c]) >> 7;
+    (usize::try_from(hash >> 6).unwrap_or(0), hash & 63)
 }
 
 #[cfg(test)]

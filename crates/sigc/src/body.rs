@@ -19,7 +19,7 @@ use dachs_sigdb::model::{Element, Mark, Pattern};
 
 use crate::cursor::Cursor;
 use crate::modifiers::Modifiers;
-use crate::number::{decimal, digit};
+use crate::number::{self, decimal, digit};
 use crate::refused::{Parsed, Refused};
 
 /// Alternatives may be nested this deep.
@@ -75,7 +75,9 @@ pub(crate) fn parse(text: &str) -> Parsed<Vec<Piece>> {
     // Most pieces are bytes, of two digits each.
     let mut pieces = Vec::with_capacity(text.len() / 2);
     let mut cut = false;
-    while let Some(next) = cursor.peek() {
+    loop {
+        cursor.pairs(number::byte, |value| pieces.push(Piece::Element(Element::Byte { value, mask: 0xff })));
+        let Some(next) = cursor.peek() else { return Ok(pieces) };
         pieces.push(match next {
             b'*' => star(&mut cursor),
             b'{' => brace(&mut cursor, &mut cut)?,
@@ -84,7 +86,6 @@ pub(crate) fn parse(text: &str) -> Parsed<Vec<Piece>> {
             _ => Piece::Element(byte(&mut cursor)?),
         });
     }
-    Ok(pieces)
 }
 
 /// True if the body has exact bytes and nothing else.
@@ -108,8 +109,9 @@ pub(crate) fn finish(pieces: Vec<Piece>) -> Parsed<Pattern> {
     if pieces.iter().any(|piece| matches!(piece, Piece::Cut { min, max: Some(max) } if min > max)) {
         return Err(Refused::unsupported("a gap whose longest length is below its shortest never matches"));
     }
-    let mut elements: Vec<Element> = Vec::with_capacity(pieces.len());
-    pieces.into_iter().map(element).for_each(|next| push(&mut elements, next));
+    // In the memory of the pieces, since both are of one size.
+    let mut elements: Vec<Element> = pieces.into_iter().map(element).collect();
+    elements.dedup_by(|next, last| joins(last, next));
     Ok(Pattern { elements })
 }
 
@@ -149,15 +151,12 @@ fn element(piece: Piece) -> Element {
     }
 }
 
-/// Gaps that follow each other become one.
-fn push(elements: &mut Vec<Element>, next: Element) {
-    match (elements.last_mut(), &next) {
-        (Some(Element::Gap { min, max }), Element::Gap { min: more, max: most }) => {
-            *min = min.saturating_add(*more);
-            *max = max.zip(*most).map(|(max, most)| max.saturating_add(most));
-        }
-        _ => elements.push(next),
-    }
+/// Gaps that follow each other become one: is the next element a part of the last now?
+fn joins(last: &mut Element, next: &Element) -> bool {
+    let (Element::Gap { min, max }, Element::Gap { min: more, max: most }) = (last, next) else { return false };
+    *min = min.saturating_add(*more);
+    *max = max.zip(*most).map(|(max, most)| max.saturating_add(most));
+    true
 }
 
 fn star(cursor: &mut Cursor<'_>) -> Piece {

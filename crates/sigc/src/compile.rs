@@ -158,6 +158,8 @@ pub(crate) struct Compiler {
     /// How often something else is to be told of each source.
     told: BTreeMap<(u32, String), u64>,
     names: Vec<String>,
+    /// Room for the name of a signature as it is shown.
+    shown: String,
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -323,12 +325,13 @@ impl Compiler {
 
     /// Adds a rule; gives the reason if it turns out to be malformed.
     fn add(&mut self, number: u32, name: &str, trust: Trust, entry: Entry) -> Result<(), String> {
-        let shown = match trust {
-            // As in ClamAV.
-            _ if matches!(entry, Entry::Certificate(_)) => name.to_owned(),
-            Trust::Unofficial => name::unofficial(name),
-            Trust::BuiltIn | Trust::Official => name.to_owned(),
-        };
+        let mut shown = std::mem::take(&mut self.shown);
+        shown.clear();
+        shown.push_str(name);
+        // Names of certificates are as they are, as in ClamAV.
+        if trust == Trust::Unofficial && !matches!(entry, Entry::Certificate(_)) {
+            shown.push_str(name::UNOFFICIAL);
+        }
         let added = match entry {
             Entry::Allow(rule) => {
                 self.builder.allow(number, &rule);
@@ -341,6 +344,7 @@ impl Compiler {
             Entry::Logical(rule) => self.builder.add_logical(number, &shown, &rule),
             Entry::Member(rule) => self.builder.add_member(number, &shown, &rule),
         };
+        self.shown = shown;
         match added {
             Ok(()) => {}
             Err(malformed @ Refusal::MalformedRegex(_)) => return Err(malformed.to_string()),

@@ -41,6 +41,13 @@ impl<'a> Cursor<'a> {
         digits
     }
 
+    /// The pairs of characters of one byte that come next and that `value` knows, taken; `each` is called with what it says of each.
+    pub(crate) fn pairs<T>(&mut self, value: impl Fn([u8; 2]) -> Option<T>, each: impl FnMut(T)) {
+        let (pairs, _) = self.0.as_bytes().as_chunks::<2>();
+        let count = pairs.iter().map_while(|pair| value(*pair)).map(each).count();
+        self.0 = self.0.get(2 * count..).unwrap_or_default();
+    }
+
     /// Leaves out blanks.
     pub(crate) fn blanks(&mut self) {
         self.0 = self.0.trim_start_matches(' ');

@@ -13,7 +13,7 @@ use dachs_sigdb::model::{Digest, HashRule, Scope};
 
 use crate::level;
 use crate::name;
-use crate::number::{hex, leading};
+use crate::number::{self, hex, leading};
 use crate::refused::{Parsed, Refused};
 
 /// Reads a line about what `scope` says: the name and the rule.
@@ -81,9 +81,8 @@ fn usual_digest(text: &str) -> Option<Digest> {
 fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
     let (pairs, _) = text.as_bytes().as_chunks::<2>();
     let mut bytes = [0; N];
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let value = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        *byte = value(*high)? << 4 | value(*low)?;
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        *byte = number::byte(*pair)?;
     }
     Some(bytes)
 }

@@ -3,7 +3,7 @@
 use crate::refused::{Parsed, Refused};
 
 /// What names get whose source was not verified.
-const UNOFFICIAL: &str = ".UNOFFICIAL";
+pub(crate) const UNOFFICIAL: &str = ".UNOFFICIAL";
 
 /// A name as signatures write it, without the ` (Clam)` that some end with.
 ///

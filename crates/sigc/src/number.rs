@@ -68,6 +68,32 @@ pub(crate) fn hex(text: &str) -> Parsed<Vec<u8>> {
     Ok(pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
+/// The values of hexadecimal digits, 16 or more for what is none.
+static DIGITS: [u8; 256] = {
+    let mut values = [0xFF; 256];
+    let digits = *b"0123456789abcdefABCDEF";
+    let mut at = 0;
+    while at < digits.len() {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "the indices are below the lengths, and those below 22"
+        )]
+        {
+            values[digits[at] as usize] = if at < 16 { at as u8 } else { at as u8 - 6 };
+        }
+        at += 1;
+    }
+    values
+};
+
+/// The byte that two hexadecimal digits stand for; absent if one of them is none.
+pub(crate) fn byte([high, low]: [u8; 2]) -> Option<u8> {
+    let value = |digit: u8| DIGITS.get(usize::from(digit)).copied().unwrap_or(0xFF);
+    let (high, low) = (value(high), value(low));
+    (high | low < 16).then_some(high << 4 | low)
+}
+
 /// The value of one hexadecimal digit.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ pub(crate) struct Heralds {
 
 /// The heralds of a subsignature with these patterns, if they cost much less than it does. `estimate`: what it would cost to search for
 /// a pattern.
-pub(crate) fn of(patterns: &[Pattern], cost: u64, estimate: &dyn Fn(&Pattern) -> Option<u64>) -> Option<Heralds> {
+pub(crate) fn of(patterns: &[Pattern], cost: u64, estimate: &dyn Fn(&[Element]) -> Option<u64>) -> Option<Heralds> {
     // What has no gap is one piece, which costs as much as the whole.
     let has_gap = |pattern: &Pattern| pattern.elements.iter().any(|element| matches!(element, Element::Gap { .. }));
     if cost < DEAR || !patterns.iter().any(has_gap) {
@@ -33,16 +33,18 @@ pub(crate) fn of(patterns: &[Pattern], cost: u64, estimate: &dyn Fn(&Pattern) ->
     }
     let cheapest = patterns.iter().map(|pattern| cheapest_piece(pattern, estimate)).collect::<Option<Vec<_>>>()?;
     let all = cheapest.iter().fold(0, |all: u64, (_, cost)| all.saturating_add(*cost));
-    let pieces = cheapest.into_iter().map(|(piece, _)| piece).collect();
-    (all.saturating_mul(CHEAPER) <= cost).then_some(Heralds { pieces, cost: all })
+    let pieces = || cheapest.into_iter().map(|(piece, _)| Pattern { elements: piece.to_vec() }).collect();
+    (all.saturating_mul(CHEAPER) <= cost).then(|| Heralds { pieces: pieces(), cost: all })
 }
 
 /// The cheapest stretch without gaps and marks.
-fn cheapest_piece(pattern: &Pattern, estimate: &dyn Fn(&Pattern) -> Option<u64>) -> Option<(Pattern, u64)> {
+fn cheapest_piece<'p>(
+    pattern: &'p Pattern,
+    estimate: &dyn Fn(&[Element]) -> Option<u64>,
+) -> Option<(&'p [Element], u64)> {
     let ends = |element: &Element| matches!(element, Element::Gap { .. } | Element::Mark { .. });
     let pieces = pattern.elements.split(ends).filter(|piece| !piece.is_empty());
-    let pieces = pieces.map(|piece| Pattern { elements: piece.to_vec() });
-    let costs = pieces.filter_map(|piece| estimate(&piece).map(|cost| (piece, cost)));
+    let costs = pieces.filter_map(|piece| estimate(piece).map(|cost| (piece, cost)));
     costs.min_by_key(|(_, cost)| *cost)
 }
 
@@ -57,8 +59,8 @@ mod tests {
     }
 
     /// The longer, the cheaper; what is too short cannot be searched.
-    fn estimate(pattern: &Pattern) -> Option<u64> {
-        (pattern.elements.len() > 1).then(|| DEAR >> pattern.elements.len())
+    fn estimate(elements: &[Element]) -> Option<u64> {
+        (elements.len() > 1).then(|| DEAR >> elements.len())
     }
 
     #[test]
@@ -81,7 +83,7 @@ mod tests {
 
     #[test]
     fn heralds_that_save_little_are_none() {
-        let dear = |_: &Pattern| Some(DEAR / 2);
+        let dear = |_: &[Element]| Some(DEAR / 2);
         assert_eq!(of(&[pattern(b"ab*cd")], DEAR, &dear), None);
     }
 }

@@ -22,6 +22,7 @@ use dachs_base::{
     read_vec_at,
 };
 use dachs_matcher::Filter;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// An image, borrowed from the bytes that hold it.
@@ -212,11 +213,11 @@ impl<'a> Image<'a> {
         for rules in self.rules.iter().flatten() {
             rules.verify()?;
         }
-        let broken = |signature: &u32| !self.is_sound(*signature);
-        match (0..self.signature_count()).find(broken) {
-            None => Ok(()),
-            Some(_) => Err(ImageError::Section { section: "signatures", reason: "one has no source or no rule" }),
-        }
+        let sound = self.signatures.runs().all(|(numbers, record)| {
+            record.is_some_and(|first| first.source < self.sources.count() && self.have_rules(numbers, &first))
+        });
+        let broken = ImageError::Section { section: "signatures", reason: "one has no source or no rule" };
+        if sound { Ok(()) } else { Err(broken) }
     }
 
     /// Makes now what is otherwise made when it is first needed, so that processes that are forked from this one share it.
@@ -478,39 +479,44 @@ impl<'a> Image<'a> {
 
     /// Checks that each hash signature stands in its table once, and nothing else in any.
     fn verify_owners(&self) -> Result<(), ImageError> {
+        /// What stands in no table, or was found there.
+        const NONE: u8 = u8::MAX;
         let total = usize::try_from(self.signature_count()).unwrap_or(usize::MAX);
-        let mut seen = vec![0_u8; total.div_ceil(8)];
+        // For each signature the table that it must stand in.
+        let mut wanted = vec![NONE; total];
+        for (numbers, record) in self.signatures.runs() {
+            let table = record.filter(|record| record.kind == RuleKind::Hash).map(|record| u8::try_from(record.item));
+            let range = usize::try_from(numbers.start).ok().zip(usize::try_from(numbers.end).ok());
+            let places = range.and_then(|(start, end)| wanted.get_mut(start..end));
+            places.zip(table).into_iter().for_each(|(places, table)| places.fill(table.unwrap_or(NONE)));
+        }
         let mut sound = true;
         for hashes in [&self.hashes, &self.sections, &self.imports] {
             hashes.each_owner(&mut |table, signature| {
-                let record = self.signatures.record(signature);
-                sound &= record.is_some_and(|record| record.kind == RuleKind::Hash && record.item == table);
-                let place = usize::try_from(signature / 8).ok().and_then(|at| seen.get_mut(at));
-                let bit = 1 << (signature % 8);
-                sound &= place.is_some_and(|byte| {
-                    let fresh = *byte & bit == 0;
-                    *byte |= bit;
-                    fresh
-                });
+                let place = usize::try_from(signature).ok().and_then(|at| wanted.get_mut(at));
+                let found = place.map(|place| std::mem::replace(place, NONE));
+                sound &= found.is_some_and(|found| found != NONE && u16::from(found) == table);
             });
         }
-        let is_seen = |signature: u32| {
-            let byte = usize::try_from(signature / 8).ok().and_then(|at| seen.get(at));
-            byte.is_some_and(|byte| byte >> (signature % 8) & 1 == 1)
-        };
-        let lost = |signature: u32| {
-            self.signatures.record(signature).is_none_or(|record| (record.kind == RuleKind::Hash) != is_seen(signature))
-        };
-        if sound && !(0..self.signature_count()).any(lost) {
+        if sound && wanted.iter().all(|table| *table == NONE) {
             return Ok(());
         }
         Err(ImageError::Section { section: "signatures", reason: "one stands in no table of digests, or in two" })
     }
 
-    /// Does the signature's source exist, and its rule?
-    fn is_sound(&self, signature: u32) -> bool {
-        let Some(record) = self.signatures.record(signature) else { return false };
-        let has_rule = record.kind == RuleKind::Hash || self.decode(signature).is_some();
-        record.source < self.sources.count() && has_rule
+    /// Has each signature of a run a rule?
+    fn have_rules(&self, numbers: Range<u32>, first: &Record) -> bool {
+        let is_there = |rules: &RuleSet<'_>, place: u32| match first.kind {
+            RuleKind::Body => rules.holds_body(place),
+            _ => rules.holds_logical(place),
+        };
+        let mut places = (0..).zip(numbers.clone()).map(|(distance, _)| first.place.checked_add(distance));
+        match first.kind {
+            RuleKind::Hash => true,
+            RuleKind::Body | RuleKind::Logical => self
+                .rules_of(first)
+                .is_some_and(|(_, rules)| places.all(|place| place.is_some_and(|place| is_there(rules, place)))),
+            RuleKind::Other => numbers.into_iter().all(|signature| self.decode(signature).is_some()),
+        }
     }
 }

@@ -18,6 +18,7 @@
 use crate::ImageError;
 use crate::layout::{Frame, Section, Writer};
 use dachs_base::Strength;
+use std::ops::Range;
 
 /// The table of rules about members, as the item of a record.
 pub(crate) const MEMBERS: u16 = 1;
@@ -176,14 +177,19 @@ impl<'a> Signatures<'a> {
         Some(Record { place, ..record })
     }
 
+    /// The runs: the numbers of each, and the record of its first.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = (Range<u32>, Option<Record>)> + use<'a> {
+        let all = *self;
+        let pairs = self.runs.array_windows::<2>();
+        pairs.map(move |[run, next]| (first_of(run)..first_of(next), all.record(first_of(run))))
+    }
+
     /// Those of one table of its own, with their numbers. Walks through runs, not through signatures.
     pub(crate) fn of_table(&self, item: u16) -> impl Iterator<Item = (u32, Record)> + use<'a> {
         let all = *self;
-        let ends = self.runs.iter().skip(1).map(first_of);
-        let starts = self.runs.iter().map(first_of);
         let is_wanted = move |record: Record| record.kind == RuleKind::Other && record.item == item;
-        let runs = starts.zip(ends).filter(move |(start, _)| all.record(*start).is_some_and(is_wanted));
-        runs.flat_map(|(start, end)| start..end).filter_map(move |number| Some((number, all.record(number)?)))
+        let runs = self.runs().filter(move |(_, record)| record.is_some_and(is_wanted));
+        runs.flat_map(|(numbers, _)| numbers).filter_map(move |number| Some((number, all.record(number)?)))
     }
 
     /// Checks that the runs are in order, and that the last is the end.

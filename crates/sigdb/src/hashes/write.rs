@@ -44,7 +44,10 @@ impl<const N: usize> Pile<N> {
 /// Sorts by size, digest and signature: as the bytes stand, but compared as numbers, which is faster.
 fn sort<const N: usize>(pile: &mut [Pending<N>]) {
     pile.sort_unstable_by(|a, b| {
-        let key = |pending: &Pending<N>| (u64::from_be_bytes(pending.key), lead(&pending.digest));
+        // One number, so that no branch depends on whether sizes are equal.
+        let key = |pending: &Pending<N>| {
+            u128::from(u64::from_be_bytes(pending.key)) << 64 | u128::from(lead(&pending.digest))
+        };
         key(a).cmp(&key(b)).then_with(|| a.cmp(b))
     });
 }

@@ -3,7 +3,7 @@
 use dachs_base::Reader;
 
 /// No number has more digits, so that each fits into 64 bits.
-const MOST_DIGITS: usize = 18;
+pub(super) const MOST_DIGITS: usize = 18;
 
 /// A name, taken apart. Put together again, head, number and tail are the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Collecting names and writing them.
 
-use super::parts::{Parts, fold, read_number, write_number};
+use super::parts::{MOST_DIGITS, Parts, fold, read_number, write_number};
 use super::{NO_NUMBER, STRIDE};
 use crate::Refusal;
 use crate::layout::{Section, Writer, length};
@@ -28,8 +28,9 @@ pub(crate) struct NameWriter {
     families: Vec<Key>,
     /// How many names each family has.
     sizes: Vec<u32>,
-    /// The family of the name before, and room to look one up.
+    /// The family of the name before, how many digits its number had (0 if it had none), and room to look one up.
     last: u32,
+    digits: usize,
     sought: Key,
 }
 
@@ -45,12 +46,26 @@ impl NameWriter {
             self.number = 0;
         }
         self.count = self.count.saturating_add(1);
-        let parts = Parts::of(name);
-        let family = self.family(&parts);
-        write_number(word(family, parts.tail.is_some()), &mut self.names);
-        if parts.tail.is_some() {
-            write_number(fold(parts.number.wrapping_sub(self.number)), &mut self.names);
-            self.number = parts.number;
+        let (family, number) = match self.number_again(name) {
+            Some((number, digits)) => {
+                self.digits = digits;
+                (self.last, Some(number))
+            }
+            None => {
+                let parts = Parts::of(name);
+                let (rest, number) = (parts.head.len(), parts.tail.map(|_| parts.number));
+                self.digits = parts.tail.map_or(0, |tail| name.len().saturating_sub(rest).saturating_sub(tail.len()));
+                (self.family(&parts), number)
+            }
+        };
+        if let Some(size) = usize::try_from(family).ok().and_then(|at| self.sizes.get_mut(at)) {
+            *size = size.saturating_add(1);
+        }
+        self.last = family;
+        write_number(word(family, number.is_some()), &mut self.names);
+        if let Some(number) = number {
+            write_number(fold(number.wrapping_sub(self.number)), &mut self.names);
+            self.number = number;
         }
     }
 
@@ -74,6 +89,20 @@ impl NameWriter {
         writer.section(Section::Families, 0, |out| out.extend(families));
     }
 
+    /// The number in a name, and its digits, if the name is of the family of the one before and that is plain to see. What stands between head
+    /// and tail is the longest run of digits again if it has no fewer than it had there: then neither of the two holds a longer one.
+    fn number_again(&self, name: &str) -> Option<(u64, usize)> {
+        let family = usize::try_from(self.last).ok().and_then(|at| self.families.get(at))?;
+        let (head, tail) = family.text.split_at_checked(family.tail?)?;
+        let digits = name.strip_prefix(head)?.strip_suffix(tail)?;
+        let as_many = digits.len() >= self.digits.max(1) && digits.len() <= MOST_DIGITS;
+        let bare = !digits.starts_with('0') && !head.ends_with(|letter: char| letter.is_ascii_digit());
+        if !as_many || !bare || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+            return None;
+        }
+        Some((digits.parse().ok()?, digits.len()))
+    }
+
     /// The number of a name's family, for now.
     fn family(&mut self, parts: &Parts<'_>) -> u32 {
         self.sought.text.clear();
@@ -81,7 +110,7 @@ impl NameWriter {
         self.sought.text.push_str(parts.tail.unwrap_or_default());
         self.sought.tail = parts.tail.map(|_| parts.head.len());
         let last = usize::try_from(self.last).ok().and_then(|at| self.families.get(at));
-        let number = match last {
+        match last {
             Some(last) if *last == self.sought => self.last,
             _ => self.known.get(&self.sought).copied().unwrap_or_else(|| {
                 let number = crate::layout::count(&self.families);
@@ -90,12 +119,7 @@ impl NameWriter {
                 self.sizes.push(0);
                 number
             }),
-        };
-        if let Some(size) = usize::try_from(number).ok().and_then(|at| self.sizes.get_mut(at)) {
-            *size = size.saturating_add(1);
         }
-        self.last = number;
-        number
     }
 }
 
@@ -133,4 +157,39 @@ fn write_families<'k>(families: impl Iterator<Item = &'k Key>) -> (Vec<u8>, Vec<
         out.extend(family.text.as_bytes());
     }
     (index, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_seen_at_once_is_the_one_that_is_found() {
+        // The name before, the name, and whether its number is seen at once.
+        let table = [
+            ("Win.Agent-12-0", "Win.Agent-13-0", true),
+            ("Win.Agent-12-0", "Win.Agent-1300-0", true),
+            ("Win.Agent-12-0", "Win.Agent-3-0", false),
+            ("Win.Agent-12-0", "Win.Agent-03-0", false),
+            ("Win.Agent-12-0", "Win.Agent-12-1", false),
+            ("Win.Agent-12-0", "Win.Agents-12-0", false),
+            ("A1-22", "A1-3", false),
+            ("A-00", "A-01", false),
+            ("A-7", "A-", false),
+            ("A-7", "A-123456789012345678", true),
+            ("A-7", "A-1234567890123456789", false),
+            ("A-7x", "A-8y7x", false),
+            ("aba", "aba", false),
+            ("7", "8", true),
+        ];
+        for (before, name, at_once) in table {
+            let mut writer = NameWriter::default();
+            writer.push(before);
+            let seen = writer.number_again(name).map(|(number, _)| number);
+            let (one, other) = (Parts::of(before), Parts::of(name));
+            let same = (one.head, one.tail) == (other.head, other.tail);
+            assert_eq!(seen.is_some(), at_once, "{before} {name}");
+            assert!(seen.is_none_or(|number| same && number == other.number), "{before} {name}");
+        }
+    }
 }

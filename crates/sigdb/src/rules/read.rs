@@ -227,25 +227,47 @@ impl<'a> RuleSet<'a> {
         Some(BodyRule { target, offset: self.offset(sub.offset)?, pattern })
     }
 
+    /// Would [`RuleSet::decode_body`] give a signature? Found out without making it.
+    pub(crate) fn holds_body(&self, rule: u32) -> bool {
+        let sub = self.rule(rule).and_then(|rule| self.subsignature(rule.first));
+        sub.is_some_and(|sub| self.measure_patterns(&sub, &mut 0).is_some() && self.offset(sub.offset).is_some())
+    }
+
     /// A logical signature as it was added.
     pub(crate) fn decode_logical(&self, target: Target, rule: u32) -> Option<LogicalRule> {
         let record = self.rule(rule)?;
         let (conditions, expression) = logic::decode(self.logic(&record))?;
-        if usize::try_from(record.count).ok()? > MOST_SUBSIGNATURES {
+        let (mut subsignatures, mut elements) = (Vec::new(), 0);
+        self.each_subsignature(&record, &mut |sub, offset| {
+            subsignatures.push(match self.special(sub) {
+                Some(special) => special.decode(offset)?,
+                None => Subsignature::Body { offset, patterns: self.decode_patterns(sub, &mut elements)? },
+            });
+            Some(())
+        })?;
+        Some(LogicalRule { target, conditions, expression, subsignatures })
+    }
+
+    /// Would [`RuleSet::decode_logical`] give a signature? Found out without making its patterns.
+    pub(crate) fn holds_logical(&self, rule: u32) -> bool {
+        let mut elements = 0;
+        let mut holds = |sub: &Sub, offset: Offset| match self.special(sub) {
+            Some(special) => special.decode(offset).map(drop),
+            None => self.measure_patterns(sub, &mut elements),
+        };
+        let record = self.rule(rule).filter(|record| logic::decode(self.logic(record)).is_some());
+        record.and_then(|record| self.each_subsignature(&record, &mut holds)).is_some()
+    }
+
+    /// Calls `each` with the subsignatures of a rule and their offsets. Absent if the rule is not whole, or `each` says nothing of one.
+    fn each_subsignature(&self, rule: &RuleRecord, each: &mut dyn FnMut(&Sub, Offset) -> Option<()>) -> Option<()> {
+        if usize::try_from(rule.count).ok()? > MOST_SUBSIGNATURES {
             return None;
         }
-        let mut subsignatures = Vec::new();
-        let mut elements = 0;
-        for number in record.first..record.first.checked_add(record.count)? {
+        (rule.first..rule.first.checked_add(rule.count)?).try_for_each(|number| {
             let sub = self.subsignature(number)?;
-            if let Some(special) = self.special(&sub) {
-                subsignatures.push(special.decode(self.offset(sub.offset)?)?);
-                continue;
-            }
-            let patterns = self.decode_patterns(&sub, &mut elements)?;
-            subsignatures.push(Subsignature::Body { offset: self.offset(sub.offset)?, patterns });
-        }
-        Some(LogicalRule { target, conditions, expression, subsignatures })
+            each(&sub, self.offset(sub.offset)?)
+        })
     }
 
     /// Checks every index.
@@ -304,14 +326,23 @@ impl<'a> RuleSet<'a> {
         let mut decoded = Vec::new();
         for number in self.patterns_of(sub) {
             let pattern = patterns.decode(number?)?;
-            *elements = elements.saturating_add(pattern.elements.len());
-            if *elements > MOST_ELEMENTS {
-                return None;
-            }
+            count_elements(elements, pattern.elements.len())?;
             decoded.push(pattern);
         }
         Some(decoded)
     }
+
+    /// As [`RuleSet::decode_patterns`], but nothing is made.
+    fn measure_patterns(&self, sub: &Sub, elements: &mut usize) -> Option<()> {
+        let patterns = self.patterns.as_ref().filter(|_| sub.count > 0)?;
+        self.patterns_of(sub).try_for_each(|number| count_elements(elements, patterns.decoded_length(number?)?))
+    }
+}
+
+/// Counts elements that were decoded; absent if they are too many.
+fn count_elements(elements: &mut usize, more: usize) -> Option<()> {
+    *elements = elements.saturating_add(more);
+    (*elements <= MOST_ELEMENTS).then_some(())
 }
 
 /// A subsignature that is no pattern.

@@ -15,14 +15,16 @@ use dachs_base::Target;
 use dachs_matcher::pattern::Pattern;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Collects the rules of one target.
 #[derive(Default)]
 pub(crate) struct RuleWriter {
     matcher: dachs_matcher::Builder,
-    /// Patterns by a digest of theirs, so that they need not be kept, and by how they are looked for.
-    known: HashMap<([u8; 16], Search), u32>,
+    /// Patterns by a digest of theirs, so that they need not be kept, and of how they are looked for.
+    known: HashMap<Fingerprint, u32, BuildHasherDefault<Digested>>,
+    /// Room for what is digested.
+    scratch: Vec<u8>,
     /// The first bytes of those patterns that are looked for at places only.
     beginnings: HashMap<u32, (u32, u32)>,
     /// Offset, pattern and beginning.
@@ -176,15 +178,15 @@ impl RuleWriter {
         if pattern.elements.is_empty() {
             return Err(Refusal::NoPattern);
         }
-        let digest = fingerprint(pattern);
-        let number = match self.known.get(&(digest, search)) {
+        let fingerprint = fingerprint(pattern, search, &mut self.scratch);
+        let number = match self.known.get(&fingerprint) {
             Some(number) => *number,
-            None => self.new_pattern(pattern, digest, search)?,
+            None => self.new_pattern(pattern, fingerprint, search)?,
         };
         Ok((number, has_several_parts(pattern)))
     }
 
-    fn new_pattern(&mut self, pattern: &Pattern, digest: [u8; 16], search: Search) -> Result<u32, Refusal> {
+    fn new_pattern(&mut self, pattern: &Pattern, fingerprint: Fingerprint, search: Search) -> Result<u32, Refusal> {
         let matcher = &mut self.matcher;
         let added = match search {
             Search::All => matcher.add_waiting(pattern, false),
@@ -199,7 +201,7 @@ impl RuleWriter {
             },
         };
         let number = added.map_err(|refusal| Refusal::Pattern(refusal.to_string()))?;
-        self.known.insert((digest, search), number);
+        self.known.insert(fingerprint, number);
         self.patterns = self.patterns.max(number.saturating_add(1));
         Ok(number)
     }
@@ -238,7 +240,8 @@ impl RuleWriter {
         let number = entries(&self.subsignatures, 12);
         for (pattern, several) in &wanted.patterns {
             self.uses.push((*pattern, if *several { number | SEVERAL_PARTS } else { number }));
-            let beginning = self.beginnings.get(pattern);
+            // What may start anywhere is not looked for at places.
+            let beginning = if offset > 0 { self.beginnings.get(pattern) } else { None };
             self.placed.extend(beginning.map(|beginning| (offset, *pattern, *beginning)));
         }
         self.uses.extend(wanted.heralds.iter().map(|herald| (*herald, number | HERALD)));
@@ -282,7 +285,7 @@ impl RuleWriter {
 }
 
 /// How a pattern is looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Search {
     /// Everywhere, and all that is found counts.
     All,
@@ -402,25 +405,33 @@ fn write_uses(patterns: u32, uses: &[(u32, u32)]) -> (Vec<u8>, Vec<u8>) {
     (index, list)
 }
 
-/// Sixteen bytes that stand for a pattern.
-fn fingerprint(pattern: &Pattern) -> [u8; 16] {
-    struct Sink(Vec<u8>);
-    impl Hasher for Sink {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.extend_from_slice(bytes);
-        }
-        /// Which variant an element is: a byte is enough, and each element has one.
-        fn write_isize(&mut self, number: isize) {
-            self.0.push(u8::try_from(number).unwrap_or(u8::MAX));
-        }
-        fn finish(&self) -> u64 {
-            0
-        }
+/// Sixteen bytes that stand for a pattern and how it is looked for.
+type Fingerprint = [u8; 16];
+
+fn fingerprint(pattern: &Pattern, search: Search, scratch: &mut Vec<u8>) -> Fingerprint {
+    scratch.clear();
+    scratch.push(match search {
+        Search::All => 0,
+        Search::Once => 1,
+        Search::Placed => 2,
+    });
+    pattern.write(scratch);
+    let digest: [u8; 32] = Sha256::digest(scratch).into();
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+/// The hash of what is a digest already.
+#[derive(Default)]
+struct Digested(u64);
+
+impl Hasher for Digested {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
     }
-    let mut sink = Sink(Vec::with_capacity(pattern.elements.len().saturating_mul(3).saturating_add(16)));
-    pattern.hash(&mut sink);
-    let digest: [u8; 32] = Sha256::digest(sink.0).into();
-    digest.first_chunk::<16>().copied().unwrap_or_default()
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[cfg(test)]

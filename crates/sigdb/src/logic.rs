@@ -341,7 +341,7 @@ fn counted(expression: &Expression, in_block: bool) -> u64 {
 
 /// What the conditions still ask for, if they hold; the outer absence means that they cannot be read.
 fn conditions_hold<'l>(reader: &mut Reader<'l>, around: &Circumstances<'_>) -> Option<Option<More<'l>>> {
-    let (mut all, mut more) = (true, More::default());
+    let mut more = More::default();
     for _ in 0..reader.u8().ok()? {
         let tag = reader.u8().ok()?;
         let held = match tag {
@@ -370,9 +370,11 @@ fn conditions_hold<'l>(reader: &mut Reader<'l>, around: &Circumstances<'_>) -> O
             }
             _ => return None,
         };
-        all &= held;
+        if !held {
+            return Some(None);
+        }
     }
-    Some(all.then_some(more))
+    Some(Some(more))
 }
 
 /// The groups of icons that a condition asks for.

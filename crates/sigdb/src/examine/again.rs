@@ -88,8 +88,9 @@ impl Judge<'_, '_> {
             self.step()?;
             let Some(rule) = rules.rule(number) else { continue };
             let logic = rules.logic(&rule);
-            if logic::may_hold(logic, &|id| settled(rules, &rule, tally, id, Stage::Once))
-                && logic::conditions_met(logic, &around)
+            // Hundreds of rules of attachments share a pattern that each archive holds: what is around tells them apart for less.
+            if logic::conditions_met(logic, &around)
+                && logic::may_hold(logic, &|id| settled(rules, &rule, tally, id, Stage::Once))
             {
                 undecided.push(number);
             }

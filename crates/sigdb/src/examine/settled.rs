@@ -5,7 +5,7 @@
 
 use super::counter_of;
 use crate::logic;
-use crate::rules::{Expression, RuleRecord, RuleSet, Special, Sub};
+use crate::rules::{RuleRecord, RuleSet, Sub};
 use crate::tally::Tally;
 
 /// How far an examination has come.
@@ -40,7 +40,7 @@ pub(super) fn settled(rules: &RuleSet<'_>, rule: &RuleRecord, tally: &Tally, id:
 
 /// True for a regular expression whose trigger cannot hold any more. What it says of other special subsignatures is not followed.
 fn never_tried(rules: &RuleSet<'_>, rule: &RuleRecord, tally: &Tally, sub: &Sub) -> bool {
-    let Some(Special::Regex(Expression { trigger, .. })) = rules.special(sub) else { return false };
+    let Some(trigger) = rules.trigger(sub) else { return false };
     let counts = |id: u8| {
         rules.subsignature(counter_of(rule, id)?).filter(Sub::has_patterns)?;
         settled(rules, rule, tally, id, Stage::Once)

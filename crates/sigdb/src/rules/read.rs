@@ -191,6 +191,21 @@ impl<'a> RuleSet<'a> {
         }
     }
 
+    /// What must hold before a subsignature is tried that is a regular expression. The rest of it is not looked at: this is asked
+    /// of hundreds in each object.
+    pub(crate) fn trigger(&self, sub: &Sub) -> Option<&'a [u8]> {
+        if sub.count > 0 {
+            return None;
+        }
+        let mut reader = Reader::new(self.specials, "special subsignature");
+        reader.skip(u64::from(sub.pattern)).ok()?;
+        if reader.u8().ok()? != REGEX {
+            return None;
+        }
+        let [trigger, ..] = lengths(&mut reader)?;
+        reader.take(u64::from(trigger)).ok()
+    }
+
     /// Must more be found out of a subsignature once the object was read?
     pub(crate) fn has_more(&self, sub: &Sub) -> bool {
         sub.count == 0 || (sub.parted && !sub.one_match)
@@ -386,10 +401,14 @@ impl Special<'_> {
 }
 
 fn regex<'a>(place: u32, reader: &mut Reader<'a>) -> Option<Special<'a>> {
-    let lengths = [reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?];
-    let [trigger, flags, text, needles] = lengths.map(|length| reader.take(u64::from(length)).ok());
+    let [trigger, flags, text, needles] = lengths(reader)?.map(|length| reader.take(u64::from(length)).ok());
     let (flags, text) = (std::str::from_utf8(flags?).ok()?, std::str::from_utf8(text?).ok()?);
     Some(Special::Regex(Expression { place, trigger: trigger?, flags, text, needles: needles? }))
+}
+
+/// Of trigger, flags, text and needles of a regular expression.
+fn lengths(reader: &mut Reader<'_>) -> Option<[u32; 4]> {
+    Some([reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?, reader.u32_le().ok()?])
 }
 
 fn broken(reason: &'static str) -> ImageError {

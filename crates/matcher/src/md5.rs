@@ -19,7 +19,7 @@
 //! with steps that wait, so that nothing behind them begins. That would need the steps of both in one loop.
 //!
 //! Several objects are another matter: their steps do not wait for each other. [`digest_all`] takes up to sixteen side by side, a lane
-//! of a vector register for each (`arch`), longest first; when one ends, the next takes its lane. What is left alone at the end goes on as
+//! of a vector register for each (`arch`: one register with AVX-512, two with AVX2, four with NEON), longest first; when one ends, the next takes its lane. What is left alone at the end goes on as
 //! one stream. A step takes about as long as one of a single stream, so what is gained is how many lanes are in use: most for many
 //! objects of one length.
 //!

@@ -22,7 +22,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::arch::Filters;
+use crate::arch::{Filters, rounds};
 use crate::filter::{self, FOLD, SCATTER, STRIDE};
 use crate::joint::{self, Classes, Short};
 
@@ -79,13 +79,6 @@ fn push(found: &mut Vec<u32>, at: usize, mut mask: u32) {
         found.push(at.saturating_add(mask.trailing_zeros().wrapping_mul(STEP)));
         mask &= mask.wrapping_sub(1);
     }
-}
-
-/// How many positions from `first` on can be looked at, `lanes` at a time, each time reading `read` bytes.
-fn rounds(bytes: &[u8], (first, to): (usize, usize), lanes: usize, read: usize) -> usize {
-    let step = lanes * STRIDE;
-    let by_end = bytes.len().saturating_sub(first).checked_sub(read).map_or(0, |left| left / step + 1);
-    by_end.min(to.saturating_sub(first) / step)
 }
 
 #[target_feature(enable = "avx2,popcnt")]

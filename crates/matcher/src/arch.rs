@@ -5,8 +5,8 @@
 //! and the tests compare all of them. Vector registers do not look up faster than the processor's own loads (a gather is as many loads
 //! as it has lanes, and on some processors slower than these): what they save is the arithmetic around it.
 //!
-//! Besides, [`digest`] takes blocks of several streams of MD5 side by side, and [`rewrite`] and [`mark`] do what [`crate::table`] says, with
-//! AVX-512, AVX2 and NEON, or byte by byte.
+//! Besides, [`digest`] takes blocks of several streams of MD5 side by side, and [`rewrite`], [`mark`] and [`mark_sets`] do what [`crate::table`]
+//! says, with AVX-512, AVX2 and NEON, or byte by byte.
 //!
 //! No ARM processor was at hand, so that of NEON the results were tested (under an emulator) and no time could be measured. What can be said: the
 //! instructions of the release for 64 bytes, and the cycles that `llvm-mca` 22 takes them for, with everything in the first cache and nothing
@@ -39,7 +39,7 @@ mod x86_64;
 
 use crate::joint::Short;
 use crate::md5::{BLOCK, LANES, States};
-use crate::table::{self, Rewriting, Set};
+use crate::table::{self, Rewriting, Set, Sets};
 
 /// A bitmap of long keys and perhaps pairs: what is looked for in one pass.
 #[derive(Clone, Copy)]
@@ -159,6 +159,15 @@ pub(crate) fn mark(set: &Set, bytes: &[u8], marks: &mut Vec<u64>) {
         return neon::mark(set, bytes, marks);
     }
     table::mark_each(set, bytes, marks);
+}
+
+/// See [`Sets::mark`].
+pub(crate) fn mark_sets<const N: usize>(sets: &Sets<N>, bytes: &[u8], marks: &mut Vec<[u64; N]>) {
+    #[cfg(target_arch = "x86_64")]
+    if rewriting::has_avx512() {
+        return rewriting::mark_sets(sets, bytes, marks);
+    }
+    table::mark_one_by_one(sets, bytes, marks);
 }
 
 /// How many positions from `first` on can be looked at, `lanes` at a time, each time reading `read` bytes.

@@ -81,6 +81,57 @@ impl Set {
     }
 }
 
+/// Several sets of bytes, eight at most, of which all are marked in one pass: one look at a byte tells all sets that it is in.
+#[derive(Clone, Debug)]
+pub struct Sets<const N: usize> {
+    /// Of each byte a bit for each set.
+    pub(crate) table: [u8; 256],
+    /// The same one by one, for processors that cannot look up so much at once.
+    pub(crate) each: [Set; N],
+}
+
+impl<const N: usize> Sets<N> {
+    /// The bytes for which the tables say true.
+    #[must_use]
+    pub const fn new(tables: &[[bool; 256]; N]) -> Sets<N> {
+        const { assert!(N <= 8, "a bit of a byte for each set") };
+        const NONE: Set = Set { halves: [[0; 16]; 2] };
+        let mut sets = Sets { table: [0; 256], each: [NONE; N] };
+        let mut number = 0;
+        while number < N {
+            #[expect(clippy::indexing_slicing, reason = "the indices are below the lengths")]
+            {
+                sets.each[number] = Set::new(&tables[number]);
+                let mut byte = 0;
+                while byte < 256 {
+                    sets.table[byte] |= (tables[number][byte] as u8) << number;
+                    byte += 1;
+                }
+            }
+            number += 1;
+        }
+        sets
+    }
+
+    /// As [`Set::mark`] for each of the sets.
+    pub fn mark(&self, bytes: &[u8], marks: &mut Vec<[u64; N]>) {
+        arch::mark_sets(self, bytes, marks);
+    }
+}
+
+/// See [`Sets::mark`]: one set after the other.
+pub(crate) fn mark_one_by_one<const N: usize>(sets: &Sets<N>, bytes: &[u8], marks: &mut Vec<[u64; N]>) {
+    let start = marks.len();
+    marks.resize(start.saturating_add(bytes.len().div_ceil(64)), [0; N]);
+    let mut words = Vec::with_capacity(bytes.len().div_ceil(64));
+    for (number, set) in sets.each.iter().enumerate() {
+        words.clear();
+        set.mark(bytes, &mut words);
+        let places = marks.iter_mut().skip(start).filter_map(|all| all.get_mut(number));
+        places.zip(&words).for_each(|(to, word)| *to = *word);
+    }
+}
+
 /// See [`Rewriting::apply`]: what all other ways must agree with. Each byte is written, and then counted or not.
 pub(crate) fn rewrite(rewriting: &Rewriting, bytes: &mut [u8], after_blank: &mut bool) -> usize {
     let cells = std::cell::Cell::from_mut(bytes).as_slice_of_cells();
@@ -160,6 +211,27 @@ mod tests {
             set.mark(&bytes, &mut one);
             mark_each(&set, &bytes, &mut other);
             assert_eq!(one, other, "{length}");
+        }
+    }
+
+    #[test]
+    fn several_sets_are_marked_as_each_of_them() {
+        let mut tables = [[false; 256]; 5];
+        for (table, seed) in tables.iter_mut().zip(20..) {
+            table.iter_mut().zip(noise(256, seed)).for_each(|(to, byte)| *to = byte < 100);
+        }
+        let sets = Sets::new(&tables);
+        for length in (0..200).chain([4_096, 10_001]) {
+            let bytes = noise(length, 5);
+            let (mut all, mut other) = (vec![[3; 5]], vec![[3; 5]]);
+            sets.mark(&bytes, &mut all);
+            mark_one_by_one(&sets, &bytes, &mut other);
+            assert_eq!(all, other, "{length}");
+            for (number, table) in tables.iter().enumerate() {
+                let mut marks = vec![3];
+                mark_each(&Set::new(table), &bytes, &mut marks);
+                assert_eq!(all.iter().map(|word| word[number]).collect::<Vec<_>>(), marks, "{number} {length}");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! written     moved together, and stored as far as they count
 //!
 //! of a set    the lower half of a byte looks up the upper halves that go with it, as bits; the upper half its own bit
+//! of several  a byte looks up the sets that it is in, as bits; each bit is asked of all 64
 //! ```
 
 #![allow(unsafe_code, reason = "vector loads and stores")]
@@ -15,7 +16,7 @@ use std::arch::x86_64::*;
 
 use std::sync::LazyLock;
 
-use crate::table::{BLANK, KEPT, Rewriting, Set};
+use crate::table::{BLANK, KEPT, Rewriting, Set, Sets};
 
 /// Bytes of a register.
 const LANES: usize = 64;
@@ -39,6 +40,13 @@ pub(super) fn mark(set: &Set, bytes: &[u8], marks: &mut Vec<u64>) {
     assert!(super::x86_64::has_avx2(), "asked for by a processor that has it");
     // SAFETY: the line before establishes that the processor has the features that the function is compiled for.
     unsafe { mark_avx2(set, bytes, marks) }
+}
+
+/// See [`crate::arch::mark_sets`].
+pub(super) fn mark_sets<const N: usize>(sets: &Sets<N>, bytes: &[u8], marks: &mut Vec<[u64; N]>) {
+    assert!(has_avx512(), "asked for by a processor that has it");
+    // SAFETY: the line before establishes that the processor has the features that the function is compiled for.
+    unsafe { mark_sets_avx512(sets, bytes, marks) }
 }
 
 /// A table of 256 bytes.
@@ -111,6 +119,21 @@ fn rewrite_avx512(rewriting: &Rewriting, bytes: &mut [u8], after_blank: &mut boo
     }
     *after_blank = after != 0;
     kept
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi,avx512vbmi2,bmi2,popcnt")]
+fn mark_sets_avx512<const N: usize>(sets: &Sets<N>, bytes: &[u8], marks: &mut Vec<[u64; N]>) {
+    let table = Lookup::new(&sets.table);
+    marks.reserve(bytes.len().div_ceil(LANES));
+    for part in bytes.chunks(LANES) {
+        let here = lowest(part.len());
+        let found = table.of(load(part, here));
+        let mut words = [0; N];
+        for (number, word) in words.iter_mut().enumerate() {
+            *word = _mm512_mask_test_epi8_mask(here, found, _mm512_set1_epi8(1 << number));
+        }
+        marks.push(words);
+    }
 }
 
 #[target_feature(enable = "avx2")]

@@ -16,12 +16,11 @@ use dachs_matcher::table::Set;
 
 use super::digits::{Form, Input};
 use super::list::{Terms, begin};
-use super::scan::runs_of;
 use crate::codec::bytewise::fill;
 use crate::stream::SourceRead;
 
 /// No shorter run begins an expression, in bytes of the text.
-const RUN: u32 = 48;
+pub(super) const RUN: u32 = 48;
 /// Calls or escapes that must follow each other for an expression to begin.
 const FIRST: usize = 5;
 /// Bytes that an expression must make to be believed.
@@ -32,9 +31,9 @@ const TRIED: usize = 4;
 const FAR: usize = 1024;
 
 /// What calls and escapes consist of, with what stands between them.
-static MEMBERS: Set = members();
+static MEMBERS: Set = Set::new(&members());
 
-const fn members() -> Set {
+pub(super) const fn members() -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128 {
@@ -49,12 +48,12 @@ const fn members() -> Set {
         }
         byte += 1;
     }
-    Set::new(&table)
+    table
 }
 
-/// Where expressions may begin, and of which form they are.
-pub(super) fn places(window: &[u8]) -> Vec<(usize, Form)> {
-    runs_of(&MEMBERS, window, RUN).into_iter().filter_map(|run| first(window, run)).collect()
+/// Where expressions may begin, among the starts of runs of their [`members`], and of which form they are.
+pub(super) fn places(window: &[u8], runs: Vec<usize>) -> Vec<(usize, Form)> {
+    runs.into_iter().filter_map(|run| first(window, run)).collect()
 }
 
 /// The first expression of a run.

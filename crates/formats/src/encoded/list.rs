@@ -7,18 +7,15 @@
 //! Tables of numbers look like lists too, so what a list decodes to must be of a known kind, or a text, to be given.
 
 use std::io::{self, Read};
-use std::sync::LazyLock;
 
 use dachs_base::{Class, Memory};
-use dachs_matcher::table::Set;
 
 use super::digits::{Form, Input, LOOK, Measured};
-use super::scan::runs_of;
 use crate::codec::bytewise::fill;
 use crate::stream::SourceRead;
 
 /// No shorter run begins a list, in bytes.
-const RUN: u32 = 48;
+pub(super) const RUN: u32 = 48;
 /// Numbers that must follow each other for a list to begin.
 const FIRST: usize = 16;
 /// Numbers of a list that is believed.
@@ -28,18 +25,25 @@ const LOOKED_AT: usize = 4096;
 /// Words at the start of a run that may be no part of it.
 const TRIED: usize = 4;
 
-/// What lists consist of.
-static MEMBERS: LazyLock<Set> = LazyLock::new(|| {
-    let table: [bool; 256] = std::array::from_fn(|byte| {
-        u8::try_from(byte).is_ok_and(|byte| byte.is_ascii_hexdigit() || b" ,-\t\r\n\\".contains(&byte))
-    });
-    Set::new(&table)
-});
+/// What lists are made of: digits, and what stands between numbers.
+pub(super) const fn members() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler; the index is below 128")]
+        {
+            let between = matches!(byte, b' ' | b',' | b'-' | b'\t' | b'\r' | b'\n' | b'\\');
+            table[byte as usize] = byte.is_ascii_hexdigit() || between;
+        }
+        byte += 1;
+    }
+    table
+}
 
-/// Where lists may begin, and of which form they are.
-pub(super) fn places(window: &[u8]) -> Vec<(usize, Form)> {
+/// Where lists may begin, among the starts of runs of their [`members`], and of which form they are.
+pub(super) fn places(window: &[u8], runs: Vec<usize>) -> Vec<(usize, Form)> {
     let mut places = Vec::new();
-    for run in runs_of(&MEMBERS, window, RUN) {
+    for run in runs {
         if let Some((at, forms)) = first_numbers(window, run) {
             places.extend(forms.into_iter().flatten().map(|form| (at, form)));
         }

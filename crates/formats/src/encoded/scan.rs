@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use dachs_matcher::table::Set;
+use dachs_matcher::table::Sets;
 use memchr::memmem::{self, Finder};
 
 use super::digits::{Form, Measured};
@@ -55,10 +55,13 @@ pub(super) fn is_turned(around: &[u8]) -> bool {
 
 /// Where stretches may begin, in the first `fresh` bytes of a window.
 pub(super) fn places(window: &[u8], fresh: usize) -> Vec<(usize, Form)> {
-    let mut places: Vec<(usize, Form)> =
-        runs_of(&DIGITS, window, RUN).into_iter().map(|place| (place, Form::Base64)).collect();
-    places.extend(list::places(window));
-    places.extend(characters::places(window));
+    let mut marks = Vec::with_capacity(window.len().div_ceil(64));
+    MEMBERS.mark(window, &mut marks);
+    let runs = long_runs(marks.iter().map(|[digits, _, _]| *digits), RUN);
+    let mut places: Vec<(usize, Form)> = runs.into_iter().map(|place| (place, Form::Base64)).collect();
+    places.extend(list::places(window, long_runs(marks.iter().map(|[_, lists, _]| *lists), list::RUN)));
+    let runs = long_runs(marks.iter().map(|[_, _, expressions]| *expressions), characters::RUN);
+    places.extend(characters::places(window, runs));
     for form in [Form::Backslash, Form::Number, Form::Percent, Form::Unicode] {
         let mut until = 0;
         for place in memmem::find_iter(window, form.prefix()) {
@@ -88,10 +91,11 @@ fn units(mut rest: &[u8], form: Form) -> usize {
     count
 }
 
-/// The digits of base64 (RFC 4648, table 1), among which are the hexadecimal ones.
-static DIGITS: Set = digits();
+/// What runs consist of: digits of base64, lists of numbers, expressions.
+static MEMBERS: Sets<3> = Sets::new(&[digits(), list::members(), characters::members()]);
 
-const fn digits() -> Set {
+/// The digits of base64 (RFC 4648, table 1), among which are the hexadecimal ones.
+const fn digits() -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
     while byte < 128 {
@@ -101,30 +105,43 @@ const fn digits() -> Set {
         }
         byte += 1;
     }
-    Set::new(&table)
-}
-
-/// Where at least `least` bytes (24 or 48) of a set stand side by side.
-pub(super) fn runs_of(set: &Set, window: &[u8], least: u32) -> Vec<usize> {
-    let mut marks = Vec::with_capacity(window.len().div_ceil(64) + 1);
-    set.mark(window, &mut marks);
-    long_runs(&marks, least)
+    table
 }
 
 /// Where at least `least` marks (24 or 48) stand side by side, in words of 64.
-fn long_runs(marks: &[u64], least: u32) -> Vec<usize> {
+fn long_runs(marks: impl Iterator<Item = u64>, least: u32) -> Vec<usize> {
     let (mut places, mut inside) = (Vec::new(), false);
-    for (number, here) in marks.iter().enumerate() {
-        let next = marks.get(number + 1).copied().unwrap_or(0);
-        let long = starts(u128::from(*here) | u128::from(next) << 64, least);
-        let mut begins = long & !(long << 1 | u64::from(inside));
-        inside = long >> 63 != 0;
-        while begins != 0 {
-            places.push(number * 64 + usize::try_from(begins.trailing_zeros()).unwrap_or(0));
-            begins &= begins - 1;
+    let mut marks = marks.peekable();
+    let mut number = 0;
+    while let Some(here) = marks.next() {
+        let next = marks.peek().copied().unwrap_or(0);
+        if may_start(here, next) {
+            let long = starts(u128::from(here) | u128::from(next) << 64, least);
+            let mut begins = long & !(long << 1 | u64::from(inside));
+            inside = long >> 63 != 0;
+            while begins != 0 {
+                places.push(number * 64 + usize::try_from(begins.trailing_zeros()).unwrap_or(0));
+                begins &= begins - 1;
+            }
+        } else {
+            inside = false;
         }
+        number += 1;
     }
     places
+}
+
+/// Could a run of 24 marks or more start in the first of two words? It holds two bytes of marks side by side, the first of which may be
+/// the first of the second word.
+#[inline(always)]
+fn may_start(here: u64, next: u64) -> bool {
+    let whole = |word: u64| {
+        let two = word & word >> 1;
+        let four = two & two >> 2;
+        four & four >> 4 & 0x0101_0101_0101_0101
+    };
+    let (here, next) = (whole(here), whole(next));
+    (here & (here >> 8 | next << 56)) | (next & next >> 8 & 1) != 0
 }
 
 /// Those of the lower 64 bits from which on so many bits are set.

@@ -6,7 +6,8 @@
 //! scripts what [`text`](super::text) calls them.
 
 use dachs_base::FileKind;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
+use std::sync::LazyLock;
 
 /// How batch files begin; a text may begin like the others.
 const BATCH: [&[u8]; 8] = [b"@echo ", b"@echo\r", b"@setlocal", b"@rem ", b"@if ", b"@set ", b"@cmd", b"setlocal "];
@@ -43,6 +44,9 @@ const VBSCRIPT: [&[u8]; 7] = [
     b"end function",
     b"option explicit",
 ];
+/// What looks for them: made once, since there are many small texts.
+static POWERSHELL_FINDERS: LazyLock<[Finder<'static>; 20]> = LazyLock::new(|| POWERSHELL.map(Finder::new));
+static VBSCRIPT_FINDERS: LazyLock<[Finder<'static>; 7]> = LazyLock::new(|| VBSCRIPT.map(Finder::new));
 /// Elements that style sheets are written for first.
 const STYLED: [&[u8]; 10] = [b"html", b"body", b"a", b"div", b"table", b"p", b"h1", b"img", b"ul", b"span"];
 /// Rules that style sheets begin with.
@@ -63,14 +67,15 @@ pub(super) fn refined(kind: FileKind, start: &[u8]) -> FileKind {
     match (text.first(), kind) {
         (Some(b'<'), _) => element(&text).unwrap_or(kind),
         (_, FileKind::Ascii | FileKind::Utf8) if begins(&RULES) || is_style(&text) => FileKind::Css,
-        (_, FileKind::Ascii | FileKind::Utf8) if two_of(&text, &POWERSHELL) => FileKind::PowerShell,
-        (_, FileKind::Ascii | FileKind::Utf8) if two_of(&text, &VBSCRIPT) => FileKind::VbScript,
+        (_, FileKind::Ascii | FileKind::Utf8) if two_of(&text, &*POWERSHELL_FINDERS) => FileKind::PowerShell,
+        (_, FileKind::Ascii | FileKind::Utf8) if two_of(&text, &*VBSCRIPT_FINDERS) => FileKind::VbScript,
         _ => kind,
     }
 }
 
-fn two_of(text: &[u8], words: &[&[u8]]) -> bool {
-    words.iter().filter(|word| memmem::find(text, word).is_some()).nth(1).is_some()
+/// Does a text hold two of these words?
+fn two_of(text: &[u8], words: &[Finder<'_>]) -> bool {
+    words.iter().filter(|word| word.find(text).is_some()).nth(1).is_some()
 }
 
 /// The first element behind declarations and comments: of Windows script files (Windows Script Host, "Using Windows Script Files";

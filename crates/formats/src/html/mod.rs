@@ -17,7 +17,7 @@ mod links;
 use std::sync::Arc;
 
 use dachs_base::{Anomaly, Budget, Name, Part, Source};
-use dachs_matcher::table::Set;
+use dachs_matcher::table::Sets;
 
 use crate::encoded::Narrow;
 use crate::screnc::{self, Form, MARK};
@@ -128,21 +128,43 @@ fn is_in_vain(mark: u8, last: u8) -> bool {
 /// Bytes that are looked at together: few, since those behind a mark are looked at again.
 const STRETCH: usize = 512;
 
-/// The bytes at which more must be looked at, and those within a tag.
-static MARKS: Set = marks(false);
-static MARKS_IN_TAG: Set = marks(true);
+/// What marks are made of: `&`, `<`, what may follow that (`/`, `s`, `c`), `:`, what may stand before that, `^`.
+static SIGNS: Sets<8> = signs();
 
-const fn marks(in_tag: bool) -> Set {
-    let mut table = [false; 256];
+const fn signs() -> Sets<8> {
+    let mut tables = [[false; 256]; 8];
     let mut byte = 0_u8;
     while byte < 128 {
-        #[expect(clippy::indexing_slicing, reason = "the table has an entry for each byte")]
-        {
-            table[byte as usize] = may_be_mark(byte, in_tag);
+        let is = [
+            byte == b'&',
+            byte == b'<',
+            byte == b'/',
+            byte | 0x20 == b's',
+            byte | 0x20 == b'c',
+            byte == b':',
+            byte <= b' ' || byte | 0x20 == b'a',
+            byte == b'^',
+        ];
+        let mut number = 0;
+        while number < 8 {
+            #[expect(clippy::indexing_slicing, reason = "the tables have an entry for each byte")]
+            {
+                tables[number][byte as usize] = is[number];
+            }
+            number += 1;
         }
         byte += 1;
     }
-    Set::new(&table)
+    Sets::new(&tables)
+}
+
+/// At which of 64 bytes there may be a mark: what stands before them and behind them may be anything.
+#[inline]
+fn may_be_marks([and, less, slash, s, c, colon, scheme, caret]: [u64; 8]) -> u64 {
+    let behind = |word: u64, by: u32| word >> by | !(u64::MAX >> by);
+    let begins = behind(s, 1) & behind(c, 2);
+    let ends = behind(slash, 1) & behind(s, 2) & behind(c, 3);
+    and | (less & (begins | ends)) | (colon & (scheme << 1 | 1)) | caret
 }
 
 /// The first byte at which more must be looked at: one that stops, or a `<` that may begin an edge.
@@ -150,24 +172,36 @@ fn next_mark(bytes: &[u8], in_tag: bool) -> Option<usize> {
     if bytes.first().is_some_and(|byte| may_be_mark(*byte, in_tag)) {
         return Some(0);
     }
-    let set = if in_tag { &MARKS_IN_TAG } else { &MARKS };
+    if in_tag {
+        return (1..bytes.len()).find(|at| is_mark_at(bytes, *at, true));
+    }
     let mut words = Vec::with_capacity(STRETCH / 64);
     for (number, stretch) in bytes.chunks(STRETCH).enumerate() {
         words.clear();
-        set.mark(stretch, &mut words);
-        for (at, word) in words.iter().enumerate() {
-            let next = |rest: &u64| Some(rest & rest.wrapping_sub(1)).filter(|rest| *rest != 0);
-            for rest in std::iter::successors(Some(*word).filter(|word| *word != 0), next) {
+        SIGNS.mark(stretch, &mut words);
+        for (at, words) in words.iter().enumerate() {
+            let mut rest = may_be_marks(*words);
+            while rest != 0 {
                 let place = number * STRETCH + at * 64 + usize::try_from(rest.trailing_zeros()).unwrap_or(0);
                 // Hardly any of the brackets and colons that pages are full of begin anything.
-                let near = place.checked_sub(1).and_then(|before| bytes.get(before..)).and_then(<[u8]>::first_chunk);
-                if near.is_none_or(|near| is_mark(*near, in_tag)) {
+                if is_mark_at(bytes, place, false) {
                     return Some(place);
                 }
+                rest &= rest - 1;
             }
         }
     }
     None
+}
+
+/// Must more be looked at here? True where the neighbours are not known, if it may be so.
+#[inline]
+fn is_mark_at(bytes: &[u8], place: usize, in_tag: bool) -> bool {
+    let near = place.checked_sub(1).and_then(|before| bytes.get(before..)).and_then(<[u8]>::first_chunk);
+    match near {
+        Some(near) => is_mark(*near, in_tag),
+        None => bytes.get(place).is_some_and(|byte| may_be_mark(*byte, in_tag)),
+    }
 }
 
 /// A byte with the one before it and three behind it.

@@ -246,10 +246,9 @@ impl Machine {
         if self.marks.is_doubled(words.start + 1..words.end) {
             self.write_squeezed(words, output);
         } else {
-            let text = self.marks.plain(words);
-            let ends_blank = text.last() == Some(&b' ');
-            output.notags.extend_from_slice(text);
-            output.nocomment.extend_from_slice(text.get(..text.len() - usize::from(ends_blank)).unwrap_or_default());
+            let ends_blank = self.marks.plain(words.clone()).last() == Some(&b' ');
+            self.marks.write_plain(words.clone(), &mut output.notags);
+            self.marks.write_plain(words.start..words.end - usize::from(ends_blank), &mut output.nocomment);
             self.blank = ends_blank;
         }
         self.pending = self.blank;
@@ -264,7 +263,7 @@ impl Machine {
             return 0;
         }
         self.begin_whole(at + 1..end, output);
-        output.nocomment.extend_from_slice(self.marks.plain(at..end));
+        self.marks.write_plain(at..end, &mut output.nocomment);
         self.end_tag(output);
         end + 1 - at
     }
@@ -333,7 +332,7 @@ impl Machine {
     /// Writes words of the text, with one blank for several.
     fn write_squeezed(&mut self, words: Range<usize>, output: &mut Output) {
         let start = output.nocomment.len();
-        output.nocomment.extend_from_slice(self.marks.plain(words));
+        self.marks.write_plain(words, &mut output.nocomment);
         let kept = squeeze(output.nocomment.get_mut(start..).unwrap_or_default(), &mut false);
         output.nocomment.truncate(start.saturating_add(kept));
         output.notags.extend_from_slice(output.nocomment.get(start..).unwrap_or_default());

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use dachs_matcher::table::Set;
+use dachs_matcher::table::Sets;
 
 use super::blocks::is_space;
 use super::machine::Word;
@@ -41,8 +41,8 @@ impl Class {
         }
     }
 
-    /// The bytes that are not of the class.
-    const fn others(self) -> Set {
+    /// Which bytes are not of the class.
+    const fn others(self) -> [bool; 256] {
         let mut table = [false; 256];
         let mut byte = 0_u8;
         loop {
@@ -51,7 +51,7 @@ impl Class {
                 table[byte as usize] = !self.has(byte);
             }
             if byte == u8::MAX {
-                return Set::new(&table);
+                return table;
             }
             byte += 1;
         }
@@ -59,19 +59,37 @@ impl Class {
 }
 
 /// For each class, the bytes that are not of it.
-static OTHERS: [Set; 5] = [
+static OTHERS: Sets<5> = Sets::new(&[
     Class::Plain.others(),
     Class::Name.others(),
     Class::Attribute.others(),
     Class::Value.others(),
     Class::Blank.others(),
-];
+]);
+
+/// Bytes that are copied without a call, as many as most words and tags have.
+pub(super) const SHORT: usize = 32;
+
+/// Adds the bytes of a range. A few, as most are, are copied with what stands behind them, of which nothing is kept: so nobody has to be called
+/// who first looks how many they are.
+#[inline]
+pub(super) fn append(bytes: &[u8], range: Range<usize>, to: &mut Vec<u8>) {
+    let more = bytes.get(range.start..).and_then(<[u8]>::first_chunk::<SHORT>);
+    match more.filter(|_| range.len() <= SHORT) {
+        Some(more) => {
+            let end = to.len() + range.len();
+            to.extend_from_slice(more);
+            to.truncate(end);
+        }
+        None => to.extend_from_slice(bytes.get(range).unwrap_or_default()),
+    }
+}
 
 /// The marks of a block.
 #[derive(Default)]
 pub(super) struct Marks {
-    /// For each class.
-    others: [Vec<u64>; 5],
+    /// Of 64 bytes a word for each class.
+    others: Vec<[u64; 5]>,
     /// White space behind white space.
     doubled: Vec<u64>,
     /// The block in lower case, with a blank for each byte of white space.
@@ -81,14 +99,11 @@ pub(super) struct Marks {
 impl Marks {
     /// Those of this block.
     pub(super) fn set(&mut self, block: &[u8]) {
-        for (set, marks) in OTHERS.iter().zip(&mut self.others) {
-            marks.clear();
-            set.mark(block, marks);
-        }
-        let [.., solid] = &self.others;
+        self.others.clear();
+        OTHERS.mark(block, &mut self.others);
         self.doubled.clear();
         let mut before = 0;
-        self.doubled.extend(solid.iter().map(|solid| {
+        self.doubled.extend(self.others.iter().map(|[.., solid]| {
             let blank = !solid;
             let pairs = blank & (blank << 1 | before);
             before = blank >> 63;
@@ -101,26 +116,22 @@ impl Marks {
     /// How many bytes of a class stand from `at` on.
     #[inline]
     pub(super) fn run(&self, class: Class, at: usize) -> usize {
-        let [plain, name, attribute, value, blank] = &self.others;
-        let others = match class {
-            Class::Plain => plain,
-            Class::Name => name,
-            Class::Attribute => attribute,
-            Class::Value => value,
-            Class::Blank => blank,
+        let of = |[plain, name, attribute, value, blank]: &[u64; 5]| match class {
+            Class::Plain => *plain,
+            Class::Name => *name,
+            Class::Attribute => *attribute,
+            Class::Value => *value,
+            Class::Blank => *blank,
         };
         let (first, bit) = (at / 64, at % 64);
-        let here = others.get(first).map_or(0, |word| word >> bit);
+        let here = self.others.get(first).map_or(0, |words| of(words) >> bit);
         let left = self.plain.len().saturating_sub(at);
         if here != 0 {
             return index(here).min(left);
         }
-        let rest = others.get(first + 1..).unwrap_or_default();
-        let end = rest.iter().position(|word| *word != 0).and_then(|word| {
-            let bits = rest.get(word)?;
-            Some((first + 1 + word) * 64 + index(*bits))
-        });
-        end.map_or(left, |end| end.saturating_sub(at).min(left))
+        let rest = self.others.get(first + 1..).unwrap_or_default();
+        let end = (first + 1..).zip(rest).find(|(_, words)| of(words) != 0);
+        end.map_or(left, |(word, words)| (word * 64 + index(of(words))).saturating_sub(at).min(left))
     }
 
     /// Does white space stand behind white space in this range?
@@ -142,6 +153,12 @@ impl Marks {
             Some(eight) => Word::new(*eight, range.len()),
             None => Word::of(self.plain(range)),
         }
+    }
+
+    /// Adds these bytes of the block in lower case, with a blank for each of white space.
+    #[inline]
+    pub(super) fn write_plain(&self, range: Range<usize>, to: &mut Vec<u8>) {
+        append(&self.plain, range, to);
     }
 
     /// These bytes of the block in lower case, with a blank for each of white space.

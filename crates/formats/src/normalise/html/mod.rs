@@ -150,7 +150,8 @@ impl<'b> Made<'b> {
             memory.push(self.budget.reserve(u64::try_from(length).ok()?).ok()?);
         }
         self.counted = [length, length, 0];
-        let (nocomment, notags) = (Vec::with_capacity(length), Vec::with_capacity(length));
+        let room = length.saturating_add(marks::SHORT);
+        let (nocomment, notags) = (Vec::with_capacity(room), Vec::with_capacity(room));
         Some(Output { nocomment, notags, scripts: Some(Scripts::default()) })
     }
 

@@ -51,7 +51,7 @@ impl Machine {
         self.values.clear();
         let Some(tag) = read(block, at, &self.marks, &mut self.values) else { return 0 };
         self.begin_whole(tag.name, output);
-        output.nocomment.extend_from_slice(self.marks.plain(at..tag.end));
+        self.marks.write_plain(at..tag.end, &mut output.nocomment);
         for (name, value) in self.values.drain(..) {
             let of = |range: Range<usize>| block.get(range).unwrap_or_default();
             self.attributes.set(of(name), of(value));

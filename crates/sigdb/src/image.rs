@@ -6,7 +6,7 @@ use crate::digests;
 use crate::examine::{self, Examination};
 use crate::hashes::{DigestKind, Hashes, List};
 use crate::icons::Icons;
-use crate::layout::{Frame, VERSION};
+use crate::layout::{Frame, Section, VERSION};
 use crate::links::{LinkOptions, Links};
 use crate::members::{Described, Members};
 use crate::model::{KindRule, Rule, Scope, SourceInfo, Switch, Told, YaraRule, YaraText};
@@ -24,6 +24,9 @@ use dachs_base::{
 use dachs_matcher::Filter;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+
+/// So many bytes of a section are told to be [asked often](Image::asked_often): patterns have in front what is looked at most.
+const ASKED: u64 = 4 << 20;
 
 /// An image, borrowed from the bytes that hold it.
 ///
@@ -225,6 +228,17 @@ impl<'a> Image<'a> {
         for target in Target::ALL.iter().filter(|target| self.rules(**target).is_some()) {
             self.filter(*target);
         }
+    }
+
+    /// Where in the image lies what objects of most kinds are asked: for whoever has many processes that do, and can make that easier for them.
+    /// Signatures of Windows programs, which are most of all, and digests themselves are not among it.
+    #[must_use]
+    pub fn asked_often(&self) -> Vec<Range<u64>> {
+        let programs = u16::from(Target::Pe.number());
+        self.frame.places(ASKED, &|section, item| match section {
+            Section::HashDirectory | Section::HashSizes | Section::HashLeads => true,
+            section => (Section::Patterns..=Section::Placed).contains(&section) && item != programs,
+        })
     }
 
     /// Checks every checksum: all bytes are those that were written. `between` is called after each MiB, so that whoever

@@ -7,6 +7,7 @@ use crate::ImageError;
 use dachs_base::Reader;
 use sha2::{Digest, Sha256};
 use std::io::{self, Seek, Write};
+use std::ops::Range;
 
 /// The first bytes of every image.
 pub(crate) const MAGIC: [u8; 8] = *b"DACHSIMG";
@@ -183,6 +184,13 @@ impl<'a> Frame<'a> {
             end = entry.offset.saturating_add(length(entry.bytes.len()));
         }
         self.verify_gap(end, self.table_offset, Section::Sources)
+    }
+
+    /// Where the beginnings of some sections lie, `most` bytes of each.
+    pub(crate) fn places(&self, most: u64, wanted: &dyn Fn(Section, u16) -> bool) -> Vec<Range<u64>> {
+        let entries = self.entries.iter().filter(|entry| wanted(entry.section, entry.item));
+        let end = |entry: &Entry<'_>| entry.offset.saturating_add(length(entry.bytes.len()).min(most));
+        entries.map(|entry| entry.offset..end(entry)).collect()
     }
 
     fn entry(&self, section: Section, item: u16) -> Option<&Entry<'a>> {

@@ -15,15 +15,13 @@
 //! its workers. Profilers cannot name the functions of such workers, because no file is there any more to ask; those of a scan of one file, which
 //! keeps its code as it is, they can.
 
-use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+use crate::large::{LARGE_PAGE, Stretch, are_large};
+use rustix::mm::{MprotectFlags, MremapFlags};
 use std::fs;
-use std::ptr::{null_mut, with_exposed_provenance, with_exposed_provenance_mut};
+use std::ptr::{with_exposed_provenance, with_exposed_provenance_mut};
 
-const LARGE_PAGE: usize = 2 << 20;
 /// What the kernel maps of a file at a fault, in bytes.
 const AROUND: usize = 64 << 10;
-/// A large page that did not come is 512 small ones, each a fault.
-const FEW_FAULTS: usize = 256;
 
 /// Puts a copy of the code in large pages in place of it, as far as it fills such pages. Nothing if that cannot be. Asked by a process of
 /// one thread.
@@ -32,10 +30,9 @@ pub(crate) fn enlarge() -> Option<()> {
     let start = start.next_multiple_of(LARGE_PAGE);
     let length = (end / LARGE_PAGE * LARGE_PAGE).checked_sub(start).filter(|length| *length > 0)?;
     let copy = Stretch::new(length)?;
-    let before = faults();
     // SAFETY: the source is mapped code of this process, which stays where it is, and the copy is as long and nobody's.
-    unsafe { copy.start.copy_from_nonoverlapping(with_exposed_provenance(start), length) };
-    if faults().saturating_sub(before) > length / AROUND + FEW_FAULTS {
+    let fill = || unsafe { copy.start.copy_from_nonoverlapping(with_exposed_provenance(start), length) };
+    if !are_large(length / AROUND, fill) {
         return None;
     }
     // SAFETY: the copy is ours.
@@ -59,60 +56,6 @@ fn executable(line: &str) -> Option<(usize, usize)> {
     let (range, _) = line.split_once(" r-xp ")?;
     let (start, end) = range.split_once('-')?;
     Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
-}
-
-/// Page faults of this process so far.
-fn faults() -> usize {
-    // SAFETY: zero is a value of this type.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: `usage` lives through the call.
-    let told = unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
-    if told == 0 { usize::try_from(usage.ru_minflt).unwrap_or(0) } else { 0 }
-}
-
-/// Fresh memory in large pages, given back unless it was moved.
-struct Stretch {
-    start: *mut u8,
-    length: usize,
-}
-
-impl Stretch {
-    fn new(length: usize) -> Option<Stretch> {
-        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        let more = length.checked_add(LARGE_PAGE)?;
-        // SAFETY: a fresh mapping at an address of the kernel's choice touches no memory of ours.
-        let map = unsafe { rustix::mm::mmap_anonymous(null_mut(), more, ProtFlags::READ | ProtFlags::WRITE, flags) };
-        let map = map.ok()?.cast::<u8>();
-        let before = map.align_offset(LARGE_PAGE).min(LARGE_PAGE);
-        // SAFETY: `before` is at most the size of a large page, by which the mapping is longer than `length`.
-        let start = unsafe { map.add(before) };
-        give_back(map, before);
-        // SAFETY: the end of the stretch lies in the mapping, or is its end.
-        give_back(unsafe { start.add(length) }, LARGE_PAGE - before);
-        let stretch = Stretch { start, length };
-        // SAFETY: the range is ours. It changes the size of pages alone; where there are no large ones it is refused.
-        unsafe { rustix::mm::madvise(start.cast(), length, Advice::LinuxHugepage) }.ok()?;
-        Some(stretch)
-    }
-
-    /// It is somewhere else now.
-    fn moved(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Stretch {
-    fn drop(&mut self) {
-        give_back(self.start, self.length);
-    }
-}
-
-/// Gives back part of a mapping that nobody uses.
-fn give_back(start: *mut u8, length: usize) {
-    if length > 0 {
-        // SAFETY: the caller mapped it, and nobody knows of it.
-        let _ = unsafe { rustix::mm::munmap(start.cast(), length) };
-    }
 }
 
 #[cfg(test)]

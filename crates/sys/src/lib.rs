@@ -20,6 +20,7 @@ pub mod attack;
 mod code;
 pub mod fd;
 pub mod jail;
+mod large;
 pub mod map;
 pub mod process;
 mod runs;

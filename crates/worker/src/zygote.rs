@@ -25,7 +25,7 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     let image = take_over().map_err(|_| Failure)?;
     std::panic::set_hook(Box::new(scan::last_words));
     let setup = setup()?;
-    let map = Map::new(image.as_fd()).map_err(|error| refuse(&format!("the image cannot be mapped: {error}")))?;
+    let map = map(image.as_fd(), setup.many)?;
     drop(image);
     let image = Image::new(&map).map_err(|error| refuse(&error.to_string()))?;
     let rules = rules::compile(&image).map_err(|reason| refuse(&reason))?;
@@ -40,6 +40,14 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     answer(&Answer::Ready(report(&closed)), None)?;
     let forked = Answer::Forked.encode().map_err(|_| Failure)?;
     Zygote { closed, content, engine, children, ending: Vec::new(), forked }.obey()
+}
+
+/// The image. For many workers, what most of them read lies in large pages, if there are any.
+fn map(image: BorrowedFd<'_>, many: bool) -> Result<Map, Failure> {
+    let map = Map::new(image).map_err(|error| refuse(&format!("the image cannot be mapped: {error}")))?;
+    let often = Image::new(&map).map(|image| image.asked_often()).unwrap_or_default();
+    let better = many.then(|| Map::partly_copied(image, &often)).flatten();
+    Ok(better.unwrap_or(map))
 }
 
 fn setup() -> Result<Setup, Failure> {

@@ -200,7 +200,7 @@ impl Builder {
 
     /// The number of the next part, if the set can hold the plans at all.
     fn room_for(&self, plans: &[Plan]) -> Result<u32, Refusal> {
-        let code = plans.iter().map(|plan| plan.prefix.len() + plan.suffix.len() + 512).sum::<usize>();
+        let code = plans.iter().map(|plan| plan.code.len() + 512).sum::<usize>();
         u32::try_from(self.code.len() + code).map_err(|_| Refusal::TooMany)?;
         u32::try_from((self.parts.len() + plans.len()) * MOST_ENTRIES).map_err(|_| Refusal::TooMany)?;
         if plans.iter().any(|plan| plan.before.len().max(plan.after.len()) > 255) {
@@ -215,8 +215,8 @@ impl Builder {
             pattern: pattern.into(),
             order: count(order),
             code: count(self.code.len()),
-            prefix: count(plan.prefix.len()),
-            suffix: count(plan.suffix.len()),
+            prefix: count(plan.prefix),
+            suffix: count(plan.code.len() - plan.prefix),
             back: plan.back.into(),
             forward: plan.forward.into(),
             gap_min: plan.part.gap.0.into(),
@@ -229,8 +229,7 @@ impl Builder {
             second: 0,
         });
         self.code.extend(plan.before.iter().chain(&plan.after).map(|border| code::border_number(*border)));
-        self.code.extend_from_slice(&plan.prefix);
-        self.code.extend_from_slice(&plan.suffix);
+        self.code.extend_from_slice(&plan.code);
     }
 
     /// Enters a part into the tables by its keys.
@@ -294,8 +293,9 @@ struct Plan<'a> {
     part: &'a Part<'a>,
     before: Vec<Border>,
     after: Vec<Border>,
-    prefix: Vec<u8>,
-    suffix: Vec<u8>,
+    /// Prefix and suffix, and how much of it is the prefix.
+    code: Vec<u8>,
+    prefix: usize,
     back: u32,
     forward: u32,
     variable: bool,
@@ -308,16 +308,17 @@ fn plan<'a>(part: &'a Part<'a>) -> Result<Plan<'a>, Refusal> {
     if head_max.max(tail_max) > MAX_PART {
         return Err(Refusal::TooLong);
     }
-    let (mut prefix, mut suffix) = (Vec::new(), Vec::new());
-    code::encode(head, Way::Back, &mut prefix);
-    code::encode(tail, Way::On, &mut suffix);
-    let work = |code: &[u8], min: u32, max: u32| code.len() as u64 * u64::from(max - min + 1);
-    if work(&prefix, head_min, head_max).max(work(&suffix, tail_min, tail_max)) > MAX_WORK {
+    let mut code = Vec::with_capacity(part.elements.len().saturating_add(8));
+    code::encode(head, Way::Back, &mut code);
+    let prefix = code.len();
+    code::encode(tail, Way::On, &mut code);
+    let work = |code: usize, min: u32, max: u32| code as u64 * u64::from(max - min + 1);
+    if work(prefix, head_min, head_max).max(work(code.len() - prefix, tail_min, tail_max)) > MAX_WORK {
         return Err(Refusal::Ambiguous);
     }
     let variable = head_min != head_max;
     let (before, after) = (Vec::new(), Vec::new());
-    Ok(Plan { part, before, after, prefix, suffix, back: head_max, forward: tail_max, variable })
+    Ok(Plan { part, before, after, code, prefix, back: head_max, forward: tail_max, variable })
 }
 
 fn check(elements: &[Element], depth: usize) -> Result<(), Refusal> {

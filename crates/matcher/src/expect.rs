@@ -35,12 +35,12 @@ const SHORT: usize = 4;
 /// The cost of these parts of a pattern: see [`crate::Builder::cost`].
 pub(crate) fn cost(parts: &[Part<'_>]) -> u64 {
     let passes = parts.iter().map(|part| share(rarity_of_keys(part)) << CANDIDATE).sum::<u64>();
-    let rarities = parts.iter().filter_map(whole).collect::<Vec<u32>>();
+    let rarity = parts.iter().filter_map(whole).reduce(|sum, rarity| sum + rarity);
     let known = parts.iter().flat_map(|part| part.elements).filter(|element| known_value(element).is_some()).count();
-    let found = match rarities.iter().sum() {
-        _ if rarities.is_empty() => CERTAIN,
-        rarity if known < SHORT && share(rarity) << OBJECT > FREQUENT => NEARLY_CERTAIN,
-        rarity => in_object(share(rarity), OBJECT),
+    let found = match rarity {
+        None => CERTAIN,
+        Some(rarity) if known < SHORT && share(rarity) << OBJECT > FREQUENT => NEARLY_CERTAIN,
+        Some(rarity) => in_object(share(rarity), OBJECT),
     };
     passes.saturating_add(found).max(1)
 }

@@ -67,13 +67,25 @@ pub(crate) struct Key {
 }
 
 /// The keys of a part: one pair, or as many runs as there are ways to lie among the sampled positions.
-#[derive(Clone, Debug)]
-pub(crate) struct Keys(Vec<Key>);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keys {
+    /// The first, and the second or the first again.
+    keys: [Key; 2],
+    count: usize,
+}
 
 impl Keys {
+    fn one(key: Key) -> Keys {
+        Keys { keys: [key; 2], count: 1 }
+    }
+
+    fn two(keys: [Key; 2]) -> Keys {
+        Keys { keys, count: 2 }
+    }
+
     /// All of them, in the order of the elements.
     pub(crate) fn all(&self) -> &[Key] {
-        &self.0
+        self.keys.get(..self.count).unwrap_or_default()
     }
 
     /// Those of a part that was written, by their places behind its anchor; none if it has none.
@@ -84,42 +96,49 @@ impl Keys {
             3 => Kind::Byte,
             _ => return None,
         };
-        let second = Some(usize::from(head.second)).filter(|at| *at > 0);
-        Some(Keys([0].into_iter().chain(second).map(|at| Key { kind, at, rarity: 0 }).collect()))
+        let key = |at: usize| Key { kind, at, rarity: 0 };
+        let second = usize::from(head.second);
+        Some(if second > 0 { Keys::two([key(0), key(second)]) } else { Keys::one(key(0)) })
     }
 
     /// What is written of them: the flags of their kind, and how far the second lies behind the first.
     pub(crate) fn flags(&self) -> (u8, u8) {
-        let number = match self.0.first().map(|key| key.kind) {
-            Some(Kind::Long) => 1,
-            Some(Kind::Pair) => 2,
-            Some(Kind::Byte) => 3,
-            None => 0,
+        let [first, second] = self.keys;
+        let number = match first.kind {
+            Kind::Long => 1,
+            Kind::Pair => 2,
+            Kind::Byte => 3,
         };
-        let second = self.0.get(1).map_or(0, |key| key.at.saturating_sub(self.anchor()));
-        (number << KEYS.trailing_zeros(), u8::try_from(second).unwrap_or(0))
+        (number << KEYS.trailing_zeros(), u8::try_from(second.at.saturating_sub(first.at)).unwrap_or(0))
     }
 
     /// Are pairs looked up to find it?
     pub(crate) fn are_short(&self) -> bool {
-        self.0.iter().any(|key| key.kind != Kind::Long)
+        self.keys.iter().any(|key| key.kind != Kind::Long)
     }
 
     /// The element that the first begins with: the part's anchor.
     pub(crate) fn anchor(&self) -> usize {
-        self.0.first().map_or(0, |key| key.at)
+        let [first, _] = self.keys;
+        first.at
     }
 
     /// What is to be as small as can be. Of keys as rare as each other those that are found without doubt come first, and one of
     /// many entries has to be three bits rarer.
     fn cost(&self) -> u32 {
-        let more = self.0.iter().map(|key| key.kind.penalty());
-        more.max().unwrap_or(0) + 2 * RARE - self.rarity()
+        let [first, second] = self.keys;
+        first.kind.penalty().max(second.kind.penalty()) + 2 * RARE - self.rarity()
     }
 
     /// How rare the most frequent is.
     pub(crate) fn rarity(&self) -> u32 {
-        self.0.iter().map(|key| key.rarity).min().unwrap_or(0)
+        let [first, second] = self.keys;
+        first.rarity.min(second.rarity)
+    }
+
+    /// The same, so many elements farther on.
+    fn moved(self, by: usize) -> Keys {
+        Keys { keys: self.keys.map(|key| Key { at: key.at + by, ..key }), ..self }
     }
 }
 
@@ -198,8 +217,11 @@ fn place(known: impl Iterator<Item = Known>, kind: Kind) -> usize {
         Kind::Byte => 1,
     };
     let crowd = known.take(count).fold(count as u64, |sum, known| sum << 8 | u64::from(known.value & UPPER));
-    let scattered = crowd.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES.ilog2());
-    usize::try_from(scattered).unwrap_or(0)
+    usize::try_from(scattered(crowd)).unwrap_or(0)
+}
+
+fn scattered(crowd: u64) -> u32 {
+    u32::try_from(crowd.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PLACES.ilog2())).unwrap_or(0)
 }
 
 /// A byte that the filter can know.
@@ -249,19 +271,16 @@ pub(crate) fn choose(elements: &[Element], distance: Distance, crowds: &Crowds) 
         };
         // What can be no cheaper than what there is is not weighed; of equals a pair comes before runs.
         let known = best.as_ref().map_or(u32::MAX, Keys::cost);
-        let runs = runs.map(Keys);
         let bound = runs.as_ref().map_or(known, |runs| known.min(runs.cost().saturating_add(1)));
         let least = (Kind::Pair.penalty() + 2 * RARE).saturating_sub(bound);
-        let pair = bytes.rarest(Kind::Pair, (0..bytes.len(), least), |_| true, crowds).map(|pair| Keys(vec![pair]));
+        let pair = bytes.rarest(Kind::Pair, least, crowds).map(Keys::one);
         let bound = pair.as_ref().map_or(bound, |pair| bound.min(pair.cost()));
         let bound = runs.as_ref().map_or(bound, |runs| bound.min(runs.cost()));
         let least = (Kind::Byte.penalty() + 2 * RARE).saturating_sub(bound);
-        let byte = bytes.rarest(Kind::Byte, (0..bytes.len(), least), |_| true, crowds).map(|byte| Keys(vec![byte]));
-        for Keys(mut keys) in pair.into_iter().chain(runs).chain(byte) {
-            keys.iter_mut().for_each(|key| key.at += from);
-            let keys = Keys(keys);
-            if best.as_ref().is_none_or(|best| best.cost() > keys.cost()) {
-                best = Some(keys);
+        let byte = bytes.rarest(Kind::Byte, least, crowds).map(Keys::one);
+        for keys in pair.into_iter().chain(runs).chain(byte) {
+            if best.is_none_or(|best| best.cost() > keys.cost()) {
+                best = Some(keys.moved(from));
             }
         }
         from += stretch.len() + 1;
@@ -272,8 +291,17 @@ pub(crate) fn choose(elements: &[Element], distance: Distance, crowds: &Crowds) 
 /// The single bytes of a stretch.
 struct Bytes {
     known: Vec<Option<Known>>,
-    /// How rare the run of [`KEY`] known bytes is that begins at a byte, if one does: asked for several times, found out once.
-    runs: Vec<Option<u32>>,
+    /// Of the run of [`KEY`] known bytes that begins at a byte, if one does: asked for several times, found out once.
+    runs: Vec<Option<Spot>>,
+}
+
+/// What is known of a run.
+#[derive(Clone, Copy)]
+struct Spot {
+    /// How rare it is, whatever its crowd.
+    rarity: u32,
+    /// Where it is counted.
+    place: u32,
 }
 
 impl Bytes {
@@ -282,9 +310,9 @@ impl Bytes {
         let mut runs = Vec::with_capacity(known.len());
         let mut run = Run::default();
         for byte in &known {
-            let rarity = run.push(*byte);
+            let spot = run.push(*byte);
             if runs.len() + KEY <= run.at {
-                runs.push(rarity);
+                runs.push(spot);
             }
         }
         Bytes { known, runs }
@@ -295,47 +323,60 @@ impl Bytes {
     }
 
     /// The rarest run, and the rarest of the other parity near it.
-    fn apart(&self, crowds: &Crowds) -> Option<Vec<Key>> {
-        let first = self.rarest(Kind::Long, (0..self.len(), 0), |_| true, crowds)?;
+    fn apart(&self, crowds: &Crowds) -> Option<Keys> {
+        let first = self.rarest_run(0..self.len(), |_| true, crowds)?;
         let near = first.at.saturating_sub(APART)..self.len().min(first.at + APART + 1);
-        let second = self.rarest(Kind::Long, (near, 0), |at| at % STRIDE != first.at % STRIDE, crowds)?;
-        Some(if first.at < second.at { vec![first, second] } else { vec![second, first] })
+        let second = self.rarest_run(near, |at| at % STRIDE != first.at % STRIDE, crowds)?;
+        Some(Keys::two(if first.at < second.at { [first, second] } else { [second, first] }))
     }
 
     /// The rarest two runs that begin side by side.
-    fn neighbours(&self, crowds: &Crowds) -> Option<Vec<Key>> {
+    fn neighbours(&self, crowds: &Crowds) -> Option<Keys> {
         let mut best: Option<Keys> = None;
-        for at in 0..self.len() {
+        for (at, pair) in self.runs.array_windows::<STRIDE>().enumerate() {
+            let [Some(first), Some(second)] = *pair else { continue };
             // Of what can be no rarer than what there is, the crowds are not asked for.
             let least = best.as_ref().map_or(0, Keys::rarity);
-            let rarities = || (at..at + STRIDE).map(|at| self.runs.get(at).copied().flatten());
-            if rarities().any(|rarity| rarity.is_none_or(|rarity| rarity < least || (rarity == least && least > 0))) {
+            let alone = first.rarity.min(second.rarity);
+            if alone < least || (alone == least && least > 0) {
                 continue;
             }
-            let key = |(at, alone): (usize, Option<u32>)| {
-                let rarity = alone.map(|alone| alone.saturating_sub(self.crowd(Kind::Long, at, crowds)))?;
-                Some(Key { kind: Kind::Long, at, rarity })
-            };
-            let two = (at..).zip(rarities()).map(key).collect::<Option<Vec<Key>>>();
-            let two = two.map(Keys);
-            if two.as_ref().is_some_and(|two| best.as_ref().is_none_or(|best| best.rarity() < two.rarity())) {
-                best = two;
+            let two = Keys::two([first.key(at, crowds), second.key(at + 1, crowds)]);
+            if best.is_none_or(|best| best.rarity() < two.rarity()) {
+                best = Some(two);
             }
         }
-        best.map(|best| best.0)
+        best
     }
 
-    /// The rarest key of a kind that starts in `range`, where `fits` says so; the first of equals. None that is no rarer than
-    /// `least`, if that is not 0.
-    fn rarest(
+    /// The rarest run that starts in `range`, where `fits` says so; the first of equals.
+    fn rarest_run(
         &self,
-        kind: Kind,
-        (range, least): (std::ops::Range<usize>, u32),
-        fits: impl Fn(usize) -> bool,
+        range: std::ops::Range<usize>,
+        fits: impl Fn(usize) -> bool + Copy,
         crowds: &Crowds,
     ) -> Option<Key> {
+        let runs =
+            || range.clone().filter(move |at| fits(*at)).filter_map(|at| Some((at, self.runs.get(at).copied()??)));
+        // What would be the rarest without any crowd leaves few of which the crowd is to be asked for.
+        let (at, alone) = runs().reduce(|best, next| if next.1.rarity > best.1.rarity { next } else { best })?;
+        let mut best = alone.key(at, crowds);
+        for (at, alone) in runs() {
+            if best.is_before(alone.rarity, at) {
+                continue;
+            }
+            let key = alone.key(at, crowds);
+            if !best.is_before(key.rarity, at) {
+                best = key;
+            }
+        }
+        Some(best)
+    }
+
+    /// The rarest short key of a kind, the first of equals. None that is no rarer than `least`, if that is not 0.
+    fn rarest(&self, kind: Kind, least: u32, crowds: &Crowds) -> Option<Key> {
         let mut best: Option<Key> = None;
-        for at in range.filter(|at| fits(*at)) {
+        for at in 0..self.len() {
             let Some(alone) = self.rarity(kind, at) else { continue };
             // Of what can be no rarer than what there is, the crowd is not asked for.
             let bound = best.map_or(least, |best| best.rarity);
@@ -350,13 +391,12 @@ impl Bytes {
         best
     }
 
-    /// How rare the key at a place is, if there is one, whatever its crowd.
+    /// How rare the short key at a place is, if there is one, whatever its crowd.
     fn rarity(&self, kind: Kind, at: usize) -> Option<u32> {
         let known = |at: usize| self.known.get(at).copied().flatten();
         match kind {
-            Kind::Long => self.runs.get(at).copied().flatten(),
-            Kind::Pair => Some(rarity_of_pair(known(at)?, known(at + 1)?)),
             Kind::Byte => known(at).map(rarity_of_byte),
+            _ => Some(rarity_of_pair(known(at)?, known(at + 1)?)),
         }
     }
 
@@ -364,6 +404,21 @@ impl Bytes {
     fn crowd(&self, kind: Kind, at: usize, crowds: &Crowds) -> u32 {
         let rest = self.known.get(at..).unwrap_or_default();
         crowds.cost(place(rest.iter().map_while(|known| *known), kind))
+    }
+}
+
+impl Spot {
+    /// The key that begins at this place of the stretch.
+    fn key(self, at: usize, crowds: &Crowds) -> Key {
+        let cost = usize::try_from(self.place).map_or(0, |place| crowds.cost(place));
+        Key { kind: Kind::Long, at, rarity: self.rarity.saturating_sub(cost) }
+    }
+}
+
+impl Key {
+    /// Is it taken rather than one so rare at this place?
+    fn is_before(&self, rarity: u32, at: usize) -> bool {
+        self.rarity > rarity || (self.rarity == rarity && self.at <= at)
     }
 }
 
@@ -378,11 +433,13 @@ struct Run {
     four: [u8; 4],
     /// How rare the last four are.
     rarity: u32,
+    /// The last, in upper case, as they are counted.
+    crowd: u64,
 }
 
 impl Run {
-    /// Takes the next byte. Gives how rare the run is that ends with it, if all of its bytes are known.
-    fn push(&mut self, byte: Option<Known>) -> Option<u32> {
+    /// Takes the next byte. Gives what is known of the run that ends with it, if all of its bytes are known.
+    fn push(&mut self, byte: Option<Known>) -> Option<Spot> {
         self.at += 1;
         let Some(Known { value, .. }) = byte else {
             (self.known, self.same) = (0, 0);
@@ -392,10 +449,13 @@ impl Run {
         self.same = if self.known > 0 && d == value { self.same + 1 } else { 1 };
         self.known += 1;
         self.four = [b, c, d, value];
+        self.crowd = (self.crowd << 8 | u64::from(value & UPPER)) & ((1 << (8 * KEY)) - 1);
         let before = std::mem::replace(&mut self.rarity, rarity::of_four(self.four));
         let rarity = before.max(self.rarity).min(RARE);
         // A run of one byte fills pages of some file, whichever byte it is.
-        (self.known >= KEY).then_some(if self.same >= KEY { rarity / 4 } else { rarity })
+        let rarity = if self.same >= KEY { rarity / 4 } else { rarity };
+        let place = || scattered((KEY as u64) << (8 * KEY) | self.crowd);
+        (self.known >= KEY).then(|| Spot { rarity, place: place() })
     }
 }
 

@@ -87,23 +87,31 @@ const SENTENCES: [&str; 8] = [
     "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
 ];
 
-/// All stretches of [`LEAST`] bytes, in upper case, each as a number, and what tells of most others at once that they are none.
+/// All stretches of [`LEAST`] bytes, in upper case, each as a number.
 struct Stretches {
-    sorted: Vec<u64>,
-    /// A bit by a hash of each.
-    bits: Box<[u64; 1 << 11]>,
+    /// A bit by a hash of each, since most bytes begin none.
+    bits: Vec<u64>,
+    /// Those with a bit in the same word stand together: where those of each word begin, and the end.
+    heads: Vec<usize>,
+    all: Vec<u64>,
     /// The bytes that marks begin with.
     marks: [bool; 256],
 }
+
+/// Words of bits.
+const BIT_WORDS: usize = 1 << 11;
 
 static STRETCHES: LazyLock<Stretches> = LazyLock::new(|| {
     let words = WORDS.iter().flat_map(|line| line.split_whitespace());
     let all = words.chain(SENTENCES).map(str::as_bytes);
     let number = |stretch: &[u8; LEAST]| stretch.iter().fold(0, |sum, byte| sum << 8 | u64::from(upper(*byte)));
-    let mut sorted = all.flat_map(|entry| entry.array_windows::<LEAST>()).map(number).collect::<Vec<u64>>();
-    sorted.sort_unstable();
-    let mut bits = Box::new([0; 1 << 11]);
-    for stretch in &sorted {
+    let mut all = all.flat_map(|entry| entry.array_windows::<LEAST>()).map(number).collect::<Vec<u64>>();
+    all.sort_unstable_by_key(|stretch| (place(*stretch).0, *stretch));
+    all.dedup();
+    let head = |word: usize| all.partition_point(|stretch| place(*stretch).0 < word);
+    let heads = (0..=BIT_WORDS).map(head).collect();
+    let mut bits = vec![0; BIT_WORDS];
+    for stretch in &all {
         let (word, bit) = place(*stretch);
         bits.get_mut(word).into_iter().for_each(|word| *word |= 1 << bit);
     }
@@ -111,15 +119,19 @@ static STRETCHES: LazyLock<Stretches> = LazyLock::new(|| {
     for first in MARKS.iter().filter_map(|mark| mark.first()) {
         marks.get_mut(usize::from(*first)).into_iter().for_each(|begins| *begins = true);
     }
-    Stretches { sorted, bits, marks }
+    Stretches { bits, heads, all, marks }
 });
 
 impl Stretches {
     /// Is it a stretch of an entry?
     fn hold(&self, stretch: u64) -> bool {
         let (word, bit) = place(stretch);
-        let maybe = self.bits.get(word).is_some_and(|word| word >> bit & 1 != 0);
-        maybe && self.sorted.binary_search(&stretch).is_ok()
+        let same = || {
+            let [from, to] = *self.heads.get(word..)?.first_chunk()?;
+            self.all.get(from..to)
+        };
+        let maybe = self.bits.get(word).is_some_and(|bits| bits >> bit & 1 != 0);
+        maybe && same().is_some_and(|same| same.contains(&stretch))
     }
 }
 

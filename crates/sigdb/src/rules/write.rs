@@ -14,6 +14,7 @@ use crate::{Refusal, leads, logic, offsets, placed};
 use dachs_base::Target;
 use dachs_matcher::pattern::Pattern;
 use sha2::{Digest, Sha256};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -179,31 +180,15 @@ impl RuleWriter {
             return Err(Refusal::NoPattern);
         }
         let fingerprint = fingerprint(pattern, search, &mut self.scratch);
-        let number = match self.known.get(&fingerprint) {
-            Some(number) => *number,
-            None => self.new_pattern(pattern, fingerprint, search)?,
+        let number = match self.known.entry(fingerprint) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(room) => {
+                let number = new_pattern(&mut self.matcher, &mut self.beginnings, pattern, search)?;
+                self.patterns = self.patterns.max(number.saturating_add(1));
+                *room.insert(number)
+            }
         };
         Ok((number, has_several_parts(pattern)))
-    }
-
-    fn new_pattern(&mut self, pattern: &Pattern, fingerprint: Fingerprint, search: Search) -> Result<u32, Refusal> {
-        let matcher = &mut self.matcher;
-        let added = match search {
-            Search::All => matcher.add_waiting(pattern, false),
-            Search::Once => matcher.add_waiting(pattern, true),
-            // What is too long for that is searched, and its hits are asked where they start.
-            Search::Placed => match matcher.add_placed(pattern) {
-                Ok(number) => {
-                    self.beginnings.insert(number, placed::beginning(pattern));
-                    Ok(number)
-                }
-                Err(_) => matcher.add_waiting(pattern, false),
-            },
-        };
-        let number = added.map_err(|refusal| Refusal::Pattern(refusal.to_string()))?;
-        self.known.insert(fingerprint, number);
-        self.patterns = self.patterns.max(number.saturating_add(1));
-        Ok(number)
     }
 
     /// Writes a rule whose patterns are in the set already.
@@ -282,6 +267,28 @@ impl RuleWriter {
         self.known_offsets.insert(*offset, number);
         Ok(number)
     }
+}
+
+/// Adds a pattern to a set; gives its number.
+fn new_pattern(
+    matcher: &mut dachs_matcher::Builder,
+    beginnings: &mut HashMap<u32, (u32, u32)>,
+    pattern: &Pattern,
+    search: Search,
+) -> Result<u32, Refusal> {
+    let added = match search {
+        Search::All => matcher.add_waiting(pattern, false),
+        Search::Once => matcher.add_waiting(pattern, true),
+        // What is too long for that is searched, and its hits are asked where they start.
+        Search::Placed => match matcher.add_placed(pattern) {
+            Ok(number) => {
+                beginnings.insert(number, placed::beginning(pattern));
+                Ok(number)
+            }
+            Err(_) => matcher.add_waiting(pattern, false),
+        },
+    };
+    added.map_err(|refusal| Refusal::Pattern(refusal.to_string()))
 }
 
 /// How a pattern is looked for.

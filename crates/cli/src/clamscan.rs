@@ -36,8 +36,8 @@ use crate::line::{self, Line};
 use crate::owners::Owners;
 use crate::progress::Progress;
 use crate::scan::{Setting, scan};
-use crate::walk::{Walk, are_many};
-use crate::workers::{PROGRAM, Workers, files_ahead};
+use crate::walk::Walk;
+use crate::workers::{PROGRAM, Workers, files_ahead, workload};
 
 pub(crate) use options::OPTIONS;
 
@@ -167,7 +167,7 @@ fn scan_all(line: &Line, talk: &mut Talk, outcome: &mut Outcome) -> Result<(), S
         shared_from: Config::SHARED_FROM,
         switches: settings::switches(line),
         passwords: line.all("password").map(|password| password.as_bytes().to_vec()).collect(),
-        many: are_many(&paths),
+        workload: workload(&paths),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })?;

@@ -143,7 +143,7 @@ impl Iterator for Walk {
     }
 }
 
-/// So many files pay for a start that takes longer: see [`dachs_pool::Config::many`].
+/// So many files pay for a start that takes longer: see [`dachs_pool::Workload`].
 const MANY: usize = 100;
 
 /// Are many files to be found? A folder within a folder counts as many.

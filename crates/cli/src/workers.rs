@@ -1,14 +1,16 @@
 //! The pool of workers as a scan sees it, and how many files it may hold.
 
+use std::ffi::OsString;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use dachs_base::About;
-use dachs_pool::{Config, Job, Pool};
+use dachs_pool::{Config, Job, Pool, Workload};
 use rustix::fd::OwnedFd;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::scan::{Finished, Scanner};
+use crate::walk::are_many;
 
 /// The executable that workers are made from: this one.
 pub(crate) const PROGRAM: &str = "/proc/self/exe";
@@ -43,6 +45,11 @@ impl Scanner for Workers {
             Err(RecvTimeoutError::Disconnected) => Err("the pool of workers ended unexpectedly".to_owned()),
         }
     }
+}
+
+/// What workers of a scan of these have to expect.
+pub(crate) fn workload(paths: &[OsString]) -> Workload {
+    if are_many(paths) { Workload::Many } else { Workload::Few }
 }
 
 /// Files that are with each worker or wait for it: a few parcels of small ones, so that no worker waits while the results of one

@@ -18,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use dachs_base::{About, Anomaly, AnomalyKind, Limits, Report, Switches};
-use dachs_pool::{Config, Done, Job, Pool};
+use dachs_pool::{Config, Done, Job, Pool, Workload};
 
 use crate::content::Content;
 use crate::fair::Fair;
@@ -158,7 +158,7 @@ impl Desk {
             shared_from: Config::SHARED_FROM,
             switches: self.setting.switches,
             passwords: self.setting.passwords.clone(),
-            many: true,
+            workload: Workload::Service,
             image: content.share()?,
             program: self.setting.program.clone(),
         };

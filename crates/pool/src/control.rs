@@ -6,7 +6,7 @@
 //! instance a machine out of processes, may have gone.
 
 use crate::PoolError;
-use dachs_proto::{Answer, End, JailReport, LONGEST, Order, Setup};
+use dachs_proto::{Answer, End, JailReport, LONGEST, Order, Setup, Workload};
 use dachs_sys::process;
 use dachs_sys::socket;
 use std::io;
@@ -32,7 +32,7 @@ pub(crate) struct Start {
     pub(crate) program: PathBuf,
     pub(crate) image: OwnedFd,
     pub(crate) memory: u64,
-    pub(crate) many: bool,
+    pub(crate) workload: Workload,
 }
 
 /// Makes workers.
@@ -218,7 +218,7 @@ impl Zygote {
         // It holds the zygote's end of the socket, and nobody would notice the zygote's death.
         drop(command);
         let zygote = Zygote { child, socket: ours };
-        let setup = Setup { memory: start.memory, many: start.many }.encode().map_err(|_| PoolError::Silent)?;
+        let setup = Setup { memory: start.memory, workload: start.workload }.encode().map_err(|_| PoolError::Silent)?;
         socket::send(zygote.socket.as_fd(), &setup, None).map_err(|_| PoolError::Silent)?;
         match zygote.answer()?.0 {
             Answer::Ready(report) => Ok((zygote, report)),

@@ -39,7 +39,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub use dachs_proto::{JailReport, LayerReport};
+pub use dachs_proto::{JailReport, LayerReport, Workload};
 
 /// So many jobs wait for each slot; each holds a descriptor.
 const QUEUED: usize = 2 * dachs_proto::Request::FILES;
@@ -62,8 +62,8 @@ pub struct Config {
     pub switches: Switches,
     /// Passwords for what is encrypted. Those beyond [`Config::PASSWORDS`], and longer ones than [`Config::PASSWORD`], are not used.
     pub passwords: Vec<Vec<u8>>,
-    /// Many files will be scanned: the start takes some twelve milliseconds of a processor more, and each archive or document less.
-    pub many: bool,
+    /// How many files will be scanned.
+    pub workload: Workload,
     /// The compiled image: a sealed memory file, or a file opened for reading only.
     pub image: OwnedFd,
     /// The executable that runs `dachs_worker::main` when its first argument is `worker`: normally `/proc/self/exe`.
@@ -189,13 +189,13 @@ impl Pool {
             shared_from,
             switches,
             passwords,
-            many,
+            workload,
             image,
             program,
         } = config;
         let fits = |password: &Vec<u8>| password.len() <= Config::PASSWORD;
         let passwords = passwords.into_iter().filter(fits).take(Config::PASSWORDS).collect();
-        let (control, layers) = Control::new(Start { program, image, memory: limits.memory, many })?;
+        let (control, layers) = Control::new(Start { program, image, memory: limits.memory, workload })?;
         let jobs = jobs.max(1);
         let queue = Arc::new(Queue::new(jobs, jobs.saturating_mul(QUEUED)));
         let shop = Arc::new(Shop {

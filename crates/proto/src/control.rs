@@ -8,8 +8,19 @@ use serde::{Deserialize, Serialize};
 pub struct Setup {
     /// Memory that content may make a worker use, in bytes (`Limits::memory`).
     pub memory: u64,
-    /// Many files will be scanned.
-    pub many: bool,
+    /// What is to come.
+    pub workload: Workload,
+}
+
+/// What a zygote is to expect: what makes each worker cost less takes time at the start, and memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Workload {
+    /// A few files: the start must be short.
+    Few,
+    /// Many files, and then the end: each archive or document costs less, for some milliseconds of a processor at the start and some megabytes.
+    Many,
+    /// Files for as long as the machine runs: as for many, but what is taken at rest counts, and the image stays shared with all who map it.
+    Service,
 }
 
 /// What the zygote is asked to do. Workers are numbered by the pool.

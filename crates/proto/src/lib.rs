@@ -24,7 +24,7 @@ mod request;
 mod team;
 
 pub use codec::{LONGEST, ProtoError};
-pub use control::{Answer, End, JailReport, LayerReport, Order, Setup, exit};
+pub use control::{Answer, End, JailReport, LayerReport, Order, Setup, Workload, exit};
 pub use reply::{Body, FileReply, Reply};
 pub use request::{File, Request};
 pub use team::{Answered, Place};

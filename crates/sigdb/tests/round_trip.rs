@@ -100,6 +100,20 @@ fn name_of(index: usize) -> String {
 }
 
 #[test]
+fn patterns_of_all_targets_but_windows_programs_are_asked_often() {
+    let mut builder = Builder::new();
+    let source = builder.source(SourceInfo::default());
+    for (target, text) in [(Target::Pe, "badger"), (Target::Ascii, "wombat"), (Target::Any, "otter")] {
+        builder.add_body(source, text, &body(target, Offset::ANY, text)).unwrap();
+    }
+    let bytes = builder.finish();
+    let places = Image::new(&bytes).unwrap().asked_often();
+    let at = |offset: u64| &bytes[usize::try_from(offset).unwrap()..];
+    assert!(places.iter().all(|place| place.start <= place.end && place.end <= bytes.len() as u64));
+    assert_eq!(places.iter().filter(|place| at(place.start).starts_with(b"dachsP")).count(), 2);
+}
+
+#[test]
 fn rules_come_back_as_they_were() {
     let bytes = build();
     let image = Image::new(&bytes).unwrap();

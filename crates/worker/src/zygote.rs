@@ -3,7 +3,7 @@
 use crate::rules;
 use crate::scan::Content;
 use crate::{Engine, scan};
-use dachs_proto::{Answer, End, JailReport, LayerReport, Order, Setup, exit};
+use dachs_proto::{Answer, End, JailReport, LayerReport, Order, Setup, Workload, exit};
 use dachs_sigdb::Image;
 use dachs_sys::jail::{self, Child, Closed, Fork, Plan, socket};
 use dachs_sys::map::Map;
@@ -25,15 +25,15 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
     let image = take_over().map_err(|_| Failure)?;
     std::panic::set_hook(Box::new(scan::last_words));
     let setup = setup()?;
-    let map = map(image.as_fd(), setup.many)?;
+    let map = map(image.as_fd(), setup.workload)?;
     drop(image);
     let image = Image::new(&map).map_err(|error| refuse(&error.to_string()))?;
     let rules = rules::compile(&image).map_err(|reason| refuse(&reason))?;
     let content = Content { image, rules };
     let mapped = u64::try_from(map.len()).unwrap_or(u64::MAX);
+    let many = setup.workload != Workload::Few;
     #[allow(clippy::needless_update, reason = "tests build a Plan with more fields")]
-    let plan =
-        change(Plan { memory: setup.memory, mapped, memory_code: exit::MEMORY, many: setup.many, ..Plan::default() });
+    let plan = change(Plan { memory: setup.memory, mapped, memory_code: exit::MEMORY, many, ..Plan::default() });
     // The keys of hash tables are drawn once in a process, and not by a system call inside the jail.
     let children = HashMap::new();
     let closed = jail::close(plan).map_err(|error| refuse(&error.to_string()))?;
@@ -43,11 +43,11 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
 }
 
 /// The image. For many workers, what most of them read lies in large pages, if there are any.
-fn map(image: BorrowedFd<'_>, many: bool) -> Result<Map, Failure> {
+fn map(image: BorrowedFd<'_>, workload: Workload) -> Result<Map, Failure> {
     let map = Map::new(image).map_err(|error| refuse(&format!("the image cannot be mapped: {error}")))?;
     let often = Image::new(&map).map(|image| image.asked_often()).unwrap_or_default();
-    let better = many.then(|| Map::partly_copied(image, &often)).flatten();
-    Ok(better.unwrap_or(map))
+    let copy = (workload == Workload::Many).then(|| Map::partly_copied(image, &often)).flatten();
+    Ok(copy.unwrap_or(map))
 }
 
 fn setup() -> Result<Setup, Failure> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dachs_base::{Limits, Switches};
-use dachs_pool::Config;
+use dachs_pool::{Config, Workload};
 
 use super::answer;
 use crate::args::{AnswerFormat, ProfileArgs};
@@ -55,7 +55,7 @@ fn start(args: &ProfileArgs, content: &Content) -> Result<Workers, String> {
         shared_from: Config::SHARED_FROM,
         switches: Switches::default(),
         passwords: Vec::new(),
-        many: false,
+        workload: Workload::Few,
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     })

@@ -24,8 +24,8 @@ use crate::say::{is_seen, say, write_block};
 use crate::scan::{Scanner, Setting, scan};
 use crate::service::{Place, Remote};
 use crate::tally::Tally;
-use crate::walk::{Walk, are_many};
-use crate::workers::{PROGRAM, Workers, files_ahead};
+use crate::walk::Walk;
+use crate::workers::{PROGRAM, Workers, files_ahead, workload};
 
 /// Files that are with a service at once.
 const SERVED_AHEAD: usize = 16;
@@ -125,7 +125,7 @@ fn start(args: &ScanArgs, limits: &Limits, content: &Content) -> Result<Workers,
         shared_from: args.shared_from(),
         switches: Switches::default(),
         passwords: args.passwords.iter().map(|password| password.as_bytes().to_vec()).collect(),
-        many: are_many(&args.paths),
+        workload: workload(&args.paths),
         image: content.share()?,
         program: PathBuf::from(PROGRAM),
     };

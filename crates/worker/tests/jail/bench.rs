@@ -1,7 +1,7 @@
 //! What the tests stand on: pools of this executable, and files in memory.
 
 use dachs_base::{About, Limits, Report, Strength};
-use dachs_pool::{Config, Done, Job, Pool, PoolError};
+use dachs_pool::{Config, Done, Job, Pool, PoolError, Workload};
 use dachs_sigdb::model::{SourceInfo, YaraRule, YaraText};
 use dachs_sys::jail::{Layer, Plan};
 use std::os::fd::OwnedFd;
@@ -67,7 +67,7 @@ impl Bench {
             shared_from,
             switches: dachs_base::Switches::STANDARD,
             passwords: Vec::new(),
-            many: true,
+            workload: Workload::Many,
             image,
             program,
         })?;

@@ -34,7 +34,7 @@ fn an_empty_file_is_clean() {
 }
 
 fn a_broken_image_is_refused() {
-    use dachs_pool::{Config, Pool, PoolError};
+    use dachs_pool::{Config, Pool, PoolError, Workload};
     let image = dachs_sys::fd::sealed_memory("image", b"this is no image").unwrap();
     let program = std::env::current_exe().unwrap();
     let config = Config {
@@ -45,7 +45,7 @@ fn a_broken_image_is_refused() {
         shared_from: Config::SHARED_FROM,
         switches: dachs_base::Switches::STANDARD,
         passwords: Vec::new(),
-        many: false,
+        workload: Workload::Few,
         image,
         program,
     };

@@ -121,6 +121,18 @@ pub(crate) fn passing(
     portable::passing(filters, bytes, (rest, to), found);
 }
 
+/// Of how many streams [`digest`] is worth while. Fewer are done sooner one after the other, with NEON because the four registers together take
+/// as many instructions as five streams.
+pub(crate) fn fewest_streams(way: Way) -> usize {
+    match way {
+        #[cfg(target_arch = "x86_64")]
+        Way::Avx2 | Way::Avx512 => 2,
+        #[cfg(target_arch = "aarch64")]
+        Way::Neon => 6,
+        Way::Portable => usize::MAX,
+    }
+}
+
 /// Takes blocks of sixteen streams of MD5, as many of each as of the one that has fewest. For vectors: where there are none, nothing is
 /// done, and who has only the portable way takes one stream after another.
 pub(crate) fn digest(way: Way, states: &mut States, blocks: [&[[u8; BLOCK]]; LANES]) {

@@ -125,7 +125,7 @@ fn digest_by(way: arch::Way, objects: &[&[u8]]) -> Vec<[u8; 16]> {
         let blocks = lanes.each_ref().map(|lane| lane.as_ref().unwrap_or(first).blocks());
         let count = blocks.iter().map(|blocks| blocks.len()).min().unwrap_or(0);
         let blocks = blocks.map(|blocks| blocks.get(..count).unwrap_or_default());
-        if active > 1 && way != arch::Way::Portable {
+        if active >= arch::fewest_streams(way) {
             arch::digest(way, &mut states, blocks);
         } else {
             let busy = lanes.iter().zip(blocks).enumerate().filter(|(_, (lane, _))| lane.is_some());

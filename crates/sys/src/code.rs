@@ -10,7 +10,8 @@
 //! after    | file | large page | large page | large page | large page | file ... |    read and execute, as before
 //! ```
 //!
-//! The copy is never writable and executable at a time. Where anything is refused (no large pages, a policy that allows no code but that of files),
+//! The copy is never writable and executable at a time. On ARM, whose instruction cache does not see what is written as data, the kernel makes both
+//! agree when fresh memory becomes executable. Where anything is refused (no large pages, a policy that allows no code but that of files),
 //! the code stays as it is. What it costs: a millisecond and a half at the start, and as much memory as there is code, once for a zygote and
 //! its workers. Profilers cannot name the functions of such workers, because no file is there any more to ask; those of a scan of one file, which
 //! keeps its code as it is, they can.

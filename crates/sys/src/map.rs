@@ -49,7 +49,7 @@ impl Map {
         Ok(Map { start, length, space: None })
     }
 
-    /// A file as it is now, of which those large pages are copies in which parts lie that are read `often`, [`MOST_COPIED`] of them at most; none
+    /// A file as it is now, of which those large pages are copies in which parts lie that are read `often`, sixteen megabytes at most; none
     /// where that cannot be had.
     #[must_use]
     pub fn partly_copied(file: BorrowedFd<'_>, often: &[Range<u64>]) -> Option<Map> {

@@ -45,9 +45,11 @@ pub(crate) fn run(engine: Engine, change: impl FnOnce(Plan) -> Plan) -> Result<(
 /// The image. For many workers, what most of them read lies in large pages, if there are any.
 fn map(image: BorrowedFd<'_>, workload: Workload) -> Result<Map, Failure> {
     let map = Map::new(image).map_err(|error| refuse(&format!("the image cannot be mapped: {error}")))?;
+    if workload != Workload::Many {
+        return Ok(map);
+    }
     let often = Image::new(&map).map(|image| image.asked_often()).unwrap_or_default();
-    let copy = (workload == Workload::Many).then(|| Map::partly_copied(image, &often)).flatten();
-    Ok(copy.unwrap_or(map))
+    Ok(Map::partly_copied(image, &often).unwrap_or(map))
 }
 
 fn setup() -> Result<Setup, Failure> {
